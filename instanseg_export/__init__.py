@@ -1,0 +1,102 @@
+"""From a training checkpoint to one self-contained segmentation model per runtime, with proof that all agree.
+
+Everything that the command line does is a function here, imported when it is first used::
+
+    from instanseg_export import export
+    result = export("checkpoint.pt", targets=["torchscript", "onnx"])
+    print(result.report.summary())
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    CardError,
+    CheckpointError,
+    ExportError,
+    ImageError,
+    InstansegExportError,
+    OutputError,
+    PackageError,
+    ParityError,
+    RuntimeUnavailableError,
+    SettingError,
+    SpecError,
+    UnknownNameError,
+    UnsafeFileError,
+)
+
+if TYPE_CHECKING:
+    from .checkpoints import load_checkpoint, save_checkpoint
+    from .diagnosis import doctor
+    from .forwards import build_forward
+    from .images import overlay, read_image, write_labels
+    from .inference import run
+    from .inspection import inspect
+    from .packaging import load_card, write_package, zip_package
+    from .parity import validate
+    from .pipeline import export
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CardError",
+    "CheckpointError",
+    "ExportError",
+    "ImageError",
+    "InstansegExportError",
+    "OutputError",
+    "PackageError",
+    "ParityError",
+    "RuntimeUnavailableError",
+    "SettingError",
+    "SpecError",
+    "UnknownNameError",
+    "UnsafeFileError",
+    "__version__",
+    "build_forward",
+    "doctor",
+    "export",
+    "inspect",
+    "load_card",
+    "load_checkpoint",
+    "overlay",
+    "read_image",
+    "run",
+    "save_checkpoint",
+    "validate",
+    "write_labels",
+    "write_package",
+    "zip_package",
+]
+
+_MODULE_OF = {
+    "build_forward": ".forwards",
+    "doctor": ".diagnosis",
+    "export": ".pipeline",
+    "inspect": ".inspection",
+    "load_card": ".packaging",
+    "load_checkpoint": ".checkpoints",
+    "overlay": ".images",
+    "read_image": ".images",
+    "run": ".inference",
+    "save_checkpoint": ".checkpoints",
+    "validate": ".parity",
+    "write_labels": ".images",
+    "write_package": ".packaging",
+    "zip_package": ".packaging",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

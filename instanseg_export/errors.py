@@ -1,0 +1,85 @@
+"""The errors that users meet: one tree, plain words, and always a hint about what to do next."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CardError",
+    "CheckpointError",
+    "ExportError",
+    "ImageError",
+    "InstansegExportError",
+    "OutputError",
+    "PackageError",
+    "ParityError",
+    "RuntimeUnavailableError",
+    "SettingError",
+    "SpecError",
+    "UnknownNameError",
+    "UnsafeFileError",
+]
+
+
+class InstansegExportError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    Args:
+        message: what is wrong, where (the file, the key, the axis) and the fact that shows it.
+        hint: what the user can do about it, as one sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CheckpointError(InstansegExportError):
+    """A checkpoint is missing, damaged, of an unknown kind, or its weights do not fit its description."""
+
+
+class UnsafeFileError(CheckpointError):
+    """A file would execute code or write outside of its folder if it were loaded naively."""
+
+
+class SpecError(CheckpointError):
+    """A description of a network is incomplete, contradictory or malformed."""
+
+
+class SettingError(InstansegExportError):
+    """A tunable has an unknown name, a wrong type or a value out of its range."""
+
+
+class UnknownNameError(InstansegExportError):
+    """A target, runtime or other registered member does not exist under that name."""
+
+
+class ExportError(InstansegExportError):
+    """A target could not be written from a forward."""
+
+
+class OutputError(InstansegExportError):
+    """The output exists already, cannot be written, or the disk is full."""
+
+
+class ImageError(InstansegExportError):
+    """An image cannot be read or does not fit the model."""
+
+
+class CardError(InstansegExportError):
+    """A model card is malformed or incomplete."""
+
+
+class PackageError(InstansegExportError):
+    """A package or an exported file is incomplete or damaged."""
+
+
+class RuntimeUnavailableError(InstansegExportError):
+    """A runtime is not installed on this machine."""
+
+
+class ParityError(InstansegExportError):
+    """Two runtimes do not find the same cells."""
+
+    exit_code = 1

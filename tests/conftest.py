@@ -1,0 +1,59 @@
+"""Fixtures that all tests share: the folder of genuine checkpoints, real images and reference outputs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with genuine checkpoints, real images and reference outputs."""
+    folder = Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"needs the shared reference data, which is not at {folder} (set INSTANSEG_EXPORT_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give, for a name of ``VARIANTS``, the folder with its instanseg.pt and model.onnx; each is exported once."""
+
+    @cache
+    def folder_of(variant: str) -> Path:
+        from exported_models import write_both
+
+        from instanseg_export import build_forward, load_checkpoint
+
+        checkpoint = load_checkpoint(shared / "checkpoints" / variant)
+        return write_both(checkpoint, build_forward(checkpoint), tmp_path_factory.mktemp(variant))
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def demo_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the README's first command writes, made by that very command. Copy it before you change it."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
+    command = ["model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx"]
+    done = subprocess.run(
+        [sys.executable, "-m", "instanseg_export", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=540,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "nuclei_dsb2018"
