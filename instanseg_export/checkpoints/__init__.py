@@ -1,0 +1,67 @@
+"""What lies on disk becomes a :class:`Checkpoint`: a description and a network with its weights.
+
+One reader per kind of file, in a registry that other packages may join (entry-point group
+``instanseg_export.readers``). Nothing that a file carries is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..registry import Registry
+from .base import Checkpoint, Reader
+
+__all__ = ["READERS", "Checkpoint", "Reader", "load_checkpoint", "save_checkpoint"]
+
+READERS: Registry[Reader] = Registry(
+    "reader",
+    "instanseg_export.readers",
+    {
+        "single-file": "instanseg_export.checkpoints.single_file:READER",
+        "torchscript": "instanseg_export.checkpoints.torchscript:READER",
+        "training-run": "instanseg_export.checkpoints.training_run:READER",
+    },
+)
+
+
+def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Checkpoint:
+    """Read a checkpoint of any registered kind.
+
+    Args:
+        path: a training run's folder or its ``model_weights.pth``, a ``checkpoint.pt`` or ``.safetensors`` of ours, or
+            a TorchScript file that upstream or this package exported.
+        spec: fields of the description that override what the files say, as text (``{"pixel_size": "0.5"}``).
+
+    Returns:
+        The checkpoint; its network is on the CPU, float32, in eval mode.
+
+    Raises:
+        UnsafeFileError: the file would execute code if it were loaded naively, or is built to exhaust the machine.
+        SpecError: the description is incomplete, malformed or contradicts the weights.
+        CheckpointError: the file is missing, damaged, of an unknown kind, or its weights do not fit.
+    """
+    path = Path(path)
+    overrides = dict(spec or {})
+    for reader in READERS:
+        if reader.recognises(path):
+            return reader.read(path, overrides)
+    from .unknown import explain
+
+    raise explain(path)
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = False) -> None:
+    """Write weights and description into one file, tensors only; the same checkpoint gives the same bytes.
+
+    Args:
+        checkpoint: what to write.
+        path: ends in ``.pt`` or ``.safetensors``, which decides the format.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        OutputError: the suffix is another one, the file exists and ``overwrite`` is False, or it cannot be written.
+    """
+    from .single_file import write
+
+    write(checkpoint, Path(path), overwrite=overwrite)

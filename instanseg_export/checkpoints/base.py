@@ -1,0 +1,59 @@
+"""What every reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .spec import InstanSegSpec
+
+__all__ = ["Checkpoint", "Reader"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its weights and its description.
+
+    Attributes:
+        spec: the description.
+        network: on the CPU, float32, in eval mode; maps images (B, C, H, W) with H and W multiples of 16 to feature
+            maps (B, targets x channels_per_target, H, W). It owns the ``pixel_classifier``, which forwards call.
+        source: the file that the weights came from.
+        sha256: of that file, in hex.
+        reader: the name of the reader that read it.
+        inferred: one plain sentence for each fact that no file states and that was concluded from the weights.
+    """
+
+    spec: InstanSegSpec
+    network: nn.Module
+    source: Path
+    sha256: str
+    reader: str
+    inferred: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads one kind of checkpoint. Members of the registry in ``checkpoints/__init__.py``."""
+
+    name: str
+    describes: str
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by name and first bytes, without loading weights, whether ``path`` is of this kind."""
+        ...
+
+    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+        """Load the checkpoint.
+
+        Args:
+            path: the file, or the folder of a training run.
+            overrides: ``--spec key=value`` of the command line; they win over what the files say.
+
+        Raises:
+            CheckpointError: it is damaged, unsafe, incomplete or contradictory.
+        """
+        ...

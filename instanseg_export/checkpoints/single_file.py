@@ -1,0 +1,133 @@
+"""Our own checkpoint in one file: weights and description, tensors and text only, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ..errors import CheckpointError, OutputError, SpecError
+from ..files import sha256_of, staged_file
+from .archive import damaged, kind_of, peek
+from .base import Checkpoint
+from .build import build
+from .describe import facts_of, parse_overrides
+from .spec import InstanSegSpec
+from .torch_file import load_tensors
+from .weights import canonical_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["READER", "SingleFileReader", "parse_spec", "write"]
+
+_FORMAT = "instanseg-export checkpoint"
+_VERSION = 1
+
+
+class SingleFileReader:
+    """Reads ``checkpoint.pt`` and ``checkpoint.safetensors`` as :func:`write` leaves them."""
+
+    name = "single-file"
+    describes = "a checkpoint.pt or .safetensors that this package saved"
+
+    def recognises(self, path: Path) -> bool:
+        return kind_of(path) in ("zip", "safetensors") and _FORMAT.encode() in peek(path)
+
+    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+        content = _read_safetensors(path) if kind_of(path) == "safetensors" else _read_torch(path)
+        spec = parse_spec(content["spec"], path)
+        facts = {**facts_of(spec, f"The description in {path}"), **parse_overrides(overrides)}
+        return build(
+            canonical_weights(content["weights"], path),
+            facts,
+            path,
+            sha256=sha256_of(path),
+            reader=self.name,
+            settings=spec.settings,
+        )
+
+
+def parse_spec(text: Any, path: Path) -> InstanSegSpec:
+    """Read an embedded description.
+
+    Raises:
+        SpecError: it is no JSON, of another family, or a field is missing or wrong.
+    """
+    try:
+        fields = json.loads(text) if isinstance(text, str) else text
+        return InstanSegSpec.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        fact = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, RecursionError) as error:
+        fact = str(error)
+    raise SpecError(f"The description in {path} is malformed: {fact}.", hint="Save the checkpoint again.")
+
+
+def _checked(content: Any, path: Path) -> Mapping[str, Any]:
+    if not isinstance(content, Mapping) or content.get("format") != _FORMAT:
+        raise damaged(path, "it holds no checkpoint of this package")
+    if content.get("version") != _VERSION:
+        raise CheckpointError(
+            f"{path} has version {content.get('version')} of the checkpoint format; this program reads {_VERSION}.",
+            hint="Update instanseg-export.",
+        )
+    if not isinstance(content.get("weights"), Mapping) or "spec" not in content:
+        raise damaged(path, "its weights or its description are missing")
+    return content
+
+
+def _read_torch(path: Path) -> Mapping[str, Any]:
+    return _checked(load_tensors(path), path)
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            content = json.loads((file.metadata() or {}).get("instanseg_export", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise damaged(path, str(error).rstrip(".")) from error
+    return _checked({**content, "weights": weights} if isinstance(content, dict) else content, path)
+
+
+def write(checkpoint: Checkpoint, path: Path, *, overwrite: bool) -> None:
+    """Write a checkpoint; see :func:`instanseg_export.checkpoints.save_checkpoint`."""
+    if path.suffix not in (".pt", ".safetensors"):
+        raise OutputError(
+            f"A checkpoint cannot be saved as {path.name}.", hint="End its name with .pt or .safetensors."
+        )
+    weights = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in sorted(checkpoint.network.state_dict().items())
+        if not name.endswith(".num_batches_tracked")
+    }
+    spec = checkpoint.spec.model_dump_json()
+    data = _torch_bytes(weights, spec) if path.suffix == ".pt" else _safetensors_bytes(weights, spec)
+    with staged_file(path, overwrite=overwrite) as staged:
+        staged.write_bytes(data)
+
+
+def _torch_bytes(weights: dict[str, Tensor], spec: str) -> bytes:
+    import torch
+
+    stream = BytesIO()  # a stream, for torch writes a file's name into its archive
+    torch.save({"format": _FORMAT, "version": _VERSION, "spec": spec, "weights": weights}, stream)
+    return stream.getvalue()
+
+
+def _safetensors_bytes(weights: dict[str, Tensor], spec: str) -> bytes:
+    from safetensors.torch import save
+
+    header = json.dumps({"format": _FORMAT, "version": _VERSION, "spec": spec})
+    return save(weights, {"instanseg_export": header})
+
+
+READER = SingleFileReader()

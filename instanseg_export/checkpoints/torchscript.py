@@ -1,0 +1,110 @@
+"""Reads the network out of an exported TorchScript file, upstream's or ours, without executing it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from ..files import sha256_of
+from ..targets.base import METADATA_KEY
+from .archive import TorchArchive, damaged, kind_of
+from .base import Checkpoint
+from .build import build
+from .describe import Fact, facts_of, parse_overrides
+from .experiment_log import tuned
+from .inert import plain_attributes, read_script_module, tensors_of
+from .single_file import parse_spec
+from .weights import canonical_weights
+
+__all__ = ["READER", "TorchScriptReader"]
+
+_OURS = f"extra/{METADATA_KEY}.json"
+
+
+class TorchScriptReader:
+    """Reads ``instanseg.pt``: upstream keeps description and decode parameters as attributes, we as an extra file."""
+
+    name = "torchscript"
+    describes = "an instanseg.pt (TorchScript) that InstanSeg or this package exported"
+
+    def recognises(self, path: Path) -> bool:
+        if kind_of(path) != "zip":
+            return False
+        try:
+            with TorchArchive(path) as archive:
+                return "data.pkl" in archive and any(name.startswith("code/") for name in archive.names())
+        except CheckpointError:
+            return False
+
+    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+        stated = parse_overrides(overrides)
+        with TorchArchive(path) as archive:
+            module = read_script_module(archive)
+            metadata = archive.read(_OURS) if _OURS in archive else None
+        settings: dict[str, Any]
+        notes: tuple[str, ...] = ()
+        wanted: tuple[str, ...]
+        if metadata is not None:
+            spec = parse_spec(_embedded_spec(metadata, path), path)
+            facts, settings = facts_of(spec, f"The description in {path}"), dict(spec.settings)
+            wanted = ("network.",)
+        else:
+            attributes = plain_attributes(module)
+            facts = _upstream_facts(attributes, path)
+            defaults = {
+                name.removeprefix("default_"): v for name, v in attributes.items() if name.startswith("default_")
+            }
+            settings, notes = tuned(_plain(defaults), f"{path}")
+            wanted = ("fcn.", "pixel_classifier.")
+        state = {name: tensor for name, tensor in tensors_of(module, path).items() if name.startswith(wanted)}
+        if not state:
+            raise CheckpointError(
+                f"{path} is a TorchScript file, but no InstanSeg network: it has no weights under "
+                f"{' or '.join(wanted)}",
+                hint="Give an instanseg.pt that InstanSeg or instanseg-export wrote, or the training checkpoint.",
+            )
+        return build(
+            canonical_weights(state, path),
+            {**facts, **stated},
+            path,
+            sha256=sha256_of(path),
+            reader=self.name,
+            settings=settings,
+            notes=notes,
+        )
+
+
+def _embedded_spec(metadata: bytes, path: Path) -> Any:
+    try:
+        content = json.loads(metadata)
+        return content["spec"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(path, f"its embedded description cannot be read ({error})") from error
+
+
+def _upstream_facts(attributes: Any, path: Path) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+
+    def state(field: str, value: Any, attribute: str) -> None:
+        facts[field] = Fact(value, f"The attribute {attribute} of {path}")
+
+    for field in ("dim_coords", "n_sigma", "dim_seeds"):
+        if isinstance(attributes.get(field), int):
+            state(field, attributes[field], field)
+    size = attributes.get("pixel_size")
+    if isinstance(size, (int, float)) and math.isfinite(size) and size > 0:
+        state("pixel_size", float(size), "pixel_size")
+    if attributes.get("cells_and_nuclei") is True:
+        state("targets", ("nuclei", "cells"), "cells_and_nuclei")
+    return facts
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn 0-d and 1-d tensors into numbers and lists."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+
+
+READER = TorchScriptReader()

@@ -1,0 +1,98 @@
+"""Explaining why a file is no checkpoint that we can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import CheckpointError
+from .archive import TorchArchive, damaged, first_line, kind_of, peek
+from .families import BACKBONES, family_of
+from .torch_file import load_tensors
+
+__all__ = ["explain", "family_error"]
+
+_MAGIC = {
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"II*\x00": "a TIFF image",
+    b"MM\x00*": "a TIFF image",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x08": "perhaps an ONNX model",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+def _known() -> str:
+    from . import READERS
+
+    return "Known are: " + "; ".join(reader.describes for reader in READERS) + "."
+
+
+def family_error(path: Path, family: str, where: str | None = None) -> CheckpointError:
+    """Return the error for a checkpoint of a family that no reader knows."""
+    name = BACKBONES.get(family.lower(), family)
+    said = f" ({where} says so)" if where else ""
+    return CheckpointError(f"{path} belongs to a network of another family: {name}{said}.", hint=_known())
+
+
+def explain(path: Path) -> CheckpointError:
+    """Return the error that says best why no reader recognises ``path``.
+
+    Raises:
+        CheckpointError: in place of returning it, where looking closer shows that the file is damaged or unsafe.
+    """
+    kind = kind_of(path)
+    if kind == "missing":
+        if path.is_file():
+            return CheckpointError(f"{path} cannot be opened.", hint="Check its permissions.")
+        return CheckpointError(f"There is no file or folder {path}.", hint="Check the spelling and the current folder.")
+    if kind == "folder":
+        return _explain_folder(path)
+    if kind == "empty":
+        return CheckpointError(f"{path} is empty (0 bytes).", hint="Copy or download the file again.")
+    if (family := family_of(peek(path))) not in (None, "InstanSeg"):
+        return family_error(path, str(family))
+    if kind == "zip":
+        with TorchArchive(path) as archive:
+            if "data.pkl" not in archive:
+                return CheckpointError(f"{path} is a zip file, but none that torch wrote.", hint=_known())
+    if kind in ("zip", "pickle"):
+        content = type(load_tensors(path)).__name__
+        return CheckpointError(f"{path} holds a {content}, not the weights of a network that we know.", hint=_known())
+    if kind == "safetensors":
+        return _explain_safetensors(path)
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    looks = next((f": it looks like {text}" for magic, text in _MAGIC.items() if head.startswith(magic)), "")
+    return CheckpointError(f"{path} is not a checkpoint{looks}.", hint=_known())
+
+
+def _explain_folder(path: Path) -> CheckpointError:
+    from . import READERS
+
+    weights = path / "model_weights.pth"
+    if kind_of(weights) not in ("missing", "folder"):
+        return explain(weights)
+    files = sorted(entry for entry in path.iterdir() if entry.suffix in (".pt", ".pth", ".safetensors"))
+    if not files:
+        return CheckpointError(
+            f"The folder {path} has no model_weights.pth.", hint="Give the folder of a training run, or a file."
+        )
+    if len(files) == 1 and not any(reader.recognises(files[0]) for reader in READERS):
+        return explain(files[0])
+    return CheckpointError(
+        f"The folder {path} has no model_weights.pth.",
+        hint=f"If you meant one of its files, name it: {', '.join(str(file) for file in files[:3])}.",
+    )
+
+
+def _explain_safetensors(path: Path) -> CheckpointError:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu"):
+            return CheckpointError(f"{path} has no description of a network that we know.", hint=_known())
+    except (SafetensorError, OSError) as error:
+        return damaged(path, f"it starts like a safetensors file, but {first_line(error)}")

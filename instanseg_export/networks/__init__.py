@@ -1,0 +1,1 @@
+"""Plain networks: tensors in, feature maps out, no pre- or post-processing. Each one scripts and exports."""

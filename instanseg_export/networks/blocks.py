@@ -1,0 +1,104 @@
+"""The convolution blocks that InstanSeg's U-Net and ChannelNet share."""
+
+# TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["DecoderBlock", "EncoderBlock", "InstanceNorm", "conv_norm", "conv_norm_relu", "final_norm"]
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalisation with learned scale and shift, by the statistics of each image and channel.
+
+    As ``nn.InstanceNorm2d(affine=True)``, but it also accepts planes of a single pixel, which the coarsest level of a
+    deep network has on a small image (there the result is the shift).
+
+    Args:
+        channels: of its input.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, 1e-5, False)
+
+
+def conv_norm(in_channels: int, out_channels: int, kernel: int, norm: str) -> nn.Sequential:
+    """Return a same-size convolution and its normalisation ("batch", "instance" or "none")."""
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)]
+    if norm == "batch":
+        layers.append(nn.BatchNorm2d(out_channels))
+    elif norm == "instance":
+        layers.append(InstanceNorm(out_channels))
+    return nn.Sequential(*layers)
+
+
+def conv_norm_relu(in_channels: int, out_channels: int, kernel: int, norm: str) -> nn.Sequential:
+    """Return :func:`conv_norm` followed by a ReLU."""
+    return conv_norm(in_channels, out_channels, kernel, norm).append(nn.ReLU())
+
+
+def final_norm(norm: str) -> str:
+    """Return the normalisation of a last, linear block: instance norm would erase its offset, so it has none."""
+    return "none" if norm == "instance" else norm
+
+
+class EncoderBlock(nn.Module):
+    """One level of an encoder: five convolutions with two residual connections, after halving the size.
+
+    Args:
+        in_channels, out_channels: of the block.
+        norm: the normalisation after each convolution.
+        pool: whether the input is halved first by a 2 x 2 maximum.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, norm: str, pool: bool) -> None:
+        super().__init__()
+        self.maxpool = nn.MaxPool2d(2) if pool else nn.Identity()
+        self.conv0 = conv_norm_relu(in_channels, out_channels, 1, norm)
+        self.conv1 = conv_norm_relu(in_channels, out_channels, 3, norm)
+        self.conv2 = conv_norm_relu(out_channels, out_channels, 3, norm)
+        self.conv3 = conv_norm_relu(out_channels, out_channels, 3, norm)
+        self.conv4 = conv_norm_relu(out_channels, out_channels, 3, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encode(x)
+
+    def encode(self, x: Tensor) -> Tensor:
+        x = self.maxpool(x)
+        x = self.conv0(x) + self.conv2(self.conv1(x))
+        refined: Tensor = x + self.conv4(self.conv3(x))
+        return refined
+
+
+class DecoderBlock(nn.Module):
+    """One level of a decoder: doubles the size, adds the encoder's features of that level, and refines.
+
+    Args:
+        in_channels: of the coarser features.
+        skip_channels: of the encoder's features.
+        out_channels: of the result.
+        norm: the normalisation after each convolution.
+    """
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, norm: str) -> None:
+        super().__init__()
+        self.conv0 = conv_norm_relu(in_channels, out_channels, 1, norm)
+        self.conv_skip = conv_norm_relu(skip_channels, out_channels, 1, norm)
+        self.conv1 = conv_norm_relu(in_channels, out_channels, 3, norm)
+        self.conv2 = conv_norm_relu(out_channels, out_channels, 3, norm)
+        self.conv3 = conv_norm_relu(out_channels, out_channels, 3, norm)
+        self.conv4 = conv_norm_relu(out_channels, out_channels, 3, norm)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return self.decode(x, skip)
+
+    def decode(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        x = self.conv0(x) + self.conv2(self.conv1(x) + self.conv_skip(skip))
+        refined: Tensor = x + self.conv4(self.conv3(x))
+        return refined

@@ -1,0 +1,65 @@
+"""The convolutional U-Net of InstanSeg (Goldsborough et al. 2024, section 2.3)."""
+
+# TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints.spec import UNetSpec
+from .blocks import DecoderBlock, EncoderBlock, conv_norm, final_norm
+
+__all__ = ["UNet"]
+
+
+class Decoder(nn.Module):
+    """Brings the coarsest features back to full resolution and maps them to output channels.
+
+    Args:
+        layers: channels of each level, from full resolution to the coarsest.
+        heads: output channels of each final block.
+        norm: the normalisation after each convolution.
+    """
+
+    def __init__(self, layers: tuple[int, ...], heads: tuple[int, ...], norm: str) -> None:
+        super().__init__()
+        fine, coarse = layers[-2::-1], layers[:0:-1]
+        self.decoder = nn.ModuleList(DecoderBlock(c, f, f, norm) for c, f in zip(coarse, fine, strict=True))
+        self.final_block = nn.ModuleList(conv_norm(layers[0], head, 1, final_norm(norm)) for head in heads)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        x = features[-1]
+        for step, block in enumerate(self.decoder):
+            x = block(x, features[len(features) - 2 - step])
+        outputs: list[Tensor] = []
+        for final in self.final_block:
+            outputs.append(final(x))
+        return torch.cat(outputs, dim=1)
+
+
+class UNet(nn.Module):
+    """An encoder whose features several decoders share.
+
+    Maps (B, in_channels, H, W) to (B, out_channels, H, W), the outputs of all heads of all decoders one after another.
+    H and W must be multiples of 2 to the power of ``len(spec.layers) - 1``.
+
+    Args:
+        spec: the network's description.
+    """
+
+    def __init__(self, spec: UNetSpec) -> None:
+        super().__init__()
+        inputs = (spec.in_channels, *spec.layers[:-1])
+        self.encoder = nn.ModuleList(
+            EncoderBlock(i, o, spec.norm, pool=level > 0)
+            for level, (i, o) in enumerate(zip(inputs, spec.layers, strict=True))
+        )
+        self.decoders = nn.ModuleList(Decoder(spec.layers, heads, spec.norm) for heads in spec.heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: list[Tensor] = []
+        for block in self.encoder:
+            x = block(x)
+            features.append(x)
+        outputs: list[Tensor] = []
+        for decoder in self.decoders:
+            outputs.append(decoder(features))
+        return torch.cat(outputs, dim=1)
