@@ -1,0 +1,32 @@
+"""Forwards: network and stages joined to one module, image in and label map out. One file per family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..checkpoints.base import Checkpoint
+    from .base import Forward
+
+__all__ = ["build_forward"]
+
+
+def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> Forward:
+    """Join a checkpoint's network with the stages of its family.
+
+    Args:
+        checkpoint: of :func:`instanseg_export.load_checkpoint`.
+        settings: values of tunables to bake in (see ``forwards/tunables.py``); they win over those that the checkpoint
+            brings, which win over the defaults.
+
+    Returns:
+        An ``nn.Module`` in eval mode; ``forward(image, args=None)`` maps (B, C, H, W) float32 to labels (B, T, H, W)
+        float32.
+
+    Raises:
+        SettingError: a setting has an unknown name or an unfit value.
+    """
+    from .instanseg import build
+
+    return build(checkpoint, settings or {})

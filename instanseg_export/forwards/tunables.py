@@ -1,0 +1,176 @@
+"""What a user may tune in a forward: names, defaults, ranges and help, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import SettingError
+from ..registry import closest
+
+__all__ = ["INSTANSEG_TUNABLES", "NORMALIZE_MODES", "Tunable", "Value", "parse_settings", "resolve_settings"]
+
+Value = float | int | bool | str | tuple[int, ...]
+
+NORMALIZE_MODES = ("auto", "always", "never")
+"""At run time ``normalize`` is a number: its place in this list."""
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """One setting that has a default baked in at export and can be overridden at run time.
+
+    Attributes:
+        name: as clients send it.
+        kind: how its text is read; "flags" is a list of 0 and 1, one per target.
+        default: the value when neither the checkpoint nor the user says otherwise.
+        minimum, maximum: inclusive range of numbers.
+        help: one sentence with the unit.
+        static_in: targets whose files fix it at export time.
+    """
+
+    name: str
+    kind: Literal["float", "int", "bool", "choice", "flags"]
+    default: Value
+    help: str
+    minimum: float = 0.0
+    maximum: float = 1.0
+    choices: tuple[str, ...] = ()
+    static_in: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the row that is embedded in every exported file."""
+        row: dict[str, Any] = {"name": self.name, "kind": self.kind, "help": self.help}
+        if self.kind in ("float", "int"):
+            row |= {"minimum": self.minimum, "maximum": self.maximum}
+        if self.choices:
+            row["choices"] = list(self.choices)
+        if self.static_in:
+            row["static_in"] = list(self.static_in)
+        return row
+
+    def check(self, value: Any) -> Value:
+        """Return ``value`` in this tunable's own type.
+
+        Raises:
+            SettingError: it has another type or lies out of range.
+        """
+        parsed = self._parse(value)
+        if self.kind in ("float", "int") and not self.minimum <= float(parsed) <= self.maximum:  # type: ignore[arg-type]
+            raise self._wrong(value, f"a number from {self.minimum:g} to {self.maximum:g}")
+        return parsed
+
+    def _parse(self, value: Any) -> Value:
+        text = str(value).strip()
+        if self.kind == "bool":
+            if text.lower() in ("true", "1", "yes", "on"):
+                return True
+            if text.lower() in ("false", "0", "no", "off"):
+                return False
+            raise self._wrong(value, "true or false")
+        if self.kind == "choice":
+            if text in self.choices:
+                return text
+            raise self._wrong(value, f"one of {', '.join(self.choices)}")
+        if self.kind == "flags":
+            parts = list(value) if isinstance(value, (list, tuple)) else text.strip("[]()").replace(",", " ").split()
+            flags = tuple(
+                1 if str(part) in ("1", "True") else 0 if str(part) in ("0", "False") else -1 for part in parts
+            )
+            if not flags or -1 in flags or not any(flags):
+                raise self._wrong(value, "a list of 0 and 1 with at least one 1, as in 1,0")
+            return flags
+        try:
+            return int(text) if self.kind == "int" else float(text)
+        except ValueError:
+            raise self._wrong(value, "a whole number" if self.kind == "int" else "a number") from None
+
+    def _wrong(self, value: Any, expected: str) -> SettingError:
+        return SettingError(f"The setting {self.name} cannot be {value!r}.", hint=f"Give {expected}: {self.help}")
+
+
+INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
+    Tunable(
+        "normalize",
+        "choice",
+        "auto",
+        choices=NORMALIZE_MODES,
+        help="rescale each channel by its 0.1 and 99.9 percentiles: auto does so when the image is not normalised yet.",
+    ),
+    Tunable("seed_threshold", "float", 0.7, help="a seed's value in the seed map must exceed this."),
+    Tunable(
+        "mask_threshold",
+        "float",
+        0.53,
+        minimum=0.01,
+        maximum=0.99,
+        help="a pixel belongs to an instance from this probability on.",
+    ),
+    Tunable(
+        "peak_distance",
+        "int",
+        5,
+        minimum=1,
+        maximum=64,
+        help="two seeds are more than this many pixels apart, along rows or columns.",
+    ),
+    Tunable("overlap_threshold", "float", 0.3, help="two instances whose IoU exceeds this are merged."),
+    Tunable("min_size", "int", 10, maximum=1_000_000, help="instances of fewer pixels are removed."),
+    Tunable(
+        "fg_threshold",
+        "float",
+        0.5,
+        help="foreground probability that a seed must exceed, for networks with a second seed channel.",
+    ),
+    Tunable(
+        "window_size",
+        "int",
+        32,
+        minimum=4,
+        maximum=512,
+        static_in=("onnx",),
+        help="half the width, in pixels, of the window around a seed in which its instance is sought.",
+    ),
+    Tunable(
+        "cleanup_fragments", "bool", True, help="keep only the part of an instance around its seed, and fill its holes."
+    ),
+    Tunable(
+        "resolve_cell_and_nucleus",
+        "bool",
+        True,
+        help="give each nucleus and its cell one id, for networks that segment both.",
+    ),
+    Tunable(
+        "target_segmentation",
+        "flags",
+        (1, 1),
+        static_in=("onnx",),
+        help="which targets to return, for networks that segment nuclei and cells.",
+    ),
+)
+
+
+def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...] = INSTANSEG_TUNABLES) -> dict[str, Value]:
+    """Check names and values of settings against the table.
+
+    Raises:
+        SettingError: a name is unknown or a value does not fit; the hint says what would.
+    """
+    known = {tunable.name: tunable for tunable in table}
+    settings = {}
+    for name, value in pairs.items():
+        if name not in known:
+            guess = closest(name, known)
+            suggestion = f"Did you mean {guess!r}? " if guess else ""
+            raise SettingError(f"There is no setting {name!r}.", hint=f"{suggestion}Settings are: {', '.join(known)}.")
+        settings[name] = known[name].check(value)
+    return settings
+
+
+def resolve_settings(*layers: Mapping[str, Any], table: tuple[Tunable, ...] = INSTANSEG_TUNABLES) -> dict[str, Value]:
+    """Return a value for every tunable: its default, overridden by each layer in turn."""
+    settings = {tunable.name: tunable.default for tunable in table}
+    for layer in layers:
+        settings.update(parse_settings(layer, table))
+    return settings

@@ -1,0 +1,57 @@
+"""The one place that knows how a loop whose length depends on the data is written for each tracer.
+
+A stage that loops writes a step as a module-level function of tensors, and the loop itself twice in the same breath:
+
+    if torch.jit.is_scripting():
+        while bool(...):            # TorchScript compiles this branch only
+            state = step(state)
+    else:
+        state = loops.while_true(..., step, (state,))
+
+``torch.jit.is_scripting`` is resolved when TorchScript compiles, so the other branch is never seen by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["map_rows", "while_true"]
+
+
+def while_true(
+    condition: Callable[..., Tensor], step: Callable[..., tuple[Tensor, ...]], state: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """Repeat ``state = step(*state)`` while ``condition(*state)``, a boolean scalar, holds.
+
+    Args:
+        condition: from the state to a boolean scalar.
+        step: from a state to the next; shapes and types stay, and no input is returned unchanged.
+        state: to begin with.
+    """
+    if torch.compiler.is_exporting():
+        result: tuple[Tensor, ...] = torch.while_loop(condition, step, state)  # type: ignore[no-untyped-call]
+        return result
+    while bool(condition(*state)):
+        state = step(*state)
+    return state
+
+
+def map_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Apply ``function`` to each ``rows[i]`` in turn and stack the results, so that only one is in work at a time.
+
+    Args:
+        function: from a slice of ``rows`` to a tensor of fixed shape.
+        rows: (N, ...) with N >= 1.
+    """
+    if torch.compiler.is_exporting():
+        from torch._higher_order_ops.scan import scan
+
+        def step(count: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+            return count + 1, function(row)
+
+        stacked: Tensor = scan(step, torch.zeros((), dtype=torch.int64), rows)[1]
+        return stacked
+    return torch.stack([function(row) for row in rows])

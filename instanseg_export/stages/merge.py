@@ -1,0 +1,149 @@
+"""Merge instances that overlap: several seeds in one object."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from . import loops
+from .paint import Members
+from .sentinels import nobody
+
+__all__ = ["merge_overlapping"]
+
+
+def _share_pixels(
+    pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, place: Tensor, active: Tensor, shared: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Count, for the first active instance of each pixel, the pixels that it shares with each later one.
+
+    The first then leaves its pixels, so that the next round counts for the second, and no pair is counted twice.
+    """
+    claim = torch.where(active > 0, seed, torch.full_like(seed, nobody()))
+    first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(
+        0, pixel, claim, "amin", include_self=True
+    )
+    first = first.index_select(0, pixel)
+    active = torch.where(seed > first, active, torch.zeros_like(active))
+    partner = torch.where(active > 0, first, torch.zeros_like(first)).to(torch.int64)
+    slot = base.index_select(0, partner) + place
+    slot = torch.where(active > 0, slot, torch.zeros_like(slot))
+    return active, shared.scatter_add(0, slot, active)
+
+
+def _size(number: Tensor) -> int:
+    if torch.jit.is_scripting():
+        return int(number.item())
+    else:
+        # Not int(...), which would fix the size at export.
+        size = number.item()
+        torch._check(size >= 1)
+        return size  # type: ignore[return-value]
+
+
+def _any_active(active: Tensor, shared: Tensor) -> Tensor:
+    return active.sum() > 0
+
+
+def _lower(first: Tensor, second: Tensor, root: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
+    smaller = torch.minimum(root.index_select(0, first), root.index_select(0, second))
+    lowered = root.scatter_reduce(0, first, smaller, "amin", include_self=True)
+    lowered = lowered.scatter_reduce(0, second, smaller, "amin", include_self=True)
+    lowered = lowered.index_select(0, lowered.to(torch.int64))
+    return lowered, (lowered != root).to(torch.int64).sum()
+
+
+def _any_change(root: Tensor, changes: Tensor) -> Tensor:
+    return changes > 0
+
+
+def _connect(first: Tensor, second: Tensor, count: int) -> Tensor:
+    """Return for each of ``count`` nodes the lowest node that edges ``first``-``second`` connect it with."""
+    root = torch.arange(count, device=first.device).to(torch.float32)
+    changes = torch.ones([], dtype=torch.int64, device=first.device)
+    if torch.jit.is_scripting():
+        while bool(_any_change(root, changes)):
+            root, changes = _lower(first, second, root, changes)
+    else:
+        root, _ = loops.while_true(_any_change, partial(_lower, first, second), (root, changes))
+    return root.to(torch.int64)
+
+
+def merge_overlapping(
+    members: Members,
+    seeds: Tensor,
+    planes: int,
+    height: int,
+    width: int,
+    half: int,
+    peak_distance: Tensor,
+    overlap_threshold: Tensor,
+) -> Tensor:
+    """Find the instances that are one because their IoU exceeds the threshold, transitively.
+
+    Overlaps are counted in a table of one row per seed and one column per place that a seed with an overlapping window
+    can take beside it. Seeds are more than ``peak_distance`` apart, so a grid of cells as wide holds one seed in each:
+    the table's width depends on the window alone, and memory grows linearly with the number of objects.
+
+    Args:
+        members: the masks.
+        seeds: (K, 4) int64 plane, row, column, and 1 (0 for filling).
+        planes: how many there are.
+        height: of a plane.
+        width: of a plane.
+        half: half the windows' width in pixels.
+        peak_distance: int64 scalar, of :func:`stages.seeds.pick_seeds`.
+        overlap_threshold: float32 scalar.
+
+    Returns:
+        (K,) int64: the place of the first seed of each seed's group.
+    """
+    count = seeds.shape[0]
+    pixels = planes * height * width
+    device = seeds.device
+    cell = peak_distance + 1
+    grid_y = torch.div(seeds[:, 1], cell, rounding_mode="floor")
+    grid_x = torch.div(seeds[:, 2], cell, rounding_mode="floor")
+    # Windows moved into the image overlap although their seeds are up to 4 * half - 2 pixels apart.
+    reach = torch.div(torch.full([], 4 * half - 2, dtype=torch.int64, device=device), cell, rounding_mode="floor") + 1
+    columns = 2 * reach + 1
+    slots = (reach + 1) * columns
+
+    times = torch.zeros([pixels], device=device).scatter_add(0, members.pixel, torch.ones_like(members.logit))
+    several = torch.nonzero(times.index_select(0, members.pixel) > 1)[:, 0]
+    seed_place = members.seed.index_select(0, several)
+    seed = seed_place.to(torch.float32)
+    pixel = members.pixel.index_select(0, several)
+
+    # A pair's slot is the first seed's row plus the second's place relative to the first. Places are linear in the
+    # grid's coordinates, so each seed's part of the slot is known beforehand.
+    linear = grid_y * columns + grid_x
+    base = torch.arange(count, device=device) * slots + (reach - linear)
+    place = linear.index_select(0, seed_place)
+    shared = torch.zeros([_size(count * slots)], device=device)
+    active = torch.ones_like(seed)
+    if torch.jit.is_scripting():
+        while bool(_any_active(active, shared)):
+            active, shared = _share_pixels(pixels, seed, pixel, base, place, active, shared)
+    else:
+        step = partial(_share_pixels, pixels, seed, pixel, base, place)
+        _, shared = loops.while_true(_any_active, step, (active, shared))
+
+    slot = torch.nonzero(shared)[:, 0]
+    overlap = shared.index_select(0, slot)
+    first = torch.div(slot, slots, rounding_mode="floor")
+    relative = slot - first * slots
+    down = torch.div(relative, columns, rounding_mode="floor")
+    right = relative - down * columns - reach
+    # Cells are at least two pixels wide.
+    rows_of_cells, columns_of_cells = height // 2 + 1, width // 2 + 1
+    where = (seeds[:, 0] * rows_of_cells + grid_y) * columns_of_cells + grid_x
+    empty = torch.full([planes * rows_of_cells * columns_of_cells], nobody(), device=device)
+    order = torch.arange(count, device=device).to(torch.float32)
+    grid = empty.scatter_reduce(0, where, order, "amin", include_self=True)
+    beside = where.index_select(0, first) + down * columns_of_cells + right
+    second = grid.index_select(0, beside).to(torch.int64)
+
+    union = members.area.index_select(0, first) + members.area.index_select(0, second) - overlap
+    edge = torch.nonzero(overlap > overlap_threshold * union)[:, 0]
+    return _connect(first.index_select(0, edge), second.index_select(0, edge), count)

@@ -1,0 +1,53 @@
+"""Number the instances: drop the small ones and close the gaps."""
+
+import torch
+from torch import Tensor
+
+from .sentinels import nobody
+
+__all__ = ["close_gaps", "number_instances"]
+
+
+def number_instances(owner: Tensor, root: Tensor, min_size: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn owners into instances, numbered from 1 through all planes in raster order of their first seeds.
+
+    Args:
+        owner: (pixels,) float32 of :func:`stages.paint.paint`.
+        root: (K,) int64 of :func:`stages.merge.merge_overlapping`.
+        min_size: scalar; instances that own fewer pixels are dropped.
+
+    Returns:
+        (pixels,) int64, 0 for background; and (K + 1,) int64, the place of the first seed of each number.
+    """
+    painted = owner < nobody()
+    seed = torch.where(painted, owner, torch.zeros_like(owner)).to(torch.int64)
+    first = root.index_select(0, seed)
+    area = torch.zeros([root.shape[0]], device=owner.device).scatter_add(0, first, painted.to(torch.float32))
+    kept = (area >= min_size) & (area > 0)
+    number = kept.to(torch.int64).cumsum(0) * kept.to(torch.int64)
+    labels = number.index_select(0, first) * painted.to(torch.int64)
+    place = torch.arange(root.shape[0], device=owner.device)
+    first_seed = torch.zeros([root.shape[0] + 1], dtype=torch.float32, device=owner.device)
+    # Dropped seeds all write to number 0, which nobody reads; the maximum makes the result independent of their order.
+    first_seed = first_seed.scatter_reduce(0, number, place.to(torch.float32), "amax", include_self=True)
+    return labels, first_seed.to(torch.int64)
+
+
+def close_gaps(labels: Tensor, group_of: Tensor, groups: int) -> Tensor:
+    """Renumber instances from 1 without gaps within each group, in the order that they have.
+
+    Args:
+        labels: (pixels,) int64, 0 for background; a number belongs to one group only, and rises with the group.
+        group_of: (N,) int64, the group of each number; N exceeds the largest number.
+        groups: how many groups there are.
+
+    Returns:
+        (pixels,) int64.
+    """
+    count = torch.zeros([group_of.shape[0]], device=labels.device)
+    count = count.scatter_add(0, labels, (labels > 0).to(torch.float32))
+    present = (count > 0).to(torch.int64)
+    in_group = torch.zeros([groups], device=labels.device).scatter_add(0, group_of, present.to(torch.float32))
+    before_group = (in_group.cumsum(0) - in_group).to(torch.int64)
+    number = (present.cumsum(0) - before_group.index_select(0, group_of)) * present
+    return number.index_select(0, labels)

@@ -1,0 +1,69 @@
+"""Paint masks into label maps: each pixel goes to the instance that is most certain of it."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .sentinels import huge, nobody
+from .windows import window_corners
+
+__all__ = ["Members", "list_members", "paint"]
+
+
+class Members(NamedTuple):
+    """All pairs of an instance and a pixel of its mask.
+
+    Attributes:
+        seed: (M,) int64, place of the instance's seed.
+        pixel: (M,) int64, in the flattened planes.
+        logit: (M,) float32.
+        area: (K,) float32, pixels of each seed's mask.
+    """
+
+    seed: Tensor
+    pixel: Tensor
+    logit: Tensor
+    area: Tensor
+
+
+def list_members(logits: Tensor, seeds: Tensor, threshold: Tensor, half: int, height: int, width: int) -> Members:
+    """List the pixels of each mask.
+
+    Args:
+        logits: (K, S * S) float32 over each seed's window, after the cleanup.
+        seeds: (K, 4) int64 plane, row, column, and 1 (0 for filling).
+        threshold: scalar; pixels of at least this logit are in the mask.
+        half: S / 2.
+        height: of a plane.
+        width: of a plane.
+    """
+    mask = logits >= threshold
+    pairs = torch.nonzero(mask)
+    seed, place = pairs[:, 0], pairs[:, 1]
+    top, left = window_corners(seeds, half, height, width)
+    first = (seeds[:, 0] * height + top) * width + left
+    size = 2 * half
+    row = torch.div(place, size, rounding_mode="floor")
+    pixel = first.index_select(0, seed) + row * width + (place - row * size)
+    logit = logits.flatten().index_select(0, seed * (size * size) + place)
+    return Members(seed, pixel, logit, mask.to(torch.float32).sum(dim=1))
+
+
+def paint(members: Members, pixels: int) -> Tensor:
+    """Give each pixel to the instance of highest logit, and among equal ones to the first.
+
+    Args:
+        members: the masks.
+        pixels: P * H * W.
+
+    Returns:
+        (pixels,) float32: place of the owner's seed, nobody() for background.
+    """
+    lowest = torch.full([pixels], -huge(), device=members.logit.device)
+    best = lowest.scatter_reduce(0, members.pixel, members.logit, "amax", include_self=True)
+    wins = members.logit == best.index_select(0, members.pixel)
+    seed = members.seed.to(torch.float32)
+    claim = torch.where(wins, seed, torch.full_like(seed, nobody()))
+    unowned = torch.full([pixels], nobody(), device=members.logit.device)
+    return unowned.scatter_reduce(0, members.pixel, claim, "amin", include_self=True)
