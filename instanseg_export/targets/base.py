@@ -1,0 +1,84 @@
+"""What a target is: one file format that a forward can be written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ..forwards.base import Forward
+
+__all__ = ["METADATA_KEY", "STAGES", "Artifact", "Target"]
+
+METADATA_KEY = "instanseg_export"
+"""Name of the metadata property (ONNX), and with ``.json`` of the extra file (TorchScript)."""
+
+STAGES = ("normalize", "network", "seeds", "cluster", "paint", "labels")
+"""Intermediate results that every file can give for diagnosis, in the order in which the forward computes them.
+
+normalize: (B, C, H, W) float32, the image that the network sees.
+network: (B, channels, H, W) float32, its raw output, cropped to the image.
+seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
+cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
+paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
+labels: (B, T, H, W) float32, the result.
+"""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that was written.
+
+    Attributes:
+        target: the name of its target.
+        path: where it is.
+        sha256: of its bytes, in hex.
+        size: in bytes.
+    """
+
+    target: str
+    path: Path
+    sha256: str
+    size: int
+
+
+class Target(Protocol):
+    """Writes one format. Members of the registry in ``targets/__init__.py``.
+
+    Attributes:
+        name: as users type it.
+        filename: of the file in a package.
+        describes: one line for the list of targets.
+        overridable: whether settings can be overridden at run time.
+        dynamic_shapes: whether one file takes any batch size, height and width.
+        exposes_stages: whether the file can give the intermediate results of ``STAGES``.
+    """
+
+    name: str
+    filename: str
+    describes: str
+    overridable: bool
+    dynamic_shapes: bool
+    exposes_stages: bool
+
+    def unavailable(self) -> str | None:
+        """Return why this machine cannot write the format, or None if it can."""
+        ...
+
+    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+        """Write ``forward`` (see ``forwards``) with ``metadata`` embedded to ``path``.
+
+        Raises:
+            ExportError: the exporter refused it.
+            OutputError: the file cannot be written.
+        """
+        ...
+
+    def read_metadata(self, path: Path) -> dict[str, Any]:
+        """Return the metadata that ``write`` embedded.
+
+        Raises:
+            PackageError: the file is damaged or was not written by this package.
+        """
+        ...

@@ -1,0 +1,172 @@
+"""ONNX: what ONNX Runtime runs in Python, Java, C++, C# and web pages."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ExportError, PackageError
+from .base import STAGES
+from .metadata import METADATA_KEY, parse
+
+if TYPE_CHECKING:
+    from ..forwards.base import Forward
+
+__all__ = ["OPSET", "TARGET", "OnnxTarget"]
+
+OPSET = 18
+"""The zoo's services run ONNX Runtime 1.20, and deepImageJ an older one."""
+
+IR_VERSION = 10
+
+_INPUT, _OUTPUT = "image", "instance_segmentation"
+_LARGEST = {"batch": 1024, "channels": 512, "height": 32768, "width": 32768}
+
+
+class OnnxTarget:
+    """Exports the forward through torch.export; loops become Loop and Scan, tunables overridable initializers."""
+
+    name = "onnx"
+    filename = "model.onnx"
+    describes = f"ONNX opset {OPSET}, for ONNX Runtime from 1.20 in Python, Java, C++ and web pages"
+    overridable = True
+    dynamic_shapes = True
+    exposes_stages = True
+
+    def unavailable(self) -> str | None:
+        """See :class:`targets.base.Target`."""
+        return None
+
+    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+        """See :class:`targets.base.Target`."""
+        import onnx
+
+        try:
+            model = _to_onnx(forward, metadata)
+            onnx.checker.check_model(model, full_check=True)
+        except Exception as error:  # the exporter raises errors of many kinds, with pages of text
+            reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
+            raise ExportError(
+                f"The ONNX exporter refused the forward of {metadata['spec']['name']}: {reason}",
+                hint="This is a defect of instanseg-export: please report it with the output of --debug.",
+            ) from error
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+    def read_metadata(self, path: Path) -> dict[str, Any]:
+        """See :class:`targets.base.Target`."""
+        import onnx
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+        try:
+            model = onnx.load(path)
+        except (DecodeError, OSError) as error:
+            raise PackageError(
+                f"{path} is not an ONNX file, or is damaged: {error}.", hint="Export the checkpoint again."
+            ) from error
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        return parse(properties.get(METADATA_KEY, ""), path)
+
+
+TARGET = OnnxTarget()
+
+
+def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
+    import torch
+
+    from .onnx_signature import OnnxSignature
+
+    names = [_INPUT, *(row["name"] for row in metadata["tunables"] if not row["fixed"])]
+    signature = OnnxSignature(forward, names[1:])
+    sizes = ["batch", "channels", "height", "width"] if forward.channels == 0 else ["batch", "", "height", "width"]
+    shape = {axis: torch.export.Dim(size, min=1, max=_LARGEST[size]) for axis, size in enumerate(sizes) if size}
+    # Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants.
+    image = torch.rand(2, forward.channels or 3, 96, 112)
+    baked = signature.baked()
+    with warnings.catch_warnings(), _quiet(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        # Guards such as "a width of 2 has other strides" hold for all sizes as far as values are concerned.
+        program = torch.export.export(
+            signature,
+            (image, baked),
+            dynamic_shapes=(shape, {name: {} for name in baked}),
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=[_OUTPUT, *(_stage_tensor(stage) for stage in STAGES[:-1])],
+            verbose=False,
+        )
+    assert exported is not None
+    return _finish(exported.model_proto, baked, metadata)
+
+
+def _stage_tensor(stage: str) -> str:
+    return _OUTPUT if stage == "labels" else f"stage.{stage}"
+
+
+def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any]) -> Any:
+    """Make settings optional and stages internal, and drop what says more of this machine than of the model."""
+    import onnx
+
+    graph = model.graph
+    for name, value in defaults.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
+    results = [output for output in graph.output if output.name == _OUTPUT]
+    del graph.output[:]
+    graph.output.extend(results)
+    _name_axes(graph)
+    for node in _all_nodes(graph):
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    for value in [*graph.input, *graph.output]:
+        del value.metadata_props[:]
+    del model.metadata_props[:]
+    model.ir_version = IR_VERSION
+    model.producer_name = "instanseg-export"
+    model.producer_version = metadata["version"]
+    model.doc_string = f"{metadata['spec']['name']}: image in, label map out"
+    stages = {stage: _stage_tensor(stage) for stage in STAGES}
+    text = json.dumps(metadata | {"stages": stages}, sort_keys=True)
+    onnx.helper.set_model_props(model, {METADATA_KEY: text})
+    return model
+
+
+def _name_axes(graph: Any) -> None:
+    """Give the symbols of the image's shape their names, in inputs and outputs."""
+    image = graph.input[0].type.tensor_type.shape.dim
+    names = {dim.dim_param: name for dim, name in zip(image, _LARGEST, strict=True) if dim.dim_param}
+    for value in [*graph.input, *graph.output]:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_param = names[dim.dim_param]
+
+
+def _all_nodes(graph: Any) -> Any:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _all_nodes(attribute.g)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep the exporter's progress and remarks about packages that it would like off the terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,32 @@
+"""The forward with its tunables as inputs, so that the exporter leaves them variable."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .base import STAGES
+
+__all__ = ["OnnxSignature"]
+
+
+class OnnxSignature(nn.Module):
+    """Maps (image, settings...) to labels and then the other stages.
+
+    Args:
+        forward: see :class:`forwards.base.Forward`.
+        names: of the settings.
+    """
+
+    def __init__(self, forward: Any, names: list[str]) -> None:
+        super().__init__()
+        self.inner = forward
+        self.names = names
+
+    def baked(self) -> dict[str, Tensor]:
+        """Return the scalars that were baked in."""
+        return {name: getattr(self.inner, name).clone() for name in self.names}
+
+    def forward(self, image: Tensor, settings: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Run the forward; see the class."""
+        stages = self.inner.stages(image, settings)
+        return (stages["labels"], *(stages[name] for name in STAGES[:-1]))
