@@ -1,0 +1,11 @@
+"""Pictures in, label maps out: files that users have, read into one form, and files that they open afterwards."""
+
+from __future__ import annotations
+
+from .image import Image
+from .labels import write_labels
+from .overlay import overlay
+from .read import read_image
+from .rescale import rescale, rescale_labels
+
+__all__ = ["Image", "overlay", "read_image", "rescale", "rescale_labels", "write_labels"]

@@ -1,0 +1,66 @@
+"""Label maps as files that Fiji, QuPath and napari open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..files import staged_file
+from .image import Array
+
+__all__ = ["write_labels"]
+
+_LARGEST_UINT16 = 65_535
+_LARGEST_FLOAT32 = 2**24
+
+
+def write_labels(
+    path: Path,
+    labels: Array,
+    pixel_size: float | None,
+    *,
+    names: tuple[str, ...] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write label maps as one deflated TIFF with a page per target.
+
+    The file is an ImageJ hyperstack as long as ImageJ has a type for its ids: uint16 up to 65,535, float32 up to 2^24.
+    Beyond that it is a plain TIFF of type uint32, which napari and QuPath open.
+
+    Args:
+        path: of the file.
+        labels: (T, H, W), integer-valued and not negative.
+        pixel_size: edge of a pixel in micrometres, or None if unknown.
+        names: of the targets, as labels of the pages.
+        overwrite: replace an existing file.
+
+    Raises:
+        OutputError: the file exists, cannot be written, or the disk is full.
+    """
+    import tifffile
+
+    largest = int(labels.max(initial=0))
+    imagej = largest <= _LARGEST_FLOAT32
+    dtype = np.uint16 if largest <= _LARGEST_UINT16 else np.float32 if imagej else np.uint32
+    metadata: dict[str, object] = {"axes": "CYX"}
+    if imagej:
+        metadata |= {"mode": "grayscale", "min": 0.0, "max": float(max(largest, 1))}
+        if names:
+            metadata["Labels"] = list(names)
+        if pixel_size:
+            metadata["unit"] = "micron"
+    # ImageJ counts pixels per unit of its metadata, TIFF itself per centimetre.
+    per_unit = None if not pixel_size else 1 / pixel_size if imagej else 1e4 / pixel_size
+    with staged_file(path, overwrite=overwrite) as staged:
+        tifffile.imwrite(
+            staged,
+            labels.astype(dtype),
+            imagej=imagej,
+            photometric="minisblack",
+            planarconfig=None,
+            compression="zlib",
+            resolution=(per_unit, per_unit) if per_unit else None,
+            resolutionunit="NONE" if imagej or not per_unit else "CENTIMETER",
+            metadata=metadata,
+        )
