@@ -1,0 +1,74 @@
+"""What the files of a package are made of: collected once, read by each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..checkpoints.base import Checkpoint
+    from ..forwards.base import Forward
+    from ..targets.base import Artifact
+    from .card import Card
+    from .samples import Sample
+
+__all__ = ["WEIGHTS", "Contents"]
+
+WEIGHTS = ("torchscript", "onnx")
+"""Targets that a BioImage.IO model knows as weights; others are attachments."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A model on its way into a package.
+
+    Attributes:
+        card: for people.
+        checkpoint: that was exported.
+        forward: that was exported.
+        artifacts: the exported files.
+        samples: at least one image.
+    """
+
+    card: Card
+    checkpoint: Checkpoint
+    forward: Forward
+    artifacts: Sequence[Artifact]
+    samples: Sequence[Sample]
+
+    @property
+    def pixel_size(self) -> float | None:
+        """In micrometres: the card's, else the checkpoint's."""
+        return self.card.pixel_size or self.checkpoint.spec.pixel_size
+
+    @property
+    def channel_names(self) -> list[str] | None:
+        """Of the input: the card's, else numbered ones; None where the model takes any number of channels."""
+        channels = self.checkpoint.spec.channels
+        if channels is None:
+            return None
+        return list(self.card.channel_names or (f"channel_{number + 1}" for number in range(channels)))
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the output's channels: the network's targets that were chosen at export."""
+        names = self.checkpoint.spec.targets
+        flags = self.forward.values.get("target_segmentation")
+        if len(names) == 1 or not isinstance(flags, tuple):
+            return list(names)
+        return [name for name, flag in zip(names, flags, strict=False) if flag]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Name and baked value of each tunable, as YAML and JSON know them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.forward.values.items()}
+
+    @property
+    def tunables(self) -> list[dict[str, Any]]:
+        """What each tunable means and which values it takes."""
+        return [tunable.describe() for tunable in self.forward.tunables]
+
+    def file_of(self, target: str) -> str | None:
+        """Return the name of a target's file, or None if it was not exported."""
+        return next((artifact.path.name for artifact in self.artifacts if artifact.target == target), None)

@@ -1,0 +1,240 @@
+"""The README of a packaged model: what it is, how to use it, where its limits are, and how it was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
+from .contents import Contents
+from .samples import Sample
+
+if TYPE_CHECKING:
+    from ..parity import Report
+
+__all__ = ["readme", "readme_name"]
+
+
+def readme_name(card: Card) -> str:
+    """Return the file name under which QuPath looks for the README."""
+    return f"{card.name}_README.md"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
+
+
+def _authors(card: Card) -> str:
+    return ", ".join(
+        author.name + (f" ({author.affiliation})" if author.affiliation else "") for author in card.authors
+    )
+
+
+def _facts(model: Contents) -> str:
+    card, targets = model.card, ", ".join(model.targets)
+    names = model.channel_names
+    channels = "any number" if names is None else f"{len(names)} ({', '.join(names)})"
+    rows = [
+        ("Finds", " and ".join(model.targets)),
+        ("Input", "image, float32, (batch, channels, height, width), of any range and any size"),
+        ("Channels", channels),
+        ("Pixel size", f"{model.pixel_size:g} µm" if model.pixel_size else "not known"),
+        (
+            "Output",
+            f"label map, float32, (batch, {len(model.targets)}, height, width): {targets}; 0 is background, "
+            "each instance has an id from 1 on",
+        ),
+        ("Version", card.version),
+        ("Authors", _authors(card)),
+        ("Licence", "not stated, see below" if _is_placeholder(card) else card.license),
+    ]
+    return _table(("", ""), rows)
+
+
+def _is_placeholder(card: Card) -> bool:
+    return card.license == UNSTATED_LICENSE and all(author.name == UNKNOWN_AUTHOR for author in card.authors)
+
+
+def _settings(model: Contents) -> str:
+    rows = []
+    for tunable in model.tunables:
+        allowed = ", ".join(tunable.get("choices", []))
+        if "minimum" in tunable:
+            allowed = f"{_cell(tunable['minimum'])} to {_cell(tunable['maximum'])}"
+        if tunable["kind"] == "bool":
+            allowed = "on, off"
+        fixed = f" Fixed in {', '.join(tunable['static_in'])}." if tunable.get("static_in") else ""
+        text = tunable["help"][0].upper() + tunable["help"][1:]
+        rows.append((f"`{tunable['name']}`", _cell(model.settings[tunable["name"]]), allowed, text + fixed))
+    return _table(("Setting", "Value", "Allowed", "Meaning"), rows)
+
+
+def _usage(model: Contents) -> str:
+    card, parts = model.card, []
+    if torchscript := model.file_of("torchscript"):
+        scale = (
+            f"QuPath rescales your image to {model.pixel_size:g} µm per pixel."
+            if model.pixel_size
+            else "The model's pixel size is not known, and QuPath takes it for 1 µm. Give the downsample in a script, "
+            "or export the model again with `pixel_size` in its card."
+        )
+        parts.append(f"""\
+### QuPath
+
+1. Put this folder into `local` in the InstanSeg extension's model directory.
+2. *Extensions > InstanSeg > Run InstanSeg*, choose `{card.name}`, and draw or select an annotation.
+
+{scale}
+
+### Fiji
+
+Install the zip with *DeepImageJ Install* and choose `{card.name}` in *DeepImageJ Run*. `labels_to_rois.ijm` turns the
+label map into named ROIs, `colour_labels.ijm` shows it in colours (*Plugins > Macros > Run*).
+""")
+    if onnx := model.file_of("onnx"):
+        parts.append(f"""\
+### Python, with ONNX Runtime alone
+
+```python
+import numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("{onnx}", providers=["CPUExecutionProvider"])
+image = np.load("test-input.npy")  # float32, (batch, channels, height, width)
+labels = session.run(["instance_segmentation"], {{"image": image}})[0]
+print(labels.shape, "instances:", len(np.unique(labels)) - 1)
+```
+
+Settings are further inputs of the same names, as in `{{"image": image, "seed_threshold": np.float32(0.6)}}`.
+""")
+    if torchscript:
+        parts.append(f"""\
+### Python, with PyTorch alone
+
+```python
+import numpy as np, torch
+model = torch.jit.load("{torchscript}")
+image = torch.from_numpy(np.load("test-input.npy"))
+labels = model(image, {{"seed_threshold": torch.tensor(0.6)}})
+```
+""")
+    return "\n".join(parts).strip()
+
+
+def _provenance(card: Card) -> str:
+    lines = []
+    for dataset in card.training_data:
+        name = f"[{dataset.name}]({dataset.url})" if dataset.url else dataset.name
+        license_ = f", {dataset.license}" if dataset.license else ""
+        lines.append(f"- {name}{license_}{f': {dataset.note}' if dataset.note else ''}")
+    data = "\n".join(lines) or "The checkpoint does not say what the model was trained on."
+    if _is_placeholder(card):
+        terms = (
+            f"Nobody has stated a licence or an author yet. `rdf.yaml` says {card.license}, which of the common "
+            "licences allows least, because clients refuse a model without one. Write a card before you share it."
+        )
+    else:
+        terms = (
+            f"The weights may be used under {card.license}. Licences of the training data may add terms of their own."
+        )
+    return f"{data}\n\n{terms}"
+
+
+def _samples(samples: Sequence[Sample]) -> str:
+    rows = [(f"`sample-{sample.name}.tif`", sample.note, str(sample.objects)) for sample in samples]
+    text = _table(("Sample", "What it is", "Instances found"), rows)
+    if not any(sample.objects for sample in samples):
+        text += (
+            "\n\n**The model finds nothing in any of the samples.** So the package has no test output, and the zoo "
+            "cannot test it. Add images of the kind that the model was trained on to its card."
+        )
+    return text
+
+
+def _outcomes(report: Report) -> str:
+    rows = []
+    for runtime in report.runtimes:
+        cells = [cell for cell in report.cells_of(runtime.name) if cell.status != "not run"]
+        compared = [cell.comparison for cell in cells if cell.comparison is not None]
+        instances = sum(cell.instances or 0 for cell in cells)
+        differing = max((comparison.differing_pixels for comparison in compared), default=None)
+        rows.append(
+            (
+                f"{runtime.title} {runtime.version}".strip(),
+                "reference" if runtime.reference else runtime.status,
+                str(len(cells)),
+                str(instances),
+                "" if runtime.reference or differing is None else str(differing),
+            )
+        )
+    return _table(("Runtime", "Outcome", "Images", "Instances", "Differing pixels, at most, in an image"), rows)
+
+
+def readme(model: Contents, report: Report | None) -> str:
+    """Return the README of a package, in Markdown.
+
+    Args:
+        model: what is packaged.
+        report: of the parity check; None says that none was made.
+    """
+    card = model.card
+    if report is None:
+        validation = (
+            "The files of this package have not been compared with each other: nothing here proves that they find the "
+            "same instances."
+        )
+    else:
+        validation = f"{report.summary()}\n\n{_outcomes(report)}"
+    citations = "\n".join(
+        f"- {entry.text} {f'https://doi.org/{entry.doi}' if entry.doi else entry.url}" for entry in card.cite
+    )
+    more = f"\n{card.documentation.strip()}\n" if card.documentation.strip() else ""
+    return f"""\
+# {card.name}
+
+{card.description}
+
+![left an image, right what the model finds in it](cover.png)
+
+{_facts(model)}
+{more}
+## How to use it
+
+{_usage(model)}
+
+## Settings
+
+These values are baked in; each can be overridden at run time.
+
+{_settings(model)}
+
+## Training data and licence
+
+{_provenance(card)}
+
+## Limits
+
+- The model knows what it was trained on. Check it on a few of your own images before you count anything.
+- Instances wider than twice `window_size` are cut.
+- An image that is cut into tiles needs a client that joins the instances at their borders, as QuPath does.
+
+## Validation
+
+{validation}
+
+{_samples(model.samples)}
+
+`instanseg-export validate FOLDER` repeats the comparison on your machine. To measure accuracy on your own images,
+compare label maps with annotations by F1 at an IoU of 0.5.
+
+## Cite
+
+{citations}
+"""

@@ -1,0 +1,121 @@
+"""Everything around the exported files: the folder becomes a BioImage.IO model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import Card, check_fit
+from .contents import WEIGHTS, Contents
+from .cover import write_cover
+from .documents import readme, readme_name
+from .fiji import MACROS, write_macros
+from .rdf import TEST_INPUT, TEST_OUTPUT, describe, preprocess, write_rdf
+from .samples import Sample
+
+if TYPE_CHECKING:
+    from ..checkpoints.base import Checkpoint
+    from ..forwards.base import Forward
+    from ..parity import Report
+    from ..targets.base import Artifact
+
+__all__ = ["write_package"]
+
+_COVER = "cover.png"
+
+
+def write_package(
+    folder: Path,
+    *,
+    artifacts: Sequence[Artifact],
+    checkpoint: Checkpoint,
+    forward: Forward,
+    card: Card,
+    samples: Sequence[Sample],
+    report: Report | None = None,
+) -> None:
+    """Write what makes a BioImage.IO model of the exported files in ``folder``.
+
+    That is ``rdf.yaml``, the README, the cover, test tensors, the samples with the label maps that the forward makes of
+    them, and ImageJ macros. The same arguments give the same bytes. It may be called again on the same folder, as when
+    a report is there that was not before.
+
+    Args:
+        folder: exists and is the caller's to fill; the files of ``artifacts`` lie in it.
+        artifacts: the exported files; at least TorchScript or ONNX.
+        checkpoint: that was exported.
+        forward: that was exported.
+        card: for people.
+        samples: of :func:`choose_samples`; the first becomes test tensor and cover.
+        report: of the parity check, for the README; None says there that none was made.
+
+    Raises:
+        CardError: the card does not fit the checkpoint.
+        PackageError: none of the artifacts is TorchScript or ONNX, or the zoo's reader refuses the description.
+    """
+    check_fit(card, checkpoint)
+    model = Contents(card, checkpoint, forward, artifacts, samples)
+    labels = [_segment(model, sample.image) for sample in samples]
+
+    np.save(folder / TEST_INPUT, samples[0].image[None])
+    # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
+    if labels[0].any():
+        np.save(folder / TEST_OUTPUT, labels[0][None])
+    else:
+        (folder / TEST_OUTPUT).unlink(missing_ok=True)
+    pictures = _write_samples(folder, samples, labels)
+    write_cover(folder / _COVER, samples[0].image, labels[0])
+    write_macros(folder, model.targets)
+    documentation = readme_name(card)
+    (folder / documentation).write_text(readme(model, report), encoding="utf-8", newline="\n")
+
+    # The test tensors show the first sample already.
+    shown = pictures[min(1, len(pictures) - 1)]
+    others = [artifact.path.name for artifact in artifacts if artifact.target not in WEIGHTS]
+    content = describe(
+        folder,
+        model,
+        documentation=documentation,
+        cover=_COVER,
+        pictures=shown,
+        attachments=[*others, *MACROS, *(name for pair in pictures if pair is not shown for name in pair)],
+    )
+    write_rdf(folder, content)
+
+
+def _segment(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the labels (T, H, W) that the forward makes of an image as bioimageio.core feeds it."""
+    import torch
+
+    with torch.inference_mode():
+        labels = model.forward(torch.from_numpy(preprocess(model, image[None])))
+    return np.asarray(labels[0].numpy(), dtype=np.float32)
+
+
+def _write_samples(
+    folder: Path, samples: Sequence[Sample], labels: Sequence[NDArray[np.float32]]
+) -> list[tuple[str, str]]:
+    """Write each sample and its label map as TIFF; return the pairs of file names."""
+    import tifffile
+
+    names = []
+    for sample, label in zip(samples, labels, strict=True):
+        pair = f"sample-{sample.name}.tif", f"sample-{sample.name}-labels.tif"
+        for name, array in zip(pair, (sample.image, label), strict=True):
+            tifffile.imwrite(folder / name, _compact(array), imagej=True, metadata={"axes": "CYX"})
+        names.append(pair)
+    return names
+
+
+def _compact(array: NDArray[np.float32]) -> NDArray[Any]:
+    """Return the values in 8 or 16 bits where nothing is lost."""
+    for dtype in (np.uint8, np.uint16):
+        if np.isfinite(array).all() and array.min() >= 0 and array.max() <= np.iinfo(dtype).max:
+            small = array.astype(dtype)
+            if (small == array).all():
+                return small
+    return array

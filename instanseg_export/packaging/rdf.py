@@ -1,0 +1,298 @@
+"""The resource description (RDF) of a model: ``rdf.yaml``, as the zoo, QuPath, Fiji and Python read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from .. import __version__
+from ..errors import PackageError
+from ..files import sha256_of
+from .contents import Contents
+
+__all__ = [
+    "RDF_FILE",
+    "TEST_INPUT",
+    "TEST_OUTPUT",
+    "describe",
+    "file_entry",
+    "preprocess",
+    "without_lookups",
+    "write_rdf",
+]
+
+FORMAT_VERSION = "0.5.5"
+"""An early version that has all we need, so that older readers take the file too. From 0.5.11 on the documentation and
+the covers are groups of keys instead of paths, which QuPath's reader refuses."""
+
+RDF_FILE = "rdf.yaml"
+TEST_INPUT = "test-input.npy"
+TEST_OUTPUT = "test-output-instance_segmentation.npy"
+INPUT_ID = "raw"
+OUTPUT_ID = "instance_segmentation"
+
+_SMALLEST = 32
+"""Smallest height and width that clients are told of. Every size works, but some take the smallest for a tile."""
+
+_NO_LOOKUP_URL = "https://example.com"
+_NO_LOOKUP_USER = "bioimageiobot"
+"""An address and a GitHub user that bioimageio.spec takes without asking."""
+
+_PERCENTILES = (0.1, 99.9)
+_TORCHSCRIPT_NEEDS = "2.0.0"
+_MODALITIES = (
+    "electron-microscopy",
+    "cryo-electron-microscopy",
+    "fluorescence-light-microscopy",
+    "transmission-light-microscopy",
+    "super-resolution-microscopy",
+    "x-ray-microscopy",
+    "force-microscopy",
+    "high-content-imaging",
+    "whole-slide-imaging",
+    "other",
+)
+_SOFTWARE = ("qupath", "fiji", "imagej", "deepimagej")
+
+
+def file_entry(folder: Path, name: str) -> dict[str, str]:
+    """Return a file of the package with its hash, as the RDF lists it."""
+    return {"source": name, "sha256": sha256_of(folder / name)}
+
+
+def _identifier(name: str) -> str:
+    """Older readers want channel names to be identifiers."""
+    text = re.sub(r"\W+", "_", name).strip("_") or "channel"
+    return f"channel_{text}" if text[0].isdigit() else text
+
+
+def _space(axis: str, size: dict[str, Any], pixel_size: float | None) -> dict[str, Any]:
+    scale = {"unit": "micrometer", "scale": float(pixel_size)} if pixel_size else {}
+    return {"type": "space", "id": axis, "size": size, **scale}
+
+
+def _input(model: Contents) -> dict[str, Any]:
+    if model.channel_names is None:
+        # QuPath reads an index axis of step 1 as "any number of channels".
+        channel_axis: dict[str, Any] = {"type": "index", "id": "channel", "size": {"min": 1, "step": 1}}
+    else:
+        names = [_identifier(name) for name in model.channel_names]
+        channel_axis = {"type": "channel", "id": "channel", "channel_names": names}
+    # Step 1: the model pads by itself. A client that sees another step cuts the image into tiles, and ids collide.
+    size = {"min": _SMALLEST, "step": 1}
+    return {
+        "id": INPUT_ID,
+        "description": "Raw image of any range; images that are normalised already are left as they are.",
+        "axes": [
+            {"type": "batch"},
+            channel_axis,
+            _space("y", size, model.pixel_size),
+            _space("x", size, model.pixel_size),
+        ],
+        "data": {"type": "float32"},
+        "preprocessing": [
+            {
+                "id": "scale_range",
+                "kwargs": {
+                    "axes": ["y", "x"],
+                    "min_percentile": _PERCENTILES[0],
+                    "max_percentile": _PERCENTILES[1],
+                },
+            }
+        ],
+    }
+
+
+def _output(model: Contents) -> dict[str, Any]:
+    return {
+        "id": OUTPUT_ID,
+        "description": "Label maps: 0 is background, each instance has an id from 1 on.",
+        "axes": [
+            {"type": "batch"},
+            {"type": "channel", "id": "channel", "channel_names": model.targets},
+            *(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size) for axis in "yx"),
+        ],
+        "data": {"type": "float32"},
+    }
+
+
+def _opset(path: Path) -> int:
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    return int(next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")))
+
+
+def _weights(folder: Path, model: Contents) -> dict[str, Any]:
+    weights: dict[str, Any] = {}
+    if name := model.file_of("torchscript"):
+        weights["torchscript"] = {**file_entry(folder, name), "pytorch_version": _TORCHSCRIPT_NEEDS}
+    if name := model.file_of("onnx"):
+        parent = {"parent": "torchscript"} if "torchscript" in weights else {}
+        weights["onnx"] = {**file_entry(folder, name), **parent, "opset_version": _opset(folder / name)}
+    if not weights:
+        targets = ", ".join(artifact.target for artifact in model.artifacts) or "none"
+        raise PackageError(
+            f"A BioImage.IO model needs TorchScript or ONNX weights, but there are {targets}.",
+            hint="Add torchscript or onnx to --targets.",
+        )
+    return weights
+
+
+def _tags(model: Contents) -> list[str]:
+    given = model.card.tags
+    modality = [] if any(tag in _MODALITIES for tag in given) else ["other"]
+    own = ["instanseg", "instance-segmentation", *model.targets, "2d", "unet", "pytorch", *_SOFTWARE]
+    return list(dict.fromkeys([*given, *modality, *own]))
+
+
+def _given(part: BaseModel) -> dict[str, Any]:
+    return {key: value for key, value in part.model_dump(mode="json").items() if value is not None}
+
+
+def describe(
+    folder: Path,
+    model: Contents,
+    *,
+    documentation: str,
+    cover: str,
+    pictures: Sequence[str],
+    attachments: Sequence[str],
+) -> dict[str, Any]:
+    """Return the content of ``rdf.yaml`` for the files that lie in ``folder``.
+
+    Args:
+        folder: of the package; all named files are in it.
+        model: what is packaged.
+        documentation: file name of the README.
+        cover: file name of the cover.
+        pictures: file names of a sample image and of its label map.
+        attachments: file names of what else belongs to the model.
+
+    Raises:
+        PackageError: none of the artifacts is a format that a BioImage.IO model can have.
+    """
+    card = model.card
+    files = {"test_tensor": file_entry(folder, TEST_INPUT), "sample_tensor": file_entry(folder, pictures[0])}
+    results = {"sample_tensor": file_entry(folder, pictures[1])}
+    if (folder / TEST_OUTPUT).is_file():
+        results["test_tensor"] = file_entry(folder, TEST_OUTPUT)
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "type": "model",
+        "name": card.name,
+        "description": card.description,
+        "version": card.version,
+        "authors": [_given(author) for author in card.authors],
+        "license": card.license,
+        "cite": [_given(entry) for entry in card.cite],
+        "tags": _tags(model),
+        "documentation": documentation,
+        "covers": [cover],
+        "inputs": [_input(model) | files],
+        "outputs": [_output(model) | results],
+        "weights": _weights(folder, model),
+        "attachments": [file_entry(folder, name) for name in attachments],
+    }
+    if card.maintainers:
+        content["maintainers"] = [_given(maintainer) for maintainer in card.maintainers]
+    if card.git_repo:
+        content["git_repo"] = card.git_repo
+    content["config"] = {
+        "bioimageio": {
+            "architecture_type": "InstanSeg" if model.checkpoint.spec.adaptor is None else "ChannelNet and InstanSeg",
+            "task": "instance segmentation",
+            "target_structure": model.targets,
+            "model_parameter_count": sum(weight.numel() for weight in model.checkpoint.network.parameters()),
+        },
+        "instanseg_export": {
+            "version": __version__,
+            "source_sha256": model.checkpoint.sha256,
+            "settings": model.settings,
+            "tunables": model.tunables,
+        },
+    }
+    return content
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML without anchors, which some readers do not know."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def write_rdf(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write ``rdf.yaml`` and check it, with all files that it names, by the zoo's own reader.
+
+    Raises:
+        PackageError: the reader refuses it.
+    """
+    path = folder / RDF_FILE
+    text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+    from bioimageio.spec import InvalidDescr, ValidationContext, build_description
+
+    with ValidationContext(root=folder, perform_io_checks=True):
+        description = build_description(without_lookups(content))
+    if isinstance(description, InvalidDescr):
+        problems = "; ".join(
+            f"{'.'.join(map(str, error.loc))}: {error.msg}"
+            for detail in description.validation_summary.details
+            for error in detail.errors
+        )
+        raise PackageError(f"{RDF_FILE} is not a valid description of a model: {problems}.", hint="Correct the card.")
+
+
+def without_lookups(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of an RDF's content that bioimageio.spec can check without a network.
+
+    It would ask GitHub for each user and the web for each address; the rest of its checks stays as it is.
+    """
+    copy = deepcopy(dict(content))
+    for entry in copy.get("cite", []):
+        if "url" in entry:
+            entry["url"] = _NO_LOOKUP_URL
+    if "git_repo" in copy:
+        copy["git_repo"] = _NO_LOOKUP_URL
+    for person in [*copy.get("authors", []), *copy.get("maintainers", [])]:
+        if "github_user" in person:
+            person["github_user"] = _NO_LOOKUP_USER
+    return copy
+
+
+def preprocess(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Apply the preprocessing that the RDF declares, by bioimageio.core itself.
+
+    Args:
+        model: what is packaged.
+        image: (B, C, H, W) raw.
+
+    Returns:
+        (B, C, H, W) float32: exactly what bioimageio.core feeds to each weights entry.
+    """
+    from bioimageio.core import Sample, Tensor
+    from bioimageio.core.proc_setup import setup_pre_and_postprocessing
+    from bioimageio.spec.model.v0_5 import InputTensorDescr
+
+    description = InputTensorDescr.model_validate(_input(model))
+
+    class Inputs:
+        inputs = (description,)
+        outputs = ()
+
+    axes = [axis.id for axis in description.axes]
+    sample = Sample(members={description.id: Tensor.from_numpy(image, dims=axes)}, stat={}, id=None)
+    operators: Any = setup_pre_and_postprocessing(cast(Any, Inputs()), dataset_for_initial_statistics=[])
+    for operator in operators.pre:
+        operator(sample)
+    return np.asarray(sample.members[description.id].data.to_numpy(), dtype=np.float32)

@@ -1,0 +1,108 @@
+"""The BioImage Model Zoo's own test of a package, run here."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import PackageError
+from .rdf import RDF_FILE, without_lookups
+
+__all__ = ["ZooCheck", "zoo_test"]
+
+_DEVICES = {"torchscript": ["cpu"], "onnx": ["CPUExecutionProvider"]}
+
+_ORT_WARNINGS, _ORT_ERRORS = 2, 3
+
+
+@dataclass(frozen=True)
+class ZooCheck:
+    """The zoo's verdict on one weights entry.
+
+    Attributes:
+        weights: the name of the entry, as in rdf.yaml.
+        passed: whether every check passed.
+        failures: what went wrong, one text per finding.
+        warnings: what the zoo would rather have otherwise.
+    """
+
+    weights: str
+    passed: bool
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def _texts(entries: Any, name: str) -> list[str]:
+    return [f"{'.'.join(map(str, entry.loc)) or name}: {entry.msg}" for entry in entries]
+
+
+def _verdict(weights: str, summary: Any) -> ZooCheck:
+    # 30 is the zoo's level "warning"; below are remarks, as that all elements agree.
+    failures, notes = [], []
+    for detail in summary.details:
+        failures += _texts(detail.errors, detail.name)
+        notes += _texts((entry for entry in detail.warnings if entry.severity >= 30), detail.name)
+    passed = summary.status == "passed" and not failures
+    return ZooCheck(weights, passed, tuple(dict.fromkeys(failures)), tuple(dict.fromkeys(notes)))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence prints, Python's warnings and ONNX Runtime's remarks on settings that can be overridden."""
+    import onnxruntime  # type: ignore[import-untyped]
+
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        onnxruntime.set_default_logger_severity(_ORT_ERRORS)
+        try:
+            yield
+        finally:
+            onnxruntime.set_default_logger_severity(_ORT_WARNINGS)
+
+
+def zoo_test(folder: Path, *, lookups: bool = False) -> list[ZooCheck]:
+    """Let bioimageio.core test each weights entry of a package, on the CPU and to the end.
+
+    Each entry must reproduce the test output and take every declared batch size and image size. Nothing is printed.
+
+    Args:
+        folder: of the package.
+        lookups: whether to ask the web for the addresses and GitHub for the names in the card, as the zoo does.
+
+    Raises:
+        PackageError: the folder has no rdf.yaml that describes a model.
+    """
+    from bioimageio.core import test_model
+    from bioimageio.spec import InvalidDescr, ValidationContext, build_description
+
+    path = folder / RDF_FILE
+    if not path.is_file():
+        raise PackageError(f"{folder} has no {RDF_FILE}.", hint="Give the folder of a package that was exported.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PackageError(f"{path} is not valid YAML.", hint="Export the model again.") from error
+    if not isinstance(content, dict) or content.get("type") != "model":
+        raise PackageError(f"{path} does not describe a model.", hint="Export the model again.")
+    if not lookups:
+        content = without_lookups(content)
+    checks = []
+    with _quiet():
+        for name in content.get("weights", {}):
+            # A fresh description for each entry: the test appends its findings to it.
+            with ValidationContext(root=folder.resolve(), file_name=RDF_FILE, perform_io_checks=True):
+                description = build_description(deepcopy(content))
+            if isinstance(description, InvalidDescr):
+                return [_verdict(entry, description.validation_summary) for entry in content["weights"]]
+            devices = _DEVICES.get(name)
+            summary = test_model(description, weight_format=name, devices=devices, stop_early=False)
+            checks.append(_verdict(name, summary))
+    return checks

@@ -1,0 +1,352 @@
+"""Packages of genuine checkpoints, as the zoo, QuPath, Fiji and people see them."""
+
+from __future__ import annotations
+
+import filecmp
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+from conftest import Exported
+from PIL import Image
+
+from instanseg_export.errors import CardError, PackageError
+from instanseg_export.forwards import build_forward
+from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
+from instanseg_export.packaging.fiji import MACROS
+from instanseg_export.parity import NamedImage, validate
+from instanseg_export.targets import write_artifact
+from instanseg_export.targets.base import Artifact
+
+NO_MAINTAINER = "Missing `maintainers` or any author in `authors` with a specified `github_user` name."
+
+
+def rdf_of(folder: Path) -> dict[str, Any]:
+    """The description as a plain YAML reader sees it, which is how QuPath and JDLL do."""
+    content = yaml.safe_load((folder / "rdf.yaml").read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def axes_of(tensor: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {axis.get("id", axis["type"]): axis for axis in tensor["axes"]}
+
+
+def assert_passes(checks: list[ZooCheck]) -> None:
+    assert [check.weights for check in checks] == ["torchscript", "onnx"]
+    for check in checks:
+        assert check.passed, check.failures
+        assert check.failures == ()
+        # Nobody may be named on GitHub but by the card: the only remark that cannot be avoided.
+        assert [warning for warning in check.warnings if NO_MAINTAINER not in warning] == []
+
+
+def test_the_zoo_accepts_the_demo_without_a_word(demo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert_passes(zoo_test(demo_folder))
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "onnxruntime" not in err
+
+
+def test_the_zoo_accepts_any_number_of_channels(channelnet_folder: Path) -> None:
+    assert_passes(zoo_test(channelnet_folder))
+
+
+def test_the_zoo_accepts_rare_options(multihead_folder: Path) -> None:
+    assert_passes(zoo_test(multihead_folder))
+
+
+def test_with_a_maintainer_no_warning_is_left(demo: Exported, tmp_path: Path) -> None:
+    card = demo.card.model_validate(
+        demo.card.model_dump() | {"maintainers": [{"github_user": "ada"}], "git_repo": "https://example.com/x"}
+    )
+    folder = demo.only("torchscript").package(tmp_path / "package", card=card)
+    assert [check.warnings for check in zoo_test(folder)] == [()]
+
+
+def test_the_zoo_test_sees_another_result(demo: Exported, tmp_path: Path) -> None:
+    folder = demo.only("onnx").package(tmp_path / "package")
+    path = folder / "test-output-instance_segmentation.npy"
+    labels = np.load(path)
+    labels[labels == 3] = 0
+    np.save(path, labels)
+    content = rdf_of(folder)
+    del content["outputs"][0]["test_tensor"]["sha256"]
+    (folder / "rdf.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (check,) = zoo_test(folder)
+    assert not check.passed
+    assert "elements disagree with expected values" in check.failures[0]
+
+
+def test_the_zoo_test_sees_a_changed_file(demo_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(demo_folder, tmp_path / "package")
+    (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\0")
+    checks = zoo_test(folder)
+    assert not any(check.passed for check in checks)
+    assert any("sha256" in failure.lower() for failure in checks[0].failures)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- x", "type: dataset", ""])
+def test_the_zoo_test_refuses_what_is_no_model(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PackageError, match=r"has no rdf\.yaml"):
+        zoo_test(tmp_path)
+    (tmp_path / "rdf.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PackageError, match=r"not valid YAML|does not describe a model"):
+        zoo_test(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
+def test_qupath_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(name)
+    rdf = rdf_of(folder)
+    assert (folder / "instanseg.pt").is_file()
+    # Its reader takes texts for these; without one of them it refuses the model.
+    for key in ("format_version", "name", "description", "documentation", "license", "version"):
+        assert isinstance(rdf[key], str), key
+    assert all(isinstance(cover, str) for cover in rdf["covers"])
+    assert rdf["authors"]
+    assert tuple(map(int, rdf["format_version"].split("."))) > (0, 5, 0)
+    assert rdf["documentation"] == f"{rdf['name']}_README.md"
+    assert (folder / rdf["documentation"]).is_file()
+    text = (folder / "rdf.yaml").read_text(encoding="utf-8")
+    assert not re.search(r"(?i)[^a-z]\.?(inf|nan)\b", text)
+    assert "&id" not in text
+    (tensor,) = rdf["inputs"]
+    for axis in "yx":
+        assert axes_of(tensor)[axis]["size"]["step"] == 1
+    assert [output["id"] for output in rdf["outputs"]] == ["instance_segmentation"]
+
+
+def test_qupath_reads_channels_and_pixel_size(demo_folder: Path, channelnet_folder: Path) -> None:
+    rdf = rdf_of(demo_folder)
+    assert axes_of(rdf["inputs"][0])["channel"]["channel_names"] == ["red", "green", "blue"]
+    for tensor in (rdf["inputs"][0], rdf["outputs"][0]):
+        for axis in "yx":
+            assert axes_of(tensor)[axis]["scale"] == 0.5
+            assert axes_of(tensor)[axis]["unit"] == "micrometer"
+    assert axes_of(rdf["outputs"][0])["channel"]["channel_names"] == ["nuclei"]
+
+    rdf = rdf_of(channelnet_folder)
+    assert axes_of(rdf["inputs"][0])["channel"] == {"type": "index", "id": "channel", "size": {"min": 1, "step": 1}}
+    assert axes_of(rdf["outputs"][0])["channel"]["channel_names"] == ["nuclei", "cells"]
+    assert "scale" not in axes_of(rdf["outputs"][0])["x"]
+
+
+def test_the_description_says_what_the_files_are(demo: Exported, demo_folder: Path) -> None:
+    rdf = rdf_of(demo_folder)
+    assert rdf["weights"]["torchscript"]["pytorch_version"] == "2.0.0"
+    assert rdf["weights"]["onnx"]["parent"] == "torchscript"
+    assert rdf["weights"]["onnx"]["opset_version"] == 18
+    ours = rdf["config"]["instanseg_export"]
+    assert ours["source_sha256"] == demo.checkpoint.sha256
+    assert ours["settings"]["seed_threshold"] == 0.7
+    assert {row["name"] for row in ours["tunables"]} == set(ours["settings"])
+    named = {entry["source"] for entry in rdf["attachments"]}
+    named |= {rdf["documentation"], *rdf["covers"], "rdf.yaml", *(entry["source"] for entry in rdf["weights"].values())}
+    for tensor in (*rdf["inputs"], *rdf["outputs"]):
+        named |= {tensor["test_tensor"]["source"], tensor["sample_tensor"]["source"]}
+    assert named == {path.name for path in demo_folder.iterdir()}, "every file is named, and every named file is there"
+
+
+def test_test_tensors_are_raw_and_show_objects(demo: Exported, demo_folder: Path) -> None:
+    image = np.load(demo_folder / "test-input.npy")
+    labels = np.load(demo_folder / "test-output-instance_segmentation.npy")
+    assert image.dtype == labels.dtype == np.float32
+    assert image.shape == (1, 3, 256, 256)
+    assert labels.shape == (1, 1, 256, 256)
+    np.testing.assert_array_equal(image[0], demo.samples[0].image)
+    assert set(np.unique(labels)) == set(range(demo.samples[0].objects + 1))
+    # Clients that do not apply the declared preprocessing get the same instances.
+    import torch
+
+    raw = demo.forward(torch.from_numpy(image)).numpy()
+    assert (raw != labels).mean() < 1e-4
+
+
+def test_samples_are_there_to_open(demo: Exported, demo_folder: Path) -> None:
+    for sample in demo.samples:
+        stored = tifffile.imread(demo_folder / f"sample-{sample.name}.tif")
+        assert stored.dtype == np.uint8
+        np.testing.assert_array_equal(stored, sample.image)
+        labels = tifffile.imread(demo_folder / f"sample-{sample.name}-labels.tif")
+        assert len(np.unique(labels)) - 1 == sample.objects
+
+
+@pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
+def test_the_cover_is_small_and_shows_outlines(name: str, request: pytest.FixtureRequest) -> None:
+    path: Path = request.getfixturevalue(name) / "cover.png"
+    assert path.stat().st_size < 500_000
+    picture = np.asarray(Image.open(path))
+    height, width, colours = picture.shape
+    assert (width, colours) == (2 * height, 3)
+    left, right = picture[:, :height].astype(int), picture[:, height:].astype(int)
+    changed = (left != right).any(axis=2).mean()
+    assert 0.01 < changed < 0.5
+
+
+def test_a_noisy_image_gives_a_cover_within_the_limit(demo: Exported, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (3, 512, 512)).astype(np.float32)
+    sample = replace(demo.samples[0], image=noise)
+    folder = demo.package(tmp_path / "package", samples=[sample])
+    assert (folder / "cover.png").stat().st_size < 500_000
+    assert tifffile.imread(folder / "sample-histology.tif").dtype == np.uint16
+
+
+def test_the_readme_tells_the_essentials(demo_folder: Path) -> None:
+    text = (demo_folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
+    for heading in (
+        "# nuclei_dsb2018",
+        "### QuPath",
+        "### Fiji",
+        "## Settings",
+        "## Limits",
+        "## Validation",
+        "## Cite",
+    ):
+        assert f"\n{heading}\n" in f"\n{text}"
+    assert "| `seed_threshold` | 0.7 | 0 to 1 |" in text
+    assert "0.5 µm per pixel" in text
+    assert "have not been compared" in text
+    assert "instanseg-export contributors" in text
+    assert "https://doi.org/10.48550/arXiv.2408.15954" in text
+    for row in re.findall(r"^\|.*\|$", text, flags=re.MULTILINE):
+        assert row.count("|") in (3, 4, 5), row
+
+
+def test_the_readme_of_an_unnamed_model_is_honest(channelnet_folder: Path) -> None:
+    text = (channelnet_folder / "nuclei_cells_channelnet_README.md").read_text(encoding="utf-8")
+    assert "Nobody has stated a licence" in text
+    assert "| Licence | not stated, see below |" in text
+    assert "| Channels | any number |" in text
+    assert "| Pixel size | not known |" in text
+    assert "QuPath takes it for 1 µm" in text
+
+
+def test_the_python_lines_of_the_readme_run(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (demo_folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 2
+    monkeypatch.chdir(demo_folder)
+    for block in blocks:
+        names: dict[str, Any] = {}
+        exec(block, names)
+        assert int(names["labels"].max()) > 10
+
+
+def test_the_validation_section_comes_from_the_report(demo: Exported, demo_folder: Path, tmp_path: Path) -> None:
+    image = NamedImage("corner", demo.samples[0].image[:, :96, :96], sample=True)
+    report = validate(demo_folder, images=[image], runtimes=["torchscript", "onnxruntime"])
+    folder = demo.package(tmp_path / "package", report=report)
+    text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
+    assert report.summary() in text
+    assert "have not been compared" not in text
+    for runtime in report.runtimes:
+        assert f"| {runtime.title} {runtime.version} |" in text
+    # The report came later: the same folder, written again, is the same but for the README and its hash.
+    demo.package(tmp_path / "before")
+    comparison = filecmp.dircmp(tmp_path / "before", folder)
+    assert comparison.diff_files == ["nuclei_dsb2018_README.md"]
+
+
+def test_a_model_that_finds_nothing_says_so(demo: Exported, tmp_path: Path) -> None:
+    forward = build_forward(demo.checkpoint, {"min_size": 1_000_000})
+    samples = choose_samples(demo.checkpoint, forward)
+    assert [sample.objects for sample in samples] == [0, 0]
+    written = write_artifact("torchscript", forward, demo.checkpoint, tmp_path / "instanseg.pt")
+    model = replace(demo, forward=forward, samples=samples, artifacts=[written])
+    folder = model.package(tmp_path / "package")
+    # The zoo takes no test output of zeros, and says so where there is none.
+    assert "test_tensor" not in rdf_of(folder)["outputs"][0]
+    (check,) = zoo_test(folder)
+    assert not check.passed
+    assert "has no test tensor defined" in check.failures[0]
+    text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
+    assert "finds nothing in any of the samples" in text
+    assert "| `min_size` | 1000000 |" in text
+
+
+def test_the_same_input_gives_the_same_bytes(demo: Exported, tmp_path: Path) -> None:
+    one = demo.package(tmp_path / "here" / "one")
+    two = demo.package(tmp_path / "there" / "else" / "two")
+    names = sorted(path.name for path in one.iterdir())
+    assert names == sorted(path.name for path in two.iterdir())
+    matching, differing, failed = filecmp.cmpfiles(one, two, names, shallow=False)
+    assert (sorted(matching), differing, failed) == (names, [], [])
+    for path in one.iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes(), f"{path.name} names a folder of this machine"
+
+
+def test_onnx_alone_and_torchscript_alone(demo: Exported, tmp_path: Path) -> None:
+    for artifact in demo.artifacts:
+        folder = demo.only(artifact.target).package(tmp_path / artifact.target)
+        weights = rdf_of(folder)["weights"]
+        assert list(weights) == [artifact.target]
+        assert "parent" not in weights[artifact.target]
+        text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
+        assert ("### QuPath" in text) == (artifact.target == "torchscript")
+        assert ("ONNX Runtime" in text) == (artifact.target == "onnx")
+
+
+def test_without_weights_that_the_zoo_knows_there_is_no_package(demo: Exported, tmp_path: Path) -> None:
+    other = tmp_path / "model.mlpackage"
+    other.write_bytes(b"x")
+    alone = replace(demo, artifacts=[Artifact("coreml", other, "0" * 64, 1)])
+    with pytest.raises(PackageError, match="needs TorchScript or ONNX weights, but there are coreml"):
+        alone.package(tmp_path / "package")
+
+
+def test_other_targets_are_attached(demo: Exported, tmp_path: Path) -> None:
+    other = tmp_path / "model.other"
+    other.write_bytes(b"x")
+    more = replace(demo, artifacts=[*demo.artifacts, Artifact("other", other, "0" * 64, 1)])
+    rdf = rdf_of(more.package(tmp_path / "package"))
+    assert "model.other" in [entry["source"] for entry in rdf["attachments"]]
+
+
+def test_a_card_that_does_not_fit_is_refused(demo: Exported, tmp_path: Path) -> None:
+    card = demo.card.model_copy(update={"channel_names": ("DAPI",)})
+    with pytest.raises(CardError, match="names 1 channels"):
+        demo.package(tmp_path / "package", card=card)
+    assert list((tmp_path / "package").glob("*.yaml")) == []
+
+
+def test_names_with_spaces_and_brackets_work(demo: Exported, tmp_path: Path) -> None:
+    card = default_card(demo.checkpoint).model_copy(
+        update={"name": "Nuclei (DSB) + more", "channel_names": ("1: DAPI", "β-actin", "GFP")}
+    )
+    folder = demo.only("torchscript").package(tmp_path / "package", card=card)
+    assert (folder / "Nuclei (DSB) + more_README.md").is_file()
+    assert all(check.passed for check in zoo_test(folder))
+
+
+def test_one_target_of_two_is_named_alone(channelnet: Exported, tmp_path: Path) -> None:
+    forward = build_forward(channelnet.checkpoint, {"target_segmentation": "0,1"})
+    folder = replace(channelnet, forward=forward).package(tmp_path / "package")
+    assert axes_of(rdf_of(folder)["outputs"][0])["channel"]["channel_names"] == ["cells"]
+    assert np.load(folder / "test-output-instance_segmentation.npy").shape[1] == 1
+    assert 'newArray("cells")' in (folder / "labels_to_rois.ijm").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_macros_are_well_formed(demo_folder: Path, name: str) -> None:
+    text = (demo_folder / name).read_text(encoding="ascii")
+    code = "\n".join(re.sub(r"//.*", "", line) for line in text.splitlines())
+    assert code.count('"') % 2 == 0
+    bare = re.sub(r'"[^"\n]*"', '""', code)
+    stack = []
+    for character in bare:
+        if character in "([{":
+            stack.append(character)
+        elif character in ")]}":
+            assert stack.pop() + character in ("()", "[]", "{}")
+    assert stack == []
+    for line in bare.splitlines():
+        assert not line.strip() or line.rstrip()[-1] in ";{}", line
+    if name == "labels_to_rois.ijm":
+        assert 'newArray("nuclei")' in text
