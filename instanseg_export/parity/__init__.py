@@ -1,0 +1,98 @@
+"""Proof that every exported file finds the same cells: runtimes, each in a process of its own, compared by instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .compare import Comparison, compare_labels
+    from .images import NamedImage, standard_images
+    from .report import Report
+    from .runners import Outcome, run_runtime
+    from .runtimes import Runtime, find_runtime, list_runtimes
+
+__all__ = [
+    "Comparison",
+    "NamedImage",
+    "Outcome",
+    "Report",
+    "Runtime",
+    "compare_labels",
+    "find_runtime",
+    "list_runtimes",
+    "run_runtime",
+    "standard_images",
+    "validate",
+]
+
+_MODULE_OF = {
+    "Comparison": ".compare",
+    "NamedImage": ".images",
+    "Outcome": ".runners",
+    "Report": ".report",
+    "Runtime": ".runtimes",
+    "compare_labels": ".compare",
+    "find_runtime": ".runtimes",
+    "list_runtimes": ".runtimes",
+    "run_runtime": ".runners",
+    "standard_images": ".images",
+}
+
+
+def validate(
+    path: Path,
+    *,
+    images: Sequence[NamedImage] | None = None,
+    runtimes: Sequence[str] | None = None,
+    device: str = "cpu",
+    time_limit: float = 120.0,
+    settings: Mapping[str, Any] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Run a model in every runtime and compare what they find, instance by instance.
+
+    The reference is the forward in eager PyTorch, rebuilt from the TorchScript file; where that cannot be built,
+    TorchScript, else ONNX Runtime. Where a runtime disagrees, both are run again with their intermediate results, to
+    name the first stage that differs.
+
+    Args:
+        path: a package folder, its zip, or one exported file.
+        images: to run; by default the package's samples and the standard set (see ``standard_images``).
+        runtimes: their names, or paths of folders with a runtime.toml; by default all that there are.
+        device: "cpu", "cuda", "cuda:1" or "mps". A runtime that has no such device here is "not run".
+        time_limit: seconds that a runtime may take for one image.
+        settings: tunables to override in every runtime, by name.
+        progress: called with what was done last, steps done, and steps in all (which can grow).
+
+    Returns:
+        The report. It is ``passed`` when at least two runtimes were compared and all agree on all images.
+
+    Raises:
+        PackageError: ``path`` is missing, damaged, or neither a package nor an exported file.
+        UnsafeFileError: a zip would write outside of its folder.
+        UnknownNameError: there is no runtime of a name in ``runtimes``.
+        SettingError: a setting is unknown or out of range.
+        ImageError: an image does not fit the model.
+    """
+    from .validation import run_validation
+
+    return run_validation(
+        Path(path),
+        images=images,
+        runtimes=runtimes,
+        device=device,
+        time_limit=time_limit,
+        settings=settings,
+        progress=progress,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name], __name__), name)
+    globals()[name] = value
+    return value

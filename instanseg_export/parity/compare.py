@@ -1,0 +1,111 @@
+"""Two label maps of one image, instance by instance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from ..metrics import Overlaps, match, overlaps
+
+__all__ = ["FEW_PIXELS", "PPM", "Comparison", "compare_labels", "compare_planes"]
+
+PPM = 10
+"""Two runtimes agree when at most this many pixels in a million differ."""
+
+FEW_PIXELS = 3
+"""Where 10 pixels in a million are fewer than this, as in all images below 300,000 pixels, this many may differ."""
+
+
+class Comparison(BaseModel):
+    """How a runtime's label map compares with the reference's. Counts are over all images of the batch and targets.
+
+    Attributes:
+        pixels: of the label map.
+        reference_instances, instances: in the reference and in the runtime's map.
+        matched_50, matched_99: pairs with an IoU of at least 0.5 and 0.99.
+        missing: instances of the reference without a partner at IoU 0.5.
+        extra: instances of the runtime without one.
+        equal_ids: whether both instances of every matched pair (IoU 0.5) have the same id.
+        differing_pixels: pixels with another id.
+        differing_after_matching: pixels that still differ once each matched instance has its partner's id.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pixels: int
+    reference_instances: int
+    instances: int
+    matched_50: int
+    matched_99: int
+    missing: int
+    extra: int
+    equal_ids: bool
+    differing_pixels: int
+    differing_after_matching: int
+
+    @property
+    def ppm(self) -> float:
+        """Differing pixels in a million."""
+        return 1e6 * self.differing_pixels / self.pixels if self.pixels else 0.0
+
+    @property
+    def allowed_pixels(self) -> int:
+        """The most pixels that may differ: 10 in a million, or :data:`FEW_PIXELS` in a small image."""
+        return max(FEW_PIXELS, self.pixels * PPM // 1_000_000)
+
+    @property
+    def same_instances(self) -> bool:
+        """Whether every instance has a partner on the other side."""
+        return self.missing == 0 and self.extra == 0
+
+    @property
+    def agrees(self) -> bool:
+        """The same instances under the same ids, and hardly a pixel that differs."""
+        return self.same_instances and self.equal_ids and self.differing_pixels <= self.allowed_pixels
+
+
+def compare_labels(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> Comparison:
+    """Compare two label maps.
+
+    Args:
+        reference: (B, T, H, W), integer-valued. Ids of different images and targets are apart.
+        other: another of the same shape.
+
+    Raises:
+        ValueError: the shapes differ, or a label is negative.
+    """
+    pairs, stride = compare_planes(reference, other)
+    chosen = match(pairs, 0.5)
+    same_id = pairs.first_ids[pairs.first[chosen]] % stride == pairs.second_ids[pairs.second[chosen]] % stride
+    foreground = int(pairs.first_areas.sum() + pairs.second_areas.sum() - pairs.shared.sum())
+    return Comparison(
+        pixels=reference.size,
+        reference_instances=len(pairs.first_ids),
+        instances=len(pairs.second_ids),
+        matched_50=len(chosen),
+        matched_99=int((pairs.iou[chosen] >= 0.99).sum()),
+        missing=len(pairs.first_ids) - len(chosen),
+        extra=len(pairs.second_ids) - len(chosen),
+        equal_ids=bool(same_id.all()),
+        differing_pixels=int((reference != other).sum()),
+        differing_after_matching=foreground - int(pairs.shared[chosen].sum()),
+    )
+
+
+def compare_planes(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[Overlaps, int]:
+    """Return the overlaps of two label maps (..., H, W) with the ids of each plane kept apart, and the id's stride.
+
+    An id in the result modulo the stride is the id in its own plane.
+    """
+    stride = 1 + int(max(reference.max(initial=0), other.max(initial=0)))
+    return overlaps(_apart(reference, stride), _apart(other, stride)), stride
+
+
+def _apart(labels: npt.NDArray[Any], stride: int) -> npt.NDArray[np.int64]:
+    whole = labels.astype(np.int64)
+    planes = whole.reshape(-1, *whole.shape[-2:])
+    offsets = np.arange(len(planes), dtype=np.int64)[:, None, None] * stride
+    return np.where(planes > 0, planes + offsets, planes).reshape(whole.shape)

@@ -1,0 +1,147 @@
+"""Pictures for the report: what the reference found, what a runtime found, and where they differ."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .images import NamedImage
+from .report import Cell, Picture
+
+__all__ = ["COLOURS", "Pictures"]
+
+COLOURS = {"reference": (40, 150, 255), "runtime": (255, 150, 30), "id": (255, 60, 200)}
+"""Of pixels that only the reference labels, that only the runtime labels, and that both label under different ids."""
+
+_MOST_FAILURES = 8
+_MOST_SAMPLES = 3
+_SIDE = 256
+_PALETTE = 128
+
+Labels = npt.NDArray[np.int64]
+Rgb = npt.NDArray[np.uint8]
+
+
+class Pictures:
+    """Draws pictures of a handful of images.
+
+    Args:
+        images: those that were run, in order.
+
+    Attributes:
+        made: the pictures so far.
+    """
+
+    def __init__(self, images: Sequence[NamedImage]) -> None:
+        self._images = images
+        self.made: list[Picture] = []
+
+    def draw(
+        self,
+        labels: Mapping[str, Sequence[Labels | None]],
+        titles: Mapping[str, str],
+        reference: str,
+        cells: Sequence[Cell],
+    ) -> None:
+        """Draw what differs, up to a limit and one image per defect first; then samples.
+
+        Args:
+            labels: runtime to its label map (B, T, H, W) of each image.
+            titles: runtime to its title.
+            reference: the name of the reference.
+            cells: the results.
+        """
+        places = {image.name: index for index, image in enumerate(self._images)}
+        failures = [cell for cell in cells if cell.status == "failed" and cell.comparison is not None]
+        for cell in sorted(failures, key=_rank(failures))[:_MOST_FAILURES]:
+            index = places[cell.image]
+            expected, found = labels[reference][index], labels[cell.runtime][index]
+            if expected is not None and found is not None:
+                self._add_difference(cell, index, expected, found, titles[reference], titles[cell.runtime])
+        shown = [index for index, image in enumerate(self._images) if image.sample] or [0]
+        for index in shown[:_MOST_SAMPLES]:
+            expected = labels[reference][index]
+            if expected is not None:
+                self._add_sample(index, expected, titles[reference])
+
+    def _add_difference(
+        self, cell: Cell, index: int, expected: Labels, found: Labels, reference_title: str, title: str
+    ) -> None:
+        different = (expected != found).any(axis=1)
+        plane = int(different.sum(axis=(1, 2)).argmax())
+        window = _window(different[plane])
+        image = self._images[index].batch()[plane][:, *window]
+        before, after = expected[plane][:, *window], found[plane][:, *window]
+        panels = [
+            ("image", _outlined(image, np.zeros_like(before))),
+            (reference_title, _outlined(image, before)),
+            (title, _outlined(image, after)),
+            ("differences", _difference(image, before, after)),
+        ]
+        caption = f"{title} on {cell.image}: {cell.why}."
+        self.made.append(_picture(cell.image, cell.runtime, caption, panels))
+
+    def _add_sample(self, index: int, labels: Labels, title: str) -> None:
+        window = _window((labels[0] > 0).any(axis=0))
+        image, found = self._images[index].batch()[0][:, *window], labels[0][:, *window]
+        panels = [("image", _outlined(image, np.zeros_like(found))), (title, _outlined(image, found))]
+        name = self._images[index].name
+        self.made.append(_picture(name, None, f"{name}: what {title} finds.", panels))
+
+
+def _rank(failures: Sequence[Cell]) -> Any:
+    """Order failures so that the first of each runtime comes first, then the second of each, and so on."""
+    turn: dict[str, int] = {}
+    place = {}
+    for cell in failures:
+        turn[cell.runtime] = turn.get(cell.runtime, -1) + 1
+        place[cell.runtime, cell.image] = turn[cell.runtime]
+    return lambda cell: place[cell.runtime, cell.image]
+
+
+def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the part of the image to show: the whole, or a square around the middle of what is interesting."""
+    slices = []
+    for axis in (0, 1):
+        size = interesting.shape[axis]
+        places = np.flatnonzero(interesting.any(axis=1 - axis))
+        middle = int(np.median(places)) if places.size else size // 2
+        start = max(0, min(middle - _SIDE // 2, size - _SIDE))
+        slices.append(slice(start, min(start + _SIDE, size)))
+    return slices[0], slices[1]
+
+
+def _outlined(image: npt.NDArray[np.float32], labels: Labels) -> Rgb:
+    from ..images import overlay
+
+    picture: Rgb = overlay(image, labels)
+    return picture
+
+
+def _difference(image: npt.NDArray[np.float32], before: Labels, after: Labels) -> Rgb:
+    picture = (_outlined(image, np.zeros_like(before)).mean(axis=2, keepdims=True) * 0.4).repeat(3, axis=2)
+    for target in range(before.shape[0]):
+        first, second = before[target], after[target]
+        picture[(first > 0) & (second > 0) & (first != second)] = COLOURS["id"]
+        picture[(first > 0) & (second == 0)] = COLOURS["reference"]
+        picture[(first == 0) & (second > 0)] = COLOURS["runtime"]
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def _picture(image: str, runtime: str | None, caption: str, panels: Sequence[tuple[str, Rgb]]) -> Picture:
+    return Picture(
+        image=image, runtime=runtime, caption=caption, panels=tuple((title, _png(pixels)) for title, pixels in panels)
+    )
+
+
+def _png(pixels: Rgb) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).quantize(_PALETTE).save(stream, "png", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

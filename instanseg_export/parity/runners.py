@@ -1,0 +1,386 @@
+"""Runs a runtime's program on images, each with a time limit; a crash or a hang costs one image, never the run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .runtimes import Runtime
+
+__all__ = ["RESULT", "Outcome", "run_runtime"]
+
+RESULT = "instance_segmentation"
+_LONGEST_LINE = 1 << 20
+_KEPT_OUTPUT = 300
+_AFTER_LAST = 10.0
+_TOO_LATE = b"too late"
+
+
+class _Line(BaseModel):
+    """What a program says of one image, or that it is ready. Unknown keys are its own business."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    input: str | None = None
+    ready: bool = False
+    error: str | None = None
+    unavailable: bool = False
+    version: str = ""
+    device: str = ""
+    load_s: float = Field(default=0.0, ge=0)
+    run_s: tuple[float, ...] = ()
+    peak_mb: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image in one runtime.
+
+    Attributes:
+        error: why there is no result; empty when there is one.
+        unavailable: the machine or the format lacks what was asked for; neither file nor image is at fault.
+        output: the npz with the result.
+        version, device, load_s, run_s, peak_mb: as the program reported them.
+    """
+
+    error: str = ""
+    unavailable: bool = False
+    output: Path | None = None
+    version: str = ""
+    device: str = ""
+    load_s: float = 0.0
+    run_s: tuple[float, ...] = ()
+    peak_mb: float | None = None
+
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Return the label map (B, T, H, W).
+
+        Raises:
+            ValueError: the output is damaged, or is no label map.
+        """
+        labels = self._read(lambda name: name == RESULT).get(RESULT)
+        if labels is None:
+            raise ValueError(f"its output has no {RESULT}")
+        if labels.ndim != 4 or labels.dtype.kind not in "fiu":
+            raise ValueError(f"its {RESULT} is {labels.dtype} {labels.shape}, not a label map (B, T, H, W)")
+        whole: npt.NDArray[np.int64] = np.zeros(labels.shape, dtype=np.int64)
+        with np.errstate(invalid="ignore"):
+            whole[...] = labels
+        if not np.array_equal(whole, labels) or (whole < 0).any():
+            raise ValueError(f"its {RESULT} holds values that are not whole numbers from 0 on")
+        return whole
+
+    def stages(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the intermediate results, by the name of their stage.
+
+        Raises:
+            ValueError: the output is damaged.
+        """
+        found = self._read(lambda name: name.startswith("stage."))
+        return {name.removeprefix("stage."): value for name, value in found.items()}
+
+    def _read(self, wanted: Callable[[str], bool]) -> dict[str, npt.NDArray[Any]]:
+        if self.output is None:
+            raise ValueError(self.error)
+        try:
+            with np.load(self.output, allow_pickle=False) as content:
+                return {name: content[name] for name in content.files if wanted(name)}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"its output cannot be read: {error}") from error
+
+
+@dataclass
+class _Run:
+    """The state of one call of :func:`run_runtime`: which images are still to do, and what became of the others."""
+
+    runtime: Runtime
+    arguments: list[str]
+    inputs: list[str]
+    outputs: list[Path]
+    time_limit: float
+    environment: dict[str, str]
+    on_image: Callable[[int], None]
+    done: dict[int, Outcome] = field(default_factory=dict)
+
+    def pending(self) -> list[int]:
+        return [index for index in range(len(self.inputs)) if index not in self.done]
+
+    def settle(self, index: int, outcome: Outcome) -> None:
+        self.done[index] = outcome
+        self.on_image(index)
+
+
+def run_runtime(
+    runtime: Runtime,
+    model: Path,
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+    *,
+    device: str = "cpu",
+    time_limit: float = 120.0,
+    settings: Mapping[str, Any] | None = None,
+    stages: bool = False,
+    repeat: int = 1,
+    on_image: Callable[[int], None] = lambda index: None,
+) -> list[Outcome]:
+    """Run a runtime on images, in as few processes as it takes.
+
+    Args:
+        runtime: an available one.
+        model: the file that it takes.
+        inputs: images as .npy, float32 (B, C, H, W).
+        outputs: the .npz to write, one per image.
+        device: as the runtime calls it.
+        time_limit: seconds for each image; the first has the runtime's ``start_limit`` on top.
+        settings: tunables to override, by name.
+        stages: ask for the intermediate results too.
+        repeat: how often each image is run, for timings.
+        on_image: called with an image's place when its outcome is known.
+
+    Returns:
+        One outcome per image, in order.
+    """
+    arguments = [*runtime.command, "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
+    if settings:
+        arguments += ["--settings", json.dumps(dict(settings))]
+    if stages:
+        arguments.append("--stages")
+    run = _Run(
+        runtime=runtime,
+        arguments=arguments,
+        inputs=[str(path.resolve()) for path in inputs],
+        outputs=[path.resolve() for path in outputs],
+        time_limit=time_limit,
+        environment=_environment(runtime),
+        on_image=on_image,
+    )
+    fruitless = 0
+    while pending := run.pending():
+        ended = _one_process(run, pending)
+        left = run.pending()
+        if not left:
+            break
+        fruitless = fruitless + 1 if left == pending else 0
+        # A program that fails before its first image will do so again; after two in a row the rest is not tried.
+        hopeless = ended.final or fruitless == 2
+        for index in left if hopeless else left[:1]:
+            run.settle(index, Outcome(error=ended.reason, unavailable=ended.unavailable))
+    return [run.done[index] for index in range(len(inputs))]
+
+
+def _environment(runtime: Runtime) -> dict[str, str]:
+    """Return the environment: only a runner that may import the exporter finds it on its path."""
+    # OpenMP threads spin while they wait, by default. Where other programs want the same cores, that made PyTorch ten
+    # times slower than sleeping does; where none do, it gains nothing here.
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONUTF8": "1"}
+    if runtime.needs_exporter:
+        root = str(Path(__file__).resolve().parent.parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    return environment
+
+
+@dataclass(frozen=True)
+class _End:
+    """Why a process ended.
+
+    Attributes:
+        reason: in words; it counts for the first image that the process left.
+        final: another process would fail in the same way.
+        unavailable: the machine lacks something.
+    """
+
+    reason: str = ""
+    final: bool = False
+    unavailable: bool = False
+
+
+def _one_process(run: _Run, pending: Sequence[int]) -> _End:
+    """Start the program on the pending images and settle those that it finishes, until it ends or runs out of time."""
+    command = [
+        *run.arguments,
+        "--input",
+        *(run.inputs[index] for index in pending),
+        "--output",
+        *(str(run.outputs[index]) for index in pending),
+    ]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=run.environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return _End(f"the program cannot be started: {error}", final=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    lines: queue.Queue[bytes] = queue.Queue(maxsize=1000)
+    ended = threading.Event()
+    complaints = bytearray()
+    readers = [
+        threading.Thread(target=_read_lines, args=(process.stdout, lines, ended), daemon=True),
+        threading.Thread(target=_read_tail, args=(process.stderr, complaints), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        return _listen(run, process, lines, readers[1], complaints)
+    finally:
+        _kill(process)
+        ended.set()
+        for reader in readers:
+            reader.join(timeout=_AFTER_LAST)
+
+
+def _listen(
+    run: _Run,
+    process: subprocess.Popen[bytes],
+    lines: queue.Queue[bytes],
+    stderr_reader: threading.Thread,
+    complaints: bytearray,
+) -> _End:
+    places = {run.inputs[index]: index for index in run.pending()}
+    chatter = b""
+    ready = False
+    limit = run.runtime.start_limit + run.time_limit
+    deadline = time.monotonic() + limit
+    while True:
+        raw = _next(lines, deadline)
+        if raw is _TOO_LATE:
+            if not places:
+                return _End()  # all images are done; the program merely does not end
+            what = "the image was not finished" if ready else "the program did not start"
+            return _End(f"{what} within {limit:g} s, the time limit")
+        if not raw:
+            break
+        line = _parse(raw)
+        if isinstance(line, str):
+            chatter = (chatter + raw)[:_KEPT_OUTPUT] if not line else line.encode()
+            continue
+        if line.error is not None and line.input is None:
+            return _End(line.error, final=True, unavailable=line.unavailable)
+        if line.ready:
+            ready = True
+        elif line.input in places:
+            index = places.pop(line.input)
+            run.settle(index, _outcome(line, run.outputs[index]))
+            ready = True
+        else:
+            continue
+        limit = run.time_limit if places else _AFTER_LAST
+        deadline = time.monotonic() + limit
+    if not places:
+        return _End()
+    try:
+        status = process.wait(timeout=_AFTER_LAST)
+    except subprocess.TimeoutExpired:
+        return _End("the program closed its output and did not end")
+    stderr_reader.join(timeout=_AFTER_LAST)
+    return _End(_describe_end(status, chatter, bytes(complaints)))
+
+
+def _outcome(line: _Line, output: Path) -> Outcome:
+    if line.error is not None:
+        return Outcome(error=line.error, unavailable=line.unavailable)
+    return Outcome(
+        output=output,
+        version=line.version,
+        device=line.device,
+        load_s=line.load_s,
+        run_s=line.run_s,
+        peak_mb=line.peak_mb,
+    )
+
+
+def _parse(raw: bytes) -> _Line | str:
+    """Return a line of the protocol, or what is wrong with it: empty text for what is no JSON object at all."""
+    try:
+        content = json.loads(raw)
+    except ValueError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    try:
+        return _Line.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _describe_end(status: int, chatter: bytes, complaints: bytes) -> str:
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        fact = f"the program crashed ({name})"
+    elif status:
+        fact = f"the program ended with status {status}"
+    else:
+        fact = "the program ended without a word on this image"
+    last = complaints.decode(errors="replace").strip().splitlines()
+    words = chatter.decode(errors="replace").strip()
+    if status and last:
+        return f"{fact}: {last[-1][:_KEPT_OUTPUT]}"
+    return f"{fact}; what it printed is not the protocol: {words!r}" if words else fact
+
+
+def _next(lines: queue.Queue[bytes], deadline: float) -> bytes:
+    """Return the next line, nothing at the end of the output, or :data:`_TOO_LATE`, also when lines never stop."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return _TOO_LATE
+    try:
+        return lines.get(timeout=left)
+    except queue.Empty:
+        return _TOO_LATE
+
+
+def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes], ended: threading.Event) -> None:
+    """Hand over lines, and nothing at the end; a program that writes faster than we read has to wait."""
+    with stream:
+        while not ended.is_set():
+            raw = stream.readline(_LONGEST_LINE)
+            while not ended.is_set():
+                try:
+                    lines.put(raw, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if not raw:
+                return
+
+
+def _read_tail(stream: IO[bytes], tail: bytearray) -> None:
+    with stream:
+        while raw := stream.readline(_LONGEST_LINE):
+            tail += raw
+            del tail[: -4 * _LONGEST_LINE]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the program and what it started, unless it has ended: its number may belong to another program by now."""
+    if process.returncode is not None:
+        return
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()

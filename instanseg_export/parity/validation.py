@@ -1,0 +1,373 @@
+"""Runs every runtime on every image and compares what they find with what the reference finds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import __version__
+from ..errors import ImageError
+from ..files import sha256_of
+from ..forwards.tunables import parse_settings
+from .compare import FEW_PIXELS, PPM, Comparison, compare_labels
+from .defects import name_defect
+from .images import NamedImage, standard_images
+from .pictures import Pictures
+from .report import Cell, ImageRecord, Machine, Report, RuntimeRecord, Status, overall
+from .runners import Outcome, run_runtime
+from .runtimes import Runtime, find_runtime, list_runtimes
+from .stages import StageDifference, compare_stages, first_difference
+from .subject import Subject, open_subject
+
+__all__ = ["RULE", "run_validation"]
+
+RULE = (
+    f"Two runtimes agree on an image when they find the same instances (each has a partner of IoU 0.5 or more) under "
+    f"the same ids and at most {PPM} pixels in a million differ, or {FEW_PIXELS} pixels where that is more."
+)
+
+Progress = Callable[[str, int, int], None]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass
+class _Trial:
+    """A runtime and what became of it: ``why`` says why it was not run at all."""
+
+    runtime: Runtime
+    model: Path | None
+    why: str = ""
+    outcomes: list[Outcome] = field(default_factory=list)
+    labels: list[Labels | None] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+class _Validation:
+    """One call of :func:`run_validation`: the images as files, and how to run a runtime on them."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        images: Sequence[NamedImage],
+        folder: Path,
+        device: str,
+        time_limit: float,
+        settings: Mapping[str, Any],
+        progress: Progress | None,
+    ) -> None:
+        self.subject = subject
+        self.images = images
+        self.batches = [image.batch() for image in images]
+        self._folder = folder
+        self._device = device
+        self._time_limit = time_limit
+        self._settings = settings
+        self._progress = progress
+        self._steps_done = 0
+        self.steps = 0
+        for index, batch in enumerate(self.batches):
+            np.save(self._input(index), batch, allow_pickle=False)
+
+    def _input(self, index: int) -> Path:
+        return self._folder / f"image-{index:03d}.npy"
+
+    def tell(self, message: str, advance: int = 1) -> None:
+        """Report progress."""
+        self._steps_done += advance
+        if self._progress is not None:
+            self._progress(message, min(self._steps_done, self.steps), self.steps)
+
+    def prepare(self, runtime: Runtime) -> _Trial:
+        """Find out whether the runtime can be run on this model."""
+        model = self.subject.file(runtime.filename)
+        if not runtime.available:
+            why = runtime.reason
+        elif model is None:
+            why = f"there is no {runtime.filename} here"
+        elif runtime.needs_exporter and self.subject.metadata is None:
+            why = "the file does not describe its network, so that its forward cannot be built again"
+        else:
+            why = ""
+        return _Trial(runtime, model, why)
+
+    def run(self, trial: _Trial) -> None:
+        """Run all images and read the label maps."""
+        everything = range(len(self.images))
+        trial.outcomes = self._run(trial, everything, stages=False)
+        for index in everything:
+            labels, error = self._read_labels(trial.outcomes[index], self.batches[index])
+            trial.labels.append(labels)
+            trial.errors.append(error)
+        if all(outcome.unavailable for outcome in trial.outcomes):
+            trial.why = trial.outcomes[0].error
+
+    def _run(self, trial: _Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+        assert trial.model is not None
+        kind = "stages" if stages else "labels"
+        return run_runtime(
+            trial.runtime,
+            trial.model,
+            [self._input(index) for index in indices],
+            [self._folder / f"{kind}-{trial.runtime.name}-{index:03d}.npz" for index in indices],
+            device=self._device,
+            time_limit=self._time_limit,
+            settings=self._settings,
+            stages=stages,
+            on_image=lambda place: self.tell(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
+        )
+
+    def _read_labels(self, outcome: Outcome, batch: npt.NDArray[np.float32]) -> tuple[Labels | None, str]:
+        if outcome.error:
+            return None, outcome.error
+        try:
+            labels = outcome.labels()
+        except ValueError as error:
+            return None, str(error)
+        expected = (batch.shape[0], *batch.shape[2:])
+        if (labels.shape[0], *labels.shape[2:]) != expected:
+            return None, f"its label map has shape {labels.shape} for an image of shape {batch.shape}"
+        return labels, ""
+
+    def stage_differences(
+        self, reference: _Trial, others: Mapping[str, tuple[_Trial, Sequence[int]]]
+    ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
+        """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
+        wanted = sorted({index for _, indices in others.values() for index in indices})
+        if not wanted:
+            return {}
+        self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
+        expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
+        found = {}
+        for name, (trial, indices) in others.items():
+            outcomes = self._run(trial, indices, stages=True) if indices else []
+            for index, outcome in zip(indices, outcomes, strict=True):
+                found[name, index] = self._compare_stages(expected[index], outcome)
+        return found
+
+    def _compare_stages(self, reference: Outcome, other: Outcome) -> tuple[StageDifference, ...]:
+        try:
+            return tuple(compare_stages(reference.stages(), other.stages()))
+        except ValueError:
+            return ()  # the stages are a help for diagnosis: without them, the label maps still tell
+
+
+def run_validation(
+    path: Path,
+    *,
+    images: Sequence[NamedImage] | None,
+    runtimes: Sequence[str] | None,
+    device: str,
+    time_limit: float,
+    settings: Mapping[str, Any] | None,
+    progress: Progress | None,
+) -> Report:
+    """See :func:`instanseg_export.parity.validate`."""
+    checked = parse_settings(settings or {})
+    selected = list_runtimes() if runtimes is None else [find_runtime(name) for name in runtimes]
+    with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
+        chosen = [*subject.samples, *standard_images(subject.channels)] if images is None else list(images)
+        _check_images(chosen, subject.channels)
+        validation = _Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
+        return _validate(validation, selected, device, checked)
+
+
+def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
+    names = [image.name for image in images]
+    for image in images:
+        try:
+            shape = image.batch().shape
+        except ValueError as error:
+            raise ImageError(f"{error}.", hint="Give images as (C, H, W), or (B, C, H, W) for a batch.") from error
+        if channels is not None and shape[1] != channels:
+            raise ImageError(
+                f"The image {image.name} has {shape[1]} channels, but the model takes {channels}.",
+                hint=f"Give images with {channels} channels.",
+            )
+        if names.count(image.name) > 1:
+            raise ImageError(f"Two images are called {image.name}.", hint="Give each a name of its own.")
+    if not images:
+        raise ImageError(
+            "There is no image to compare runtimes on.", hint="Give at least one, or none for the standard set."
+        )
+
+
+def _validate(validation: _Validation, selected: Sequence[Runtime], device: str, settings: Mapping[str, Any]) -> Report:
+    known = {runtime.name for runtime in selected}
+    trials = {runtime.name: validation.prepare(runtime) for runtime in selected}
+    # The best reference that there is, also where it was not selected.
+    candidates = [
+        *(validation.prepare(runtime) for runtime in list_runtimes() if runtime.name not in known),
+        *trials.values(),
+    ]
+    order = [runtime.name for runtime in list_runtimes()]
+    candidates.sort(key=lambda trial: order.index(trial.runtime.name) if trial.runtime.name in order else len(order))
+    count = len(validation.images)
+    validation.steps = count * sum(not trial.why for trial in trials.values())
+    reference = None
+    for candidate in candidates:
+        if candidate.why:
+            continue
+        if candidate.runtime.name not in trials:
+            validation.steps += count
+            trials = {candidate.runtime.name: candidate, **trials}
+        validation.run(candidate)
+        if any(labels is not None for labels in candidate.labels):
+            reference = candidate
+            break
+    for trial in trials.values():
+        if not trial.why and not trial.outcomes:
+            validation.run(trial)
+    return _report(validation, list(trials.values()), reference, device, settings)
+
+
+def _report(
+    validation: _Validation,
+    trials: Sequence[_Trial],
+    reference: _Trial | None,
+    device: str,
+    settings: Mapping[str, Any],
+) -> Report:
+    others = [trial for trial in trials if trial is not reference and not trial.why]
+    comparisons = {} if reference is None else _compare_all(reference, others)
+    stages = {}
+    if reference is not None:
+        samples = {index for index, image in enumerate(validation.images) if image.sample}
+        wanted = {trial.runtime.name: (trial, _worth_stages(trial, comparisons, samples)) for trial in others}
+        stages = validation.stage_differences(reference, wanted)
+    cells = [
+        _cell(validation, trial, reference, index, comparisons, stages)
+        for trial in trials
+        for index in range(len(validation.images))
+    ]
+    pictures = Pictures(validation.images)
+    if reference is not None:
+        pictures.draw(
+            {trial.runtime.name: trial.labels for trial in trials if trial.labels},
+            {trial.runtime.name: trial.runtime.title for trial in trials},
+            reference.runtime.name,
+            cells,
+        )
+    metadata = validation.subject.metadata or {}
+    return Report(
+        model=validation.subject.name,
+        source_sha256=str(metadata.get("source_sha256", "")),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=device,
+        settings={name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
+        rule=RULE,
+        machine=Machine(
+            system=platform.platform(),
+            processor=platform.processor() or platform.machine(),
+            cores=os.cpu_count() or 1,
+            python=platform.python_version(),
+            exporter=__version__,
+        ),
+        images=tuple(
+            ImageRecord(
+                name=image.name,
+                note=image.note,
+                shape=batch.shape,
+                sha256=hashlib.sha256(batch.tobytes()).hexdigest(),
+                sample=image.sample,
+            )
+            for image, batch in zip(validation.images, validation.batches, strict=True)
+        ),
+        runtimes=tuple(
+            _runtime_record(trial, trial is reference, [cell for cell in cells if cell.runtime == trial.runtime.name])
+            for trial in trials
+        ),
+        cells=tuple(cells),
+        pictures=tuple(pictures.made),
+    )
+
+
+def _compare_all(reference: _Trial, others: Sequence[_Trial]) -> dict[tuple[str, int], Comparison]:
+    found = {}
+    for trial in others:
+        for index, (expected, labels) in enumerate(zip(reference.labels, trial.labels, strict=True)):
+            if expected is not None and labels is not None and expected.shape == labels.shape:
+                found[trial.runtime.name, index] = compare_labels(expected, labels)
+    return found
+
+
+def _worth_stages(trial: _Trial, comparisons: Mapping[tuple[str, int], Comparison], samples: set[int]) -> list[int]:
+    compared = {index: value for (name, index), value in comparisons.items() if name == trial.runtime.name}
+    return [index for index, comparison in compared.items() if index in samples or not comparison.agrees]
+
+
+def _cell(
+    validation: _Validation,
+    trial: _Trial,
+    reference: _Trial | None,
+    index: int,
+    comparisons: Mapping[tuple[str, int], Comparison],
+    stages: Mapping[tuple[str, int], tuple[StageDifference, ...]],
+) -> Cell:
+    name, image = trial.runtime.name, validation.images[index].name
+    if trial.why:
+        return Cell(runtime=name, image=image, status="not run", why=trial.why)
+    labels, outcome = trial.labels[index], trial.outcomes[index]
+    if labels is None:
+        status: Status = "not run" if outcome.unavailable else "failed"
+        return Cell(runtime=name, image=image, status=status, why=trial.errors[index])
+    assert reference is not None
+    instances = sum(len(np.unique(plane[plane > 0])) for plane in labels.reshape(-1, *labels.shape[2:]))
+    row: dict[str, Any] = {"runtime": name, "image": image, "instances": instances, "run_s": outcome.run_s}
+    if trial is reference:
+        return Cell(**row, status="passed")
+    expected = reference.labels[index]
+    if expected is None:
+        return Cell(**row, status="not run", why=f"{reference.runtime.title} has no result to compare with")
+    if expected.shape != labels.shape:
+        why = f"its label map has shape {labels.shape}, the reference's {expected.shape}"
+        return Cell(**row, status="failed", why=why, defect="a label map of another shape", first_stage="labels")
+    comparison = comparisons[name, index]
+    differences = stages.get((name, index), ())
+    row |= {"comparison": comparison, "stages": differences}
+    if comparison.agrees:
+        return Cell(**row, status="passed")
+    defect = name_defect(expected, labels, comparison, differences)
+    first = first_difference(differences)
+    return Cell(**row, status="failed", why=_explain(defect, first, differences), defect=defect, first_stage=first)
+
+
+def _explain(defect: str, first: str | None, stages: Sequence[StageDifference]) -> str:
+    if first is not None:
+        return f"{defect}; the first stage that differs is {first}"
+    if stages:
+        return f"{defect}; all stages agree when they are read out, so that an optimisation of the runtime is at fault"
+    return f"{defect}; its stages cannot be read"
+
+
+def _runtime_record(trial: _Trial, is_reference: bool, cells: Sequence[Cell]) -> RuntimeRecord:
+    runtime = trial.runtime
+    outcomes = [outcome for outcome in trial.outcomes if outcome.output is not None]
+    status = overall(cell.status for cell in cells)
+    failures = [cell for cell in cells if cell.status == "failed"]
+    why = trial.why or (f"{failures[0].image}: {failures[0].why}" if failures else "")
+    peaks = [outcome.peak_mb for outcome in outcomes if outcome.peak_mb is not None]
+    return RuntimeRecord(
+        name=runtime.name,
+        title=runtime.title,
+        description=runtime.description,
+        target=runtime.target,
+        reference=is_reference,
+        status=status,
+        why=why or (cells[0].why if status == "not run" else ""),
+        install="" if runtime.available else runtime.install,
+        model_sha256=sha256_of(trial.model) if trial.model else "",
+        version=outcomes[0].version if outcomes else "",
+        device=outcomes[0].device if outcomes else "",
+        load_s=outcomes[0].load_s if outcomes else None,
+        peak_mb=max(peaks, default=None),
+    )

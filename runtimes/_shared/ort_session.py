@@ -1,0 +1,87 @@
+"""A session around ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from runner_protocol import METADATA_KEY, RESULT, Request, UnavailableError, encode_setting
+
+_DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+
+
+def _providers(device: str) -> list[Any]:
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return ["CPUExecutionProvider"]
+    if kind != "cuda":
+        raise UnavailableError(f"ONNX Runtime has no device {device!r}: use cpu or cuda")
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    # TF32 is on by default and rounds each product to ten bits.
+    return [("CUDAExecutionProvider", {"device_id": index or "0", "use_tf32": "0"}), "CPUExecutionProvider"]
+
+
+def _with_stages(model: Path, stages: Mapping[str, str]) -> bytes:
+    """Return the model with the tensors behind ``stages`` as further outputs."""
+    import onnx
+
+    proto = onnx.load(model)
+    present = {output.name for output in proto.graph.output}
+    for tensor in dict.fromkeys(stages.values()):
+        if tensor not in present:
+            proto.graph.output.append(onnx.ValueInfoProto(name=tensor))
+    return bytes(proto.SerializeToString())
+
+
+class OrtSession:
+    """An ONNX file in ONNX Runtime.
+
+    Args:
+        request: what the command line asks for.
+        optimised: with the default graph optimisations, or with none.
+
+    Raises:
+        UnavailableError: the session does not use the device that was asked for, or a setting is fixed in this file.
+        ValueError: a setting's value does not fit.
+    """
+
+    def __init__(self, request: Request, *, optimised: bool) -> None:
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if not optimised:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        providers = _providers(request.device)
+        self._session = ort.InferenceSession(str(request.model), options, providers=providers)
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        metadata: dict[str, Any] | None = json.loads(text) if text else None
+        self._stages: dict[str, str] = metadata.get("stages", {}) if metadata and request.stages else {}
+        if self._stages:
+            self._session = ort.InferenceSession(
+                _with_stages(request.model, self._stages), options, providers=providers
+            )
+        in_use = self._session.get_providers()[0]
+        if request.device.startswith("cuda") and in_use != "CUDAExecutionProvider":
+            raise UnavailableError(f"ONNX Runtime could not use CUDA and fell back to {in_use}")
+        self._settings = {name: self._setting(name, value, metadata) for name, value in request.settings.items()}
+        self._input = self._session.get_inputs()[0].name
+        self.version = str(ort.__version__)
+        self.device = f"{request.device} ({in_use})"
+
+    def _setting(self, name: str, value: Any, metadata: Mapping[str, Any] | None) -> NDArray[Any]:
+        types = {node.name: node.type for node in self._session.get_overridable_initializers()}
+        if name not in types:
+            raise UnavailableError(f"the setting {name} is fixed at export in this format")
+        return encode_setting(name, value, metadata).astype(_DTYPES[types[name]])
+
+    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        names = [output.name for output in self._session.get_outputs()]
+        values = dict(zip(names, self._session.run(names, {self._input: image, **self._settings}), strict=True))
+        hidden = set(self._stages.values()) - {RESULT}
+        outputs = {name: np.asarray(value) for name, value in values.items() if name not in hidden}
+        return outputs | {f"stage.{stage}": np.asarray(values[name]) for stage, name in self._stages.items()}

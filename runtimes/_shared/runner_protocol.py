@@ -1,0 +1,187 @@
+"""What the Python runners share: the command line, the clock and the JSON lines. Imports nothing of the exporter.
+
+A runtime is a program that is called as::
+
+    runner --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] --device D --repeat N
+           [--settings JSON] [--stages]
+
+An input is an image, float32 (B, C, H, W). An output holds ``instance_segmentation`` (B, T, H, W) and, with
+``--stages``, ``stage.<name>`` for each stage that the file can give. On stdout the program writes one JSON object per
+line: first ``{"ready": true, ...}`` when the model is loaded, then one per image as it finishes. An object with
+``error`` stands for an image that failed or, when its ``input`` is null, for the end of the program; ``unavailable``
+then says that the machine or the format lacks what was asked for (a GPU), rather than that the file is at fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+METADATA_KEY = "instanseg_export"
+RESULT = "instance_segmentation"
+
+_DTYPES: dict[str, Any] = {
+    "float": np.float32,
+    "int": np.int64,
+    "bool": np.bool_,
+    "choice": np.int64,
+    "flags": np.int64,
+}
+
+
+class UnavailableError(Exception):
+    """This machine, or this format, lacks what was asked for; the file is not at fault."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        model: the file.
+        device: "cpu", "cuda", "cuda:1", "mps".
+        settings: name to value, as they came in JSON.
+        stages: whether intermediate results are wanted too.
+    """
+
+    model: Path
+    device: str
+    settings: Mapping[str, Any]
+    stages: bool
+
+
+class Session(Protocol):
+    """A loaded model."""
+
+    version: str
+    device: str
+
+    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Return ``instance_segmentation`` and the other outputs for an image (B, C, H, W), when they are all there."""
+        ...
+
+
+def encode_setting(name: str, value: Any, metadata: Mapping[str, Any] | None) -> NDArray[Any]:
+    """Return a setting as the array that a file expects: a choice becomes its index.
+
+    Args:
+        name: of the setting.
+        value: from JSON.
+        metadata: what the file says of its settings; None when it says nothing, then the value's own type counts.
+
+    Raises:
+        ValueError: the file has no such setting, or the value does not fit.
+    """
+    if metadata is None:
+        kind = "flags" if isinstance(value, list) else {bool: "bool", int: "int", float: "float"}.get(type(value), "")
+        if not kind:
+            raise ValueError(f"the file does not say how the setting {name} = {value!r} is written")
+        return np.asarray(value, dtype=_DTYPES[kind])
+    for row in metadata["tunables"]:
+        if row["name"] == name:
+            if row["kind"] == "choice":
+                value = row["choices"].index(value)
+            return np.asarray(value, dtype=_DTYPES[row["kind"]])
+    raise ValueError(f"the file has no setting {name}")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the largest memory, in MB of 10^6 bytes, that this process has held; None where the system cannot tell.
+
+    Linux keeps it per program in VmHWM. Its ru_maxrss would include the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts in bytes
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Runs one exported model on images and reports in JSON lines.")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--input", type=Path, nargs="+", required=True)
+    parser.add_argument("--output", type=Path, nargs="+", required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--settings", type=json.loads, default={})
+    parser.add_argument("--stages", action="store_true")
+    arguments = parser.parse_args(argv)
+    if len(arguments.input) != len(arguments.output):
+        parser.error("--input and --output need the same number of files")
+    return arguments
+
+
+def _claim_stdout() -> IO[str]:
+    """Keep stdout for the JSON lines; what libraries print goes to stderr, whatever language they are written in."""
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return lines
+
+
+def _run_one(session: Session, source: Path, destination: Path, repeat: int) -> dict[str, Any]:
+    image = np.load(source, allow_pickle=False)
+    if image.ndim != 4 or image.dtype != np.float32:
+        raise ValueError(f"the image must be float32 (B, C, H, W), not {image.dtype} {image.shape}")
+    kept = image.copy()
+    seconds = []
+    for _ in range(max(1, repeat)):
+        start = time.perf_counter()
+        outputs = session.run(image)
+        seconds.append(time.perf_counter() - start)
+    if not np.array_equal(image, kept, equal_nan=True):
+        raise ValueError("the model wrote to its input image")
+    with destination.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **outputs)
+    return {"run_s": seconds, "outputs": {name: list(value.shape) for name, value in outputs.items()}}
+
+
+def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks and return the exit status: 0 when every image was run.
+
+    Args:
+        runtime: the name to report.
+        open_session: loads the model; may raise :class:`UnavailableError`.
+        argv: the arguments; by default the program's own.
+    """
+    arguments = _arguments(argv)
+    lines = _claim_stdout()
+
+    def say(**row: Any) -> None:
+        lines.write(json.dumps({"runtime": runtime, **row}) + "\n")
+        lines.flush()
+
+    start = time.perf_counter()
+    try:
+        session = open_session(Request(arguments.model, arguments.device, arguments.settings, arguments.stages))
+    except Exception as error:
+        lacking = isinstance(error, UnavailableError | ModuleNotFoundError)
+        say(error=f"{type(error).__name__}: {error}", input=None, unavailable=lacking)
+        return 1
+    about = {"version": session.version, "device": session.device, "load_s": time.perf_counter() - start}
+    say(ready=True, **about)
+    status = 0
+    for source, destination in zip(arguments.input, arguments.output, strict=True):
+        try:
+            result = _run_one(session, source, destination, arguments.repeat)
+        except Exception as error:
+            say(error=f"{type(error).__name__}: {error}", input=str(source))
+            status = 1
+        else:
+            say(input=str(source), **about, **result, peak_mb=peak_memory_mb())
+    return status

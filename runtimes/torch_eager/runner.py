@@ -1,0 +1,30 @@
+"""The reference: rebuilds the forward in Python from the weights and the description in a TorchScript file.
+
+The only runner that imports the exporter, by its nature: it runs the source that every file was made from.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_shared"))
+
+from runner_protocol import Request, Session, serve
+
+
+def open_session(request: Request) -> Session:
+    from torch_session import TorchSession, torch_device
+
+    from instanseg_export.checkpoints import load_checkpoint
+    from instanseg_export.forwards import build_forward
+    from instanseg_export.targets import read_metadata
+
+    device = torch_device(request.device)
+    metadata = read_metadata(request.model)
+    forward = build_forward(load_checkpoint(request.model), metadata["settings"])
+    return TorchSession(forward.to(device), device, request, metadata)
+
+
+if __name__ == "__main__":
+    raise SystemExit(serve("torch_eager", open_session))

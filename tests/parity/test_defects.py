@@ -1,0 +1,70 @@
+"""Defects that are planted in a file are caught and named, on the whole path from file to report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import TinySegmenter
+
+from instanseg_export.parity import NamedImage, Report, validate
+
+WriteRuntime = Callable[..., Path]
+
+DEFECTS = {
+    "shifted": ({"shift": 3}, "labels are shifted by (0, 3)", "labels"),
+    "dropped": ({"drop": 4}, "2 instances are missing", "labels"),  # one in each of the two images of the batch
+    "permuted": ({"permute": 1}, "the same instances under permuted ids", "labels"),
+    "rescaled": ({"scale": 0.9}, "an overall different normalisation", "normalize"),
+    "drifted": ({"drift": 0.025}, "the weights drifted", "network"),
+    "widened": ({"grow": 1}, "the outlines differ in", "labels"),
+}
+SOUND = {"drifted_a_little": {"drift": 1e-6}}
+
+
+@pytest.fixture(scope="module")
+def report(package: Path, write_runtime: WriteRuntime, squares: NamedImage) -> Report:
+    """One validation of a sound file and of all the defective ones, each run by the TorchScript runner."""
+    runtimes = ["torchscript"]
+    for name, arguments in {**{name: row[0] for name, row in DEFECTS.items()}, **SOUND}.items():
+        torch.jit.script(TinySegmenter(**arguments)).save(package / f"{name}.pt")
+        runtimes.append(str(write_runtime(name, filename=f"{name}.pt")))
+    image = NamedImage("squares", squares.array, "ten squares", sample=True)
+    return validate(package, runtimes=runtimes, images=[image], time_limit=60)
+
+
+@pytest.mark.parametrize("planted", DEFECTS)
+def test_a_planted_defect_is_caught_and_named(report: Report, planted: str) -> None:
+    _, name, stage = DEFECTS[planted]
+    (cell,) = report.cells_of(planted)
+    assert cell.status == "failed"
+    assert cell.defect.startswith(name)
+    assert cell.first_stage == stage
+    assert cell.comparison is not None
+    assert not cell.comparison.agrees
+    assert cell.defect in report.summary()
+    assert planted in {picture.runtime for picture in report.pictures}
+
+
+def test_defects_fail_the_whole_report_and_sound_files_do_not_hide_them(report: Report) -> None:
+    assert report.status == "failed"
+    assert not report.passed
+    assert {row.name for row in report.runtimes if row.status == "failed"} == set(DEFECTS)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_file_passes(report: Report, name: str) -> None:
+    (cell,) = report.cells_of(name)
+    assert cell.status == "passed"
+    assert cell.instances == 20
+    assert cell.comparison is not None
+    assert cell.comparison.matched_99 == 20
+    assert cell.comparison.differing_pixels == 0
+
+
+def test_a_sample_reports_the_network_difference_even_where_all_agree(report: Report) -> None:
+    (drifted,) = report.cells_of("drifted_a_little")
+    assert drifted.network_difference is not None
+    assert 1e-8 < drifted.network_difference < 1e-4

@@ -1,0 +1,167 @@
+"""The demo's exported files in every runtime: they agree, settings reach all of them, and planted defects are named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from instanseg_export.parity import NamedImage, Report, standard_images, validate
+from instanseg_export.parity.runtimes import builtin_folder
+from instanseg_export.parity.subject import open_subject
+
+WriteRuntime = Callable[..., Path]
+
+ALL = {"torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised"}
+
+PASS_ON = """
+import runpy, sys
+sys.argv = [{runner!r}, *sys.argv[1:], "--settings", '{{"normalize": "never"}}']
+runpy.run_path({runner!r}, run_name="__main__")
+"""
+
+
+def images(*names: str) -> list[NamedImage]:
+    return [image for image in standard_images(3) if image.name in names]
+
+
+def outcome(report: Report) -> dict[str, str]:
+    return {runtime.name: runtime.status for runtime in report.runtimes}
+
+
+@pytest.fixture(scope="module")
+def planted(demo_package: Path, write_runtime: WriteRuntime, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The demo beside a copy whose weights were changed a little, and an ONNX Runtime that does not normalise."""
+    folder = tmp_path_factory.mktemp("planted") / "package"
+    folder.mkdir()
+    for name in ("instanseg.pt", "model.onnx"):
+        shutil.copy(demo_package / name, folder)
+    module = torch.jit.load(str(folder / "instanseg.pt"))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.mul_(1 + 0.02 * torch.randn(weight.shape, generator=generator))
+    module.save(folder / "drifted.pt")
+    runner = str(builtin_folder() / "onnxruntime" / "runner.py")
+    runtimes = [
+        *ALL,
+        str(write_runtime("drifted", filename="drifted.pt")),
+        str(write_runtime("raw", source=PASS_ON.format(runner=runner), filename="model.onnx")),
+    ]
+    return validate(folder, runtimes=runtimes, images=images("nuclei"))
+
+
+def test_every_runtime_finds_the_same_cells(planted: Report) -> None:
+    assert {name for name, status in outcome(planted).items() if status == "passed"} == ALL
+    assert planted.reference is not None
+    assert planted.reference.name == "torch_eager"
+    (cell,) = planted.cells_of("onnxruntime")
+    assert cell.instances is not None
+    assert cell.instances > 20
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name", "stage"),
+    [
+        ("drifted", "the weights drifted: the network's output differs", "network"),
+        ("raw", "an overall different normalisation", "normalize"),
+    ],
+)
+def test_defects_of_a_real_model_are_named(planted: Report, runtime: str, name: str, stage: str) -> None:
+    (cell,) = planted.cells_of(runtime)
+    assert cell.status == "failed"
+    assert cell.defect.startswith(name)
+    assert cell.first_stage == stage
+    assert cell.stages
+    assert [row.stage for row in cell.stages] == ["normalize", "network", "seeds", "cluster", "paint", "labels"]
+
+
+def test_settings_reach_every_runtime(demo_package: Path) -> None:
+    plain = validate(demo_package, images=images("nuclei", "one row"), runtimes=["torchscript"])
+    strict = validate(
+        demo_package,
+        images=images("nuclei", "one row"),
+        settings={"seed_threshold": 0.97, "min_size": 40, "cleanup_fragments": False, "normalize": "always"},
+    )
+    assert outcome(strict) == dict.fromkeys(ALL, "passed")
+    counts = [report.cells_of("torchscript")[0].instances or 0 for report in (plain, strict)]
+    assert 0 < counts[1] < counts[0]
+
+
+def test_a_setting_that_onnx_fixes_is_not_run_there(demo_package: Path) -> None:
+    report = validate(demo_package, images=images("nuclei"), settings={"window_size": 20})
+    assert outcome(report) == {
+        "torch_eager": "passed",
+        "torchscript": "passed",
+        "onnxruntime": "not run",
+        "onnxruntime_unoptimised": "not run",
+    }
+    assert "the setting window_size is fixed at export" in next(
+        runtime.why for runtime in report.runtimes if runtime.name == "onnxruntime"
+    )
+    assert report.passed
+
+
+def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> None:
+    report = validate(demo_package / "model.onnx", images=images("narrow"))
+    assert outcome(report) == {
+        "torch_eager": "not run",
+        "torchscript": "not run",
+        "onnxruntime": "passed",
+        "onnxruntime_unoptimised": "passed",
+    }
+    assert report.passed
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
+def test_a_device_that_is_not_there_is_not_run(demo_package: Path) -> None:
+    report = validate(demo_package, images=images("one pixel"), device="cuda")
+    assert outcome(report) == dict.fromkeys(ALL, "not run")
+    assert report.status == "not run"
+    assert "PyTorch finds no CUDA device here" in report.summary()
+
+
+def test_a_package_brings_its_own_samples_folder_and_zip_alike(demo_package: Path) -> None:
+    (packed,) = demo_package.glob("*.zip")
+    with open_subject(demo_package) as folder, open_subject(packed) as unpacked:
+        assert folder.channels == unpacked.channels == 3
+        assert len(folder.samples) >= 2
+        assert all(sample.sample for sample in folder.samples)
+        for one, other in zip(folder.samples, unpacked.samples, strict=True):
+            assert one.name == other.name
+            assert np.array_equal(one.batch(), other.batch())
+        assert len({sample.batch().tobytes() for sample in folder.samples}) == len(folder.samples)
+
+
+def test_a_model_with_another_number_of_channels_is_told_by_its_description(
+    demo_package: Path, squares: NamedImage
+) -> None:
+    from instanseg_export.errors import ImageError
+
+    with pytest.raises(ImageError, match="squares has 2 channels, but the model takes 3"):
+        validate(demo_package, images=[squares])
+
+
+def test_a_third_party_adds_a_runtime_by_entry_point(
+    tmp_path: Path, write_runtime: WriteRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from instanseg_export.parity import list_runtimes
+
+    folder = write_runtime("theirs", source="")
+    (tmp_path / "their_module.py").write_text(f"from pathlib import Path\nFOLDER = Path({str(folder)!r})\n")
+    metadata = tmp_path / "their_module-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-module\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[instanseg_export.runtimes]\ntheirs = their_module:FOLDER\nbroken = their_module:NOTHING\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    listed = {runtime.name: runtime for runtime in list_runtimes()}
+    assert listed["theirs"].available
+    assert not listed["broken"].available
+    assert "NOTHING" in listed["broken"].reason
+    assert set(listed) >= ALL
