@@ -1,0 +1,274 @@
+"""The commands and what they take. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from .. import __version__
+
+__all__ = ["app"]
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Many = Annotated[list[str], Parameter(consume_multiple=True, negative="", show_default=False)]
+ManyPaths = Annotated[list[Path], Parameter(consume_multiple=True, negative="", show_default=False)]
+
+_HELP = """Turn a segmentation checkpoint into one self-contained model file per runtime.
+
+Without a command, CHECKPOINT is exported, packaged as a BioImage.IO model, and
+compared in every runtime of this machine.
+
+Typical calls:
+
+  instanseg-export checkpoint.pt
+  instanseg-export training_run/ --targets torchscript onnx --output my_model
+  instanseg-export checkpoint.pt --set seed_threshold=0.6 min_size=30
+  instanseg-export inspect checkpoint.pt
+  instanseg-export validate my_model --images a.tif b.tif
+  instanseg-export run my_model image.tif --pixel-size 0.25
+
+Exit status: 0 all is well; 1 runtimes disagree; 2 the input, an option or the
+machine is at fault; 70 a defect of this program (--debug shows the traceback);
+130 interrupted.
+"""
+
+app = App(
+    name="instanseg-export",
+    version=__version__,
+    help=_HELP,
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+app["--help"].group = app["--version"].group = "Parameters"
+
+
+@app.default
+def export(
+    checkpoint: Path,
+    /,
+    *,
+    targets: Many = ["torchscript", "onnx"],  # noqa: B006
+    output: Path | None = None,
+    set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
+    spec: Many = [],  # noqa: B006
+    card: Path | None = None,
+    samples: ManyPaths = [],  # noqa: B006
+    overwrite: Flag = False,
+    validate: Annotated[bool, Parameter(show_default=False)] = True,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Export a checkpoint (the default command).
+
+    Parameters
+    ----------
+    checkpoint
+        A training run's folder, its model_weights.pth, a checkpoint.pt or .safetensors, or an instanseg.pt.
+    targets
+        Formats to write: torchscript (QuPath, Fiji, PyTorch) and onnx (ONNX Runtime everywhere). Default: both.
+    output
+        Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
+    set_
+        Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
+    spec
+        What the checkpoint's files do not say or say wrongly, as in --spec pixel_size=0.5.
+    card
+        Name, authors, licence and citation of the model. Default: the card.yaml beside the checkpoint, if any.
+    samples
+        Images that show the model at work: cover, test tensors, comparison of runtimes.
+    overwrite
+        Replace an existing output.
+    validate
+        Compare the files in every runtime at the end.
+    json
+        Print one JSON document on stdout, and nothing else there.
+    quiet
+        Print errors only.
+    """
+    from .commands import export_command
+
+    return export_command(
+        checkpoint,
+        targets=targets,
+        output=output,
+        settings=set_,
+        spec=spec,
+        card=card,
+        samples=samples,
+        overwrite=overwrite,
+        validate=validate,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command
+def inspect(
+    path: Path,
+    /,
+    *,
+    spec: Many = [],  # noqa: B006
+    json: Flag = False,
+) -> int:
+    """Show what a checkpoint or an exported model is.
+
+    Typical calls:
+
+      instanseg-export inspect training_run/
+      instanseg-export inspect model.onnx
+
+    Parameters
+    ----------
+    path
+        A checkpoint, or a package's folder, zip or one file of it.
+    spec
+        For checkpoints: what the files do not say, as in --spec pixel_size=0.5.
+    json
+        Print one JSON document.
+    """
+    from .commands import inspect_command
+
+    return inspect_command(path, spec=spec, as_json=json)
+
+
+@app.command
+def validate(
+    path: Path,
+    /,
+    *,
+    images: ManyPaths = [],  # noqa: B006
+    runtimes: Many = [],  # noqa: B006
+    output: Path | None = None,
+    device: str = "cpu",
+    set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
+    time_limit: float = 120.0,
+    overwrite: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Compare an exported model in every runtime of this machine, instance by instance.
+
+    Typical calls:
+
+      instanseg-export validate my_model
+      instanseg-export validate my_model/model.onnx --images a.tif b.tif
+
+    Parameters
+    ----------
+    path
+        A package's folder, or one exported file.
+    images
+        Your own images. Default: the package's samples and a standard set of hard cases.
+    runtimes
+        Runtimes to compare (instanseg-export doctor lists them). Default: all that are here.
+    output
+        Folder for report.json, report.md and report.html.
+    device
+        cpu, cuda, cuda:1 or mps.
+    set_
+        Settings to override at run time, as in --set seed_threshold=0.6.
+    time_limit
+        Seconds that a runtime may take for one image.
+    overwrite
+        Replace an existing output.
+    json
+        Print one JSON document on stdout, and nothing else there.
+    quiet
+        Print errors only; the exit status tells whether the runtimes agree.
+    """
+    from .commands import validate_command
+
+    return validate_command(
+        path,
+        images=images,
+        runtimes=runtimes,
+        output=output,
+        device=device,
+        settings=set_,
+        time_limit=time_limit,
+        overwrite=overwrite,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command
+def run(
+    model: Path,
+    image: Path,
+    /,
+    *,
+    output: Path | None = None,
+    pixel_size: float | None = None,
+    channels: Many = [],  # noqa: B006
+    set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
+    device: str = "cpu",
+    runtime: str | None = None,
+    overwrite: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Segment an image: a label TIFF and a picture of the outlines.
+
+    Typical calls:
+
+      instanseg-export run my_model image.tif
+      instanseg-export run my_model/instanseg.pt image.tif --pixel-size 0.25
+      instanseg-export run my_model grey.png --channels 1 1 1
+
+    Parameters
+    ----------
+    model
+        A package's folder or zip, or the instanseg.pt or model.onnx in it.
+    image
+        TIFF, OME-TIFF, PNG, JPEG or OME-Zarr.
+    output
+        Folder of the results. Default: the current folder.
+    pixel_size
+        Of the image, in micrometres, if the file does not say or is wrong. The image is rescaled for the model.
+    channels
+        Channels that the model sees, by number from 1 or by name, in the model's order. Default: all.
+    set_
+        Settings to override, as in --set seed_threshold=0.6.
+    device
+        cpu, cuda, cuda:1 or mps.
+    runtime
+        What runs the model (instanseg-export doctor lists them). Default: one that fits.
+    overwrite
+        Replace existing results.
+    json
+        Print one JSON document on stdout, and nothing else there.
+    quiet
+        Print errors only.
+    """
+    from .commands import run_command
+
+    return run_command(
+        model,
+        image,
+        output=output,
+        pixel_size=pixel_size,
+        channels=channels,
+        settings=set_,
+        device=device,
+        runtime=runtime,
+        overwrite=overwrite,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command
+def doctor(*, json: Flag = False) -> int:
+    """Show what this machine can export and run, and how to install the rest.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    from .commands import doctor_command
+
+    return doctor_command(as_json=json)

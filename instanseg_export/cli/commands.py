@@ -1,0 +1,259 @@
+"""What each command does: calls the API, and shows what comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputError
+from .console import progress, result_console, show_json, show_table, size_of
+from .usage import check_command, check_targets, pairs
+
+if TYPE_CHECKING:
+    from ..parity import NamedImage, Report
+
+__all__ = ["doctor_command", "export_command", "inspect_command", "run_command", "validate_command"]
+
+
+def export_command(
+    checkpoint: Path,
+    *,
+    targets: Sequence[str],
+    output: Path | None,
+    settings: Sequence[str],
+    spec: Sequence[str],
+    card: Path | None,
+    samples: Sequence[Path],
+    overwrite: bool,
+    validate: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Return 0 when the package was written, and 1 when its files do not agree with each other."""
+    check_command(str(checkpoint))
+    names = check_targets(targets)
+    baked, facts = pairs("--set", settings), pairs("--spec", spec)
+    with progress(quiet=quiet) as callback:
+        from ..pipeline import export
+
+        result = export(
+            checkpoint,
+            targets=names,
+            output=output,
+            settings=baked,
+            spec=facts,
+            card=card,
+            samples=list(samples) or None,
+            overwrite=overwrite,
+            validate=validate,
+            progress=callback,
+        )
+    agreed = result.report is None or result.report.passed
+    if as_json:
+        show_json(
+            {
+                "folder": result.folder,
+                "zip": result.zip,
+                "artifacts": [dataclasses.asdict(artifact) for artifact in result.artifacts],
+                "inferred": result.checkpoint.inferred,
+                "agreed": None if result.report is None else agreed,
+                "runtimes": [] if result.report is None else _runtimes_json(result.report),
+                "seconds": round(result.seconds, 1),
+            }
+        )
+    elif not quiet:
+        console = result_console()
+        for sentence in result.checkpoint.inferred:
+            console.print(f"Inferred: {sentence}")
+        rows = [(artifact.target, str(artifact.path), size_of(artifact.size)) for artifact in result.artifacts]
+        rows.append(("package", str(result.zip), size_of(result.zip.stat().st_size)))
+        show_table(f"Written in {result.seconds:.0f} s", ("what", "where", "size"), rows)
+        if result.report is not None:
+            _show_report(result.report)
+        console.print(f"\nNext: instanseg-export run {result.folder} IMAGE")
+        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/")
+        if result.report is None:
+            console.print(f"      Compare the runtimes: instanseg-export validate {result.folder}")
+    return 0 if agreed else 1
+
+
+def inspect_command(path: Path, *, spec: Sequence[str], as_json: bool) -> int:
+    """Return 0."""
+    with progress(quiet=True):
+        from ..inspection import inspect
+
+        found = inspect(path, spec=pairs("--spec", spec))
+    if as_json:
+        show_json(dataclasses.asdict(found))
+        return 0
+    console = result_console()
+    show_table(str(path), ("", ""), found.rows())
+    for sentence in found.inferred:
+        console.print(f"Inferred: {sentence}")
+    console.print(f"\nNext: {found.next_step}")
+    return 0
+
+
+def validate_command(
+    path: Path,
+    *,
+    images: Sequence[Path],
+    runtimes: Sequence[str],
+    output: Path | None,
+    device: str,
+    settings: Sequence[str],
+    time_limit: float,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Return 0 when all runtimes agree, else 1."""
+    changed = pairs("--set", settings)
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
+    with progress(quiet=quiet) as callback:
+        from ..files import staged_folder
+        from ..parity import validate
+
+        report = validate(
+            path,
+            images=_named(images) or None,
+            runtimes=list(runtimes) or None,
+            device=device,
+            time_limit=time_limit,
+            settings=changed,
+            progress=callback,
+        )
+        if output is not None:
+            with staged_folder(output, overwrite=overwrite) as folder:
+                report.write(folder)
+    if as_json:
+        show_json(json.loads(report.model_dump_json(exclude={"pictures"})) | {"agreed": report.passed})
+    elif not quiet:
+        _show_report(report)
+        if output is not None:
+            result_console().print(f"\nWritten: {output / 'report.html'}, report.md and report.json beside it.")
+        else:
+            result_console().print(
+                f"\nNext: instanseg-export validate {path} --output report  (pictures of the differences)"
+            )
+    return 0 if report.passed else 1
+
+
+def run_command(
+    model: Path,
+    image: Path,
+    *,
+    output: Path | None,
+    pixel_size: float | None,
+    channels: Sequence[str],
+    settings: Sequence[str],
+    device: str,
+    runtime: str | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Return 0."""
+    changed = pairs("--set", settings)
+    with progress(quiet=quiet) as callback:
+        from ..inference import run
+
+        result = run(
+            model,
+            image,
+            output=output,
+            pixel_size=pixel_size,
+            channels=list(channels) or None,
+            settings=changed,
+            device=device,
+            runtime=runtime,
+            overwrite=overwrite,
+            progress=callback,
+        )
+    if as_json:
+        show_json(dataclasses.asdict(result))
+    elif not quiet:
+        console = result_console()
+        for note in result.notes:
+            console.print(f"Note: {note}")
+        rows = [
+            (
+                found.target,
+                str(found.instances),
+                "" if found.median_area is None else f"{found.median_area:.0f} px",
+                "" if found.median_area_um2 is None else f"{found.median_area_um2:.1f} µm²",
+            )
+            for found in result.found
+        ]
+        title = f"{image.name} in {result.runtime}, {result.seconds:.1f} s"
+        show_table(title, ("target", "instances", "median area", ""), rows)
+        console.print(f"\nWritten: {result.labels}\n         {result.overlay}")
+        console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
+    return 0
+
+
+def doctor_command(*, as_json: bool) -> int:
+    """Return 0: what is missing is a fact, not a failure."""
+    with progress(quiet=True):
+        from ..diagnosis import doctor
+
+        findings = doctor()
+    if as_json:
+        show_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
+        return 0
+    rows = [
+        (one.group, one.name, one.state, f"{one.detail}\n-> {one.remedy}" if one.remedy else one.detail)
+        for one in findings
+    ]
+    show_table("This machine", ("", "", "", ""), rows)
+    return 0
+
+
+def _named(paths: Sequence[Path]) -> list[NamedImage]:
+    from ..images import read_image
+    from ..parity import NamedImage
+
+    names = [path.name for path in paths]
+    return [
+        NamedImage(
+            path.name if names.count(path.name) == 1 else str(path), read_image(path).array, note="given", sample=True
+        )
+        for path in paths
+    ]
+
+
+def _runtimes_json(report: Report) -> list[dict[str, Any]]:
+    return [runtime.model_dump(mode="json") for runtime in report.runtimes]
+
+
+def _show_report(report: Report) -> None:
+    from ..parity.report import worst
+
+    rows = []
+    for runtime in report.runtimes:
+        cells = report.cells_of(runtime.name)
+        worst_cell = worst(cells)
+        compared = [cell.comparison for cell in cells if cell.comparison is not None]
+        found = sum(cell.instances or 0 for cell in cells)
+        matched = sum(comparison.matched_99 for comparison in compared)
+        expected = sum(comparison.reference_instances for comparison in compared)
+        rows.append(
+            (
+                runtime.title,
+                "reference" if runtime.reference and runtime.status == "passed" else runtime.status,
+                "" if runtime.status == "not run" else str(found),
+                f"{matched} of {expected}" if compared else "",
+                f"{worst_cell.ppm:.1f} ppm" if worst_cell else "",
+                runtime.why,
+            )
+        )
+    headings = ("runtime", "outcome", "instances", "same to IoU 0.99", "worst image differs in", "")
+    console = result_console()
+    title = f"Compared on {len(report.images)} images"
+    console.print()
+    show_table(title, headings, rows)
+    console.print(report.summary())

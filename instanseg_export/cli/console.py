@@ -1,0 +1,95 @@
+"""What is shown while work goes on (stderr) and when it is done (stdout)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["ProgressCallback", "progress", "result_console", "show_json", "show_table", "size_of"]
+
+_STYLES = {
+    "passed": "green",
+    "ok": "green",
+    "failed": "bold red",
+    "broken": "bold red",
+    "not run": "yellow",
+    "missing": "yellow",
+}
+
+ProgressCallback = Callable[[str, int, int], None]
+
+
+def result_console() -> Console:
+    """Return the console of results, which is as wide as it takes where it is no terminal."""
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
+    """Yield a callback (what, done, total) that draws a bar on a terminal and prints a line per step elsewhere.
+
+    Whatever a library prints meanwhile goes to stderr, so that stdout holds the result alone.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        if quiet:
+            yield None
+        elif sys.stderr.isatty():
+            yield from _bar()
+        else:
+            yield _lines()
+
+
+def _bar() -> Iterator[ProgressCallback]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _lines() -> ProgressCallback:
+    seen: list[str] = []
+
+    def show(what: str, done: int, total: int) -> None:
+        if not seen or seen[-1] != what:
+            seen.append(what)
+            sys.stderr.write(f"[{done}/{total}] {what}\n")
+            sys.stderr.flush()
+
+    return show
+
+
+def show_json(document: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str, allow_nan=False) + "\n")
+
+
+def show_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a title and a table; a cell that says how something ended is coloured."""
+    table = Table(show_header=any(headings), show_edge=False, pad_edge=False, box=None)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    console = result_console()
+    console.print(Text(title, style="bold"), table, sep="\n")
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes in words, as in "3.4 MB"."""
+    if count < 1_000_000:
+        return f"{count / 1e3:.1f} kB"
+    return f"{count / 1e6:.1f} MB"

@@ -1,0 +1,160 @@
+"""The straight line from a checkpoint to a package with its proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ExportError, SettingError
+
+if TYPE_CHECKING:
+    from .checkpoints.base import Checkpoint
+    from .packaging import Sample
+    from .parity import Report
+    from .targets.base import Artifact
+
+__all__ = ["REPORT_FOLDER", "ExportResult", "Progress", "export"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are."""
+
+REPORT_FOLDER = "parity"
+"""In the output folder, the parity report. It holds timings, so it is no part of the package and its zip."""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export wrote.
+
+    Attributes:
+        folder: the package: rdf.yaml, the exported files, documentation, samples; and the report in ``parity``.
+        zip: the package in one file, in that folder.
+        artifacts: the exported files.
+        report: how the runtimes compare; None if that was not asked for.
+        checkpoint: what was read, with what was inferred.
+        seconds: how long all of it took.
+    """
+
+    folder: Path
+    zip: Path
+    artifacts: list[Artifact]
+    report: Report | None
+    checkpoint: Checkpoint
+    seconds: float
+
+
+def export(
+    checkpoint: str | Path | Checkpoint,
+    *,
+    targets: Sequence[str] = ("torchscript", "onnx"),
+    output: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    spec: Mapping[str, str] | None = None,
+    card: str | Path | None = None,
+    samples: Sequence[str | Path] | None = None,
+    overwrite: bool = False,
+    validate: bool = True,
+    progress: Progress | None = None,
+) -> ExportResult:
+    """Write one self-contained file per target, package them as a BioImage.IO model, and compare them in all runtimes.
+
+    Args:
+        checkpoint: a file, a run folder, or what :func:`instanseg_export.load_checkpoint` returned.
+        targets: names of formats; see ``targets/``.
+        output: the folder to make; by default one named after the model, in the current folder.
+        settings: values of tunables to bake in.
+        spec: facts about the network that win over what the checkpoint says.
+        card: card.yaml; by default the one beside the checkpoint, else one made of what the checkpoint says.
+        samples: images that the model is made for; by default the card's, else two that come with this package.
+        overwrite: replace an output folder that exists.
+        validate: compare the files in all runtimes. Without it the package says that nobody did.
+        progress: told about each step.
+
+    Raises:
+        InstansegExportError: of the kind that fits, with a hint; nothing is left behind.
+    """
+    from .checkpoints import load_checkpoint
+    from .checkpoints.base import Checkpoint
+    from .files import staged_folder
+    from .forwards import build_forward
+    from .packaging import card_for, choose_samples, write_package, zip_package
+    from .packaging.card import with_pixel_size
+    from .targets import TARGETS, write_artifact
+
+    started = time.perf_counter()
+    names = list(dict.fromkeys(targets))
+    if not names:
+        raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
+    writers = [TARGETS.get(name) for name in names]
+    tell = _Steps(progress, total=4 + len(names))
+
+    tell("reading the checkpoint")
+    source = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint, spec=spec)
+    if isinstance(checkpoint, Checkpoint) and spec:
+        raise SettingError("spec has no effect on a checkpoint that is loaded.", hint="Pass it to load_checkpoint.")
+    model_card = card_for(source, card)
+    source = with_pixel_size(source, model_card)
+    forward = build_forward(source, settings)
+    folder = Path(output) if output is not None else Path(model_card.name.replace(" ", "_"))
+
+    with staged_folder(folder, overwrite=overwrite) as staging:
+        artifacts = []
+        for writer in writers:
+            tell(f"writing {writer.name}")
+            artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
+
+        tell("segmenting the samples")
+        paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]
+        chosen = choose_samples(source, forward, paths or None)
+        report = _compare(staging, chosen, source, progress) if validate else None
+
+        tell("writing the package")
+        write_package(
+            staging,
+            artifacts=artifacts,
+            checkpoint=source,
+            forward=forward,
+            card=model_card,
+            samples=chosen,
+            report=report,
+        )
+        # Beside the folder first, so that the zip does not hold itself.
+        packed = staging.parent / f"{folder.name}.zip"
+        zip_package(staging, packed)
+        packed.rename(staging / packed.name)
+        if report is not None:
+            report.write(staging / REPORT_FOLDER)
+        tell("done")
+
+    return ExportResult(
+        folder=folder,
+        zip=folder / f"{folder.name}.zip",
+        artifacts=[replace(artifact, path=folder / artifact.path.name) for artifact in artifacts],
+        report=report,
+        checkpoint=source,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _compare(folder: Path, samples: Sequence[Sample], checkpoint: Checkpoint, progress: Progress | None) -> Report:
+    from .parity import NamedImage, standard_images, validate
+
+    images = [NamedImage(sample.name, sample.image, sample.note, sample=True) for sample in samples]
+    return validate(folder, images=[*images, *standard_images(checkpoint.spec.channels)], progress=progress)
+
+
+class _Steps:
+    """Counts the steps of an export for whoever wants to know."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def __call__(self, step: str) -> None:
+        if self._progress is not None:
+            self._progress(step, self._done, self._total)
+        self._done += 1

@@ -1,0 +1,259 @@
+"""The commands on real models and images: what they print, write and return."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+import instanseg_export
+from instanseg_export import read_image, run
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
+IMAGES = sorted((DEMO.parent / "images").iterdir()) if (DEMO.parent / "images").is_dir() else []
+Done = subprocess.CompletedProcess
+Command = Callable[..., Done[str]]
+
+
+def _as_rgb_tiff(source: Path, path: Path, pixel_size: float | None = None, step: int = 1) -> Path:
+    array = read_image(source).array
+    array = np.repeat(array, 3, axis=0) if array.shape[0] == 1 else array
+    array = array.repeat(step, axis=1).repeat(step, axis=2)
+    resolution = None if pixel_size is None else (1e4 / pixel_size, 1e4 / pixel_size)
+    tifffile.imwrite(
+        path, np.moveaxis(array, 0, -1), photometric="rgb", resolution=resolution, resolutionunit="CENTIMETER"
+    )
+    return path
+
+
+def _zip(package: Path) -> Path:
+    return package / f"{package.name}.zip"
+
+
+# Export
+
+
+def test_export_says_what_it_wrote_how_it_compared_and_what_is_next(command: Command, tmp_path: Path) -> None:
+    done = command(DEMO, "--targets", "onnx", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    for words in ("model.onnx", "out.zip", "MB", "passed", "Next: instanseg-export run out"):
+        assert words in done.stdout, done.stdout
+    assert done.stderr.startswith("["), "progress goes to stderr, as lines where it is no terminal"
+    assert "Warning" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out/out.zip").is_file()
+    assert not (tmp_path / "out/instanseg.pt").exists()
+
+
+def test_export_as_json_with_settings(command: Command, tmp_path: Path) -> None:
+    done = command(
+        DEMO, "--targets", "torchscript", "--output", "out", "--set", "seed_threshold=0.6", "--no-validate", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["agreed"] is None
+    assert [artifact["target"] for artifact in document["artifacts"]] == ["torchscript"]
+    assert (tmp_path / document["folder"]).resolve() == tmp_path / "out"
+    inspected = json.loads(command("inspect", "out", "--json").stdout)
+    assert inspected["settings"]["seed_threshold"] == 0.6
+    again = command(DEMO, "--targets", "onnx", "--output", "out", "--no-validate", "--overwrite", "--quiet")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (tmp_path / "out/model.onnx").is_file()
+    assert not (tmp_path / "out/instanseg.pt").exists(), "an overwritten package keeps nothing of the old one"
+
+
+# Inspect
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "folder", "instanseg.pt", "model.onnx", "zip"])
+def test_inspect(command: Command, demo_package: Path, name: str) -> None:
+    path = {"checkpoint": DEMO, "folder": demo_package, "zip": _zip(demo_package)}.get(name)
+    path = path or demo_package / name
+    done = command("inspect", path)
+    assert done.returncode == 0, done.stderr
+    for words in ("nuclei", "3", "instanseg", "Next: "):
+        assert words in done.stdout, done.stdout
+    document = json.loads(command("inspect", path, "--json").stdout)
+    assert document["spec"]["targets"] == ["nuclei"]
+    assert document["spec"]["channels"] == 3
+    if name == "checkpoint":
+        assert document["parameters"] > 10_000
+        assert document["gflop_per_megapixel"] > 0
+        assert document["exports_to"] == ["torchscript", "onnx"]
+
+
+@pytest.mark.parametrize("variant", ["nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4"])
+def test_inspect_training_runs(command: Command, shared: Path, variant: str) -> None:
+    document = json.loads(command("inspect", shared / "checkpoints" / variant, "--json").stdout)
+    expected = ["nuclei", "cells"] if "cells" in variant else ["nuclei"]
+    assert document["spec"]["targets"] == expected
+    assert document["spec"]["channels"] == (None if "channelnet" in variant else 3)
+
+
+# Validate
+
+
+def test_validate_passes_and_writes_its_report(command: Command, demo_package: Path, tmp_path: Path) -> None:
+    image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.tif")
+    done = command("validate", demo_package, "--images", image, "--output", "report", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["agreed"] is True
+    assert {runtime["name"]: runtime["status"] for runtime in document["runtimes"]}["onnxruntime"] == "passed"
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.json", "report.md", "report.html"}
+
+
+def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: Path, tmp_path: Path) -> None:
+    """A package whose ONNX file was exported with another threshold."""
+    import onnx
+    from onnx import numpy_helper
+
+    package = tmp_path / "package"
+    shutil.copytree(demo_package, package)
+    model = onnx.load(package / "model.onnx")
+    (threshold,) = [tensor for tensor in model.graph.initializer if tensor.name == "mask_threshold"]
+    threshold.CopyFrom(numpy_helper.from_array(np.float32(0.9).reshape(()), "mask_threshold"))
+    onnx.save(model, package / "model.onnx")
+    image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.tif")
+    done = command("validate", package, "--images", image, "--runtimes", "torchscript", "onnxruntime")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "failed" in done.stdout
+
+
+# Run
+
+
+@pytest.mark.parametrize("name", ["folder", "instanseg.pt", "model.onnx", "zip"])
+def test_run_finds_the_same_cells_with_every_form_of_the_model(
+    command: Command, demo_package: Path, tmp_path: Path, name: str
+) -> None:
+    image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.ome.tif")
+    reference = run(demo_package, image, output=tmp_path / "reference", runtime="torchscript")
+    model = {"folder": demo_package, "zip": _zip(demo_package)}.get(name) or demo_package / name
+    done = command("run", model, image, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    labels = tifffile.imread(tmp_path / "image_labels.tif")
+    assert labels.shape == read_image(image).array.shape[1:]
+    assert document["found"][0]["target"] == "nuclei"
+    assert document["found"][0]["instances"] == len(np.unique(labels)) - 1 > 5
+    expected = tifffile.imread(reference.labels)
+    assert (labels != expected).mean() <= 1e-5
+    assert document["found"][0]["instances"] == reference.found[0].instances
+    overlay = np.asarray(Pillow.open(tmp_path / "image_overlay.png"))
+    assert overlay.shape == (*labels.shape, 3)
+
+
+def test_run_for_people(command: Command, demo_package: Path, tmp_path: Path) -> None:
+    image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.tif", pixel_size=0.5)
+    done = command("run", demo_package, image, "--output", "results")
+    assert done.returncode == 0, done.stderr
+    for words in ("nuclei", "median area", "image_labels.tif", "image_overlay.png"):
+        assert words in done.stdout
+    assert read_image(tmp_path / "results/image_labels.tif").pixel_size == pytest.approx(0.5, rel=1e-3)
+
+
+def test_settings_and_channels_have_their_effect(demo_package: Path, tmp_path: Path) -> None:
+    array = read_image(IMAGES[0]).array[:1]
+    tifffile.imwrite(tmp_path / "grey.tif", array[0])
+    few, many = (
+        run(
+            demo_package,
+            tmp_path / "grey.tif",
+            channels=[1, 1, 1],
+            settings={"min_size": size},
+            output=tmp_path / str(size),
+        )
+        for size in (150, 0)
+    )
+    assert few.found[0].instances < many.found[0].instances
+    _, areas = np.unique(tifffile.imread(few.labels), return_counts=True)
+    assert areas[1:].min() >= 150
+
+
+def test_pixel_size_brings_the_image_to_the_model_and_the_labels_back(
+    command: Command, shared: Path, tmp_path: Path
+) -> None:
+    """A twice magnified image gives the same cells as the image itself when its pixel size says so."""
+    made = command(
+        shared / "checkpoints/nuclei_batchnorm", "--spec", "pixel_size=0.5", "--no-validate", "--output", "model"
+    )
+    assert made.returncode == 0, made.stderr
+    model = tmp_path / "model"
+    plain = run(model, _as_rgb_tiff(IMAGES[0], tmp_path / "plain.tif", 0.5), output=tmp_path / "a")
+    large = run(model, _as_rgb_tiff(IMAGES[0], tmp_path / "large.tif", 0.25, step=2), output=tmp_path / "b")
+    assert (plain.resampled, large.resampled) == (False, True)
+    expected, found = tifffile.imread(plain.labels), tifffile.imread(large.labels)
+    assert found.shape == tuple(2 * length for length in expected.shape)
+    assert ((expected > 0) == (found[::2, ::2] > 0)).mean() > 0.98
+    assert large.found[0].instances == pytest.approx(plain.found[0].instances, rel=0.1)
+    assert large.found[0].median_area_um2 == pytest.approx(plain.found[0].median_area_um2, rel=0.1)
+    forced = run(model, tmp_path / "plain.tif", pixel_size=0.25, output=tmp_path / "c")
+    assert forced.resampled
+    assert forced.pixel_size == 0.25
+
+
+def test_run_with_two_targets_and_any_channels(command: Command, shared: Path, tmp_path: Path) -> None:
+    made = command(shared / "checkpoints/nuclei_cells_channelnet", "--no-validate", "--output", "model", "--json")
+    assert made.returncode == 0, made.stderr
+    image = shared / "data/multiplex/FIHC4_2_component_data.tif"
+    done = command("run", "model", image, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [found["target"] for found in json.loads(done.stdout)["found"]] == ["nuclei", "cells"]
+    labels = tifffile.imread(tmp_path / "FIHC4_2_component_data_labels.tif")
+    assert labels.shape == (2, 260, 348)
+    assert set(np.unique(labels[0])) <= set(np.unique(labels[1])), "a nucleus has its cell's id"
+    one = run(tmp_path / "model", image, channels=["DAPI"], output=tmp_path / "one")
+    assert one.found[0].instances > 0
+    nuclei = run(
+        tmp_path / "model",
+        image,
+        settings={"target_segmentation": (1, 0)},
+        runtime="torchscript",
+        output=tmp_path / "nuclei",
+    )
+    assert [found.target for found in nuclei.found] == ["nuclei"]
+
+
+# Doctor
+
+
+def test_doctor(command: Command) -> None:
+    done = command("doctor")
+    assert done.returncode == 0, done.stderr
+    findings = json.loads(command("doctor", "--json").stdout)["findings"]
+    by_name = {(finding["group"], finding["name"]): finding for finding in findings}
+    for key in (
+        ("system", "Python"),
+        ("library", "torch"),
+        ("device", "cpu"),
+        ("target", "onnx"),
+        ("runtime", "onnxruntime"),
+    ):
+        assert by_name[key]["state"] == "ok", by_name[key]
+        assert key[1] in done.stdout
+    assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
+
+
+def test_doctor_names_a_missing_runtime_and_its_remedy(command: Command, tmp_path: Path) -> None:
+    """A module that cannot be imported is one that is not installed."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, package=None: name != 'onnxruntime' and find(name, package) or None\n"
+    )
+    source = Path(instanseg_export.__file__).resolve().parent.parent
+    findings = json.loads(command("doctor", "--json", PYTHONPATH=f"{hidden}:{source}").stdout)["findings"]
+    (runtime,) = [one for one in findings if (one["group"], one["name"]) == ("runtime", "onnxruntime")]
+    assert runtime["state"] == "missing"
+    assert "pip install" in runtime["remedy"]

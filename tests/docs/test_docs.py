@@ -1,0 +1,119 @@
+"""The documentation does what it says: commands and programs run, tables agree with the code, links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from instanseg_export import __version__
+from instanseg_export.forwards.tunables import INSTANSEG_TUNABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(match[1], match[2], id=f"{page.name}-{index}")
+    for page in PAGES
+    for index, match in enumerate(re.finditer(r"```(console|bash|python)\n(.*?)```", page.read_text(), re.DOTALL))
+]
+RUN_BY_CI = ("pip ", "python -m venv", "python -m pytest", ".venv/", "ruff ", "mypy")
+"""Commands that install this package or check its sources: .ci/run does so, and a test must not do so again."""
+
+
+@pytest.fixture(scope="module")
+def workplace(demo_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a checkout in which the demo has been exported."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
+    shutil.copytree(demo_package, folder / "nuclei_dsb2018")
+    return folder
+
+
+def _run(command: list[str], folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS)
+def test_block_runs(language: str, text: str, workplace: Path) -> None:
+    if language == "python":
+        _run([sys.executable, "-c", text], workplace)
+        return
+    for command in re.split(r"&&|\n", text):
+        words = shlex.split(command)
+        if not words or command.strip().startswith(RUN_BY_CI):
+            continue
+        assert words[0] == "instanseg-export", f"nobody runs {command!r}"
+        if words[1:] == ["model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx"]:
+            continue  # the fixture ran it: demo_package is made by this very command
+        _run([sys.executable, "-m", "instanseg_export", *words[1:]], workplace)
+
+
+def test_the_readme_has_the_two_commands_and_ci_runs_them() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert (
+        "pip install . && instanseg-export model_zoo/nuclei_dsb2018/checkpoint.pt --targets torchscript onnx" in readme
+    )
+    assert "pip install '.[test]' && python -m pytest" in readme
+    script = (ROOT / ".ci/run").read_text()
+    for step in (
+        "pip install --quiet '.[test]'",
+        "instanseg-export model_zoo/nuclei_dsb2018/checkpoint.pt --targets torchscript onnx",
+        "ruff format --check .",
+        "ruff check .",
+        "mypy",
+        "python -m pytest",
+    ):
+        assert step in script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    targets = [t for t in re.findall(r"\]\(([^)#]+)", page.read_text()) if not t.startswith("http")]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def settings_table() -> str:
+    """The table of docs/settings.md, from the code."""
+    lines = ["| Setting | Default | Values | What it does |", "|---|---|---|---|"]
+    for tunable in INSTANSEG_TUNABLES:
+        values = {
+            "choice": ", ".join(tunable.choices),
+            "bool": "true, false",
+            "flags": "0 or 1 per target",
+            "float": f"{tunable.minimum:g} to {tunable.maximum:g}",
+            "int": f"{tunable.minimum:.0f} to {tunable.maximum:.0f}",
+        }[tunable.kind]
+        fixed = f" Fixed at export in {', '.join(tunable.static_in)}." if tunable.static_in else ""
+        text = f"{tunable.help[0].upper()}{tunable.help[1:]}{fixed}"
+        lines.append(f"| `{tunable.name}` | {_default(tunable.default)} | {values} | {text} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_settings_is_the_code_s() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    found = re.search(r"<!-- table: begin -->\n(.*)\n<!-- table: end -->", page, re.DOTALL)
+    assert found is not None
+    assert found[1] == settings_table(), "put this into docs/settings.md:\n" + settings_table()
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
