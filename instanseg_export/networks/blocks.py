@@ -3,7 +3,6 @@
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["DecoderBlock", "EncoderBlock", "InstanceNorm", "conv_norm", "conv_norm_relu", "final_norm"]
 
@@ -24,7 +23,25 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.jit.is_scripting():
+            return self.fused(x)
+        else:
+            # Not `elif`: TorchScript leaves only this branch uncompiled.
+            return self.in_two_passes(x) if torch.compiler.is_exporting() else self.fused(x)
+
+    def fused(self, x: Tensor) -> Tensor:
         return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, 1e-5, False)
+
+    def in_two_passes(self, x: Tensor) -> Tensor:
+        """Compute the same from basic operators.
+
+        ONNX Runtime's own operator takes the variance as the mean square less the squared mean, which leaves two or
+        three right digits where an image is mostly flat background. Rows are summed first, so that sums stay short.
+        """
+        centred = x - x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+        variance = (centred * centred).mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+        scale = self.weight[:, None, None] * torch.rsqrt(variance + 1e-5)
+        return centred * scale + self.bias[:, None, None]
 
 
 def conv_norm(in_channels: int, out_channels: int, kernel: int, norm: str) -> nn.Sequential:
@@ -98,7 +115,8 @@ class DecoderBlock(nn.Module):
         return self.decode(x, skip)
 
     def decode(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        # F.interpolate would bring operators along that libtorch 2.0 does not know.
+        x = torch.ops.aten.upsample_nearest2d(x, None, [2.0, 2.0])
         x = self.conv0(x) + self.conv2(self.conv1(x) + self.conv_skip(skip))
         refined: Tensor = x + self.conv4(self.conv3(x))
         return refined

@@ -23,10 +23,15 @@ def _spread(domain: Tensor, reached: Tensor) -> Tensor:
     return _widen(reached) & domain
 
 
+def _count(mask: Tensor) -> Tensor:
+    # Exact in float32 up to 2^24 pixels, which is 16 windows of 1024 x 1024, and faster than in integers.
+    return mask.to(torch.float32).sum()
+
+
 def _spread_counted(domain: Tensor, reached: Tensor, count: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # Counting takes as long as a step, so there are several steps to a count.
     wider = _spread(domain, _spread(domain, _spread(domain, reached)))
-    return wider, wider.to(torch.int64).sum(), count.clone()
+    return wider, _count(wider), count.clone()
 
 
 def _still_grows(enabled: Tensor, reached: Tensor, count: Tensor, before: Tensor) -> Tensor:
@@ -39,7 +44,7 @@ def _flood(start: Tensor, domain: Tensor, enabled: Tensor) -> Tensor:
     A start outside of the domain counts with its neighbours in the domain. There is no limit to the steps.
     """
     reached = _spread(domain, start)
-    count = reached.to(torch.int64).sum()
+    count = _count(reached)
     before = torch.zeros_like(count)
     if torch.jit.is_scripting():
         while bool(_still_grows(enabled, reached, count, before)):

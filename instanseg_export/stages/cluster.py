@@ -80,20 +80,22 @@ class PixelClustering(nn.Module):
             windows: the chunk.
         """
         size = windows.from_seed_x.shape[2]
-        rows = table.index_select(0, windows.pixel.flatten()).view(-1, size, size, self.width + self.dim_coords)
+        # Gathered by rows, which lie together in memory, and used by columns.
+        columns = table.index_select(0, windows.pixel.flatten()).t().contiguous()
+        columns = columns.view(self.width + self.dim_coords, -1, size, size)
         seed_offset = table.index_select(0, windows.seed_pixel)[:, self.width :]
         dx = windows.from_seed_x * step_x
         dy = windows.from_seed_y * step_y
         distance = torch.zeros([1], device=table.device)
         if self.uses_norm:
-            distance = self._distance(rows, seed_offset, dx, dy)
+            distance = self._distance(columns, seed_offset, dx, dy)
         hidden = []
         for unit in range(self.width):
             of_seed = seed_offset[:, 0] * self.w1[unit][0]
             for i in range(1, self.dim_coords):
                 of_seed = of_seed + seed_offset[:, i] * self.w1[unit][i]
             by_place = (dx * self.w1[unit][0] - of_seed[:, None, None]) + dy * self.w1[unit][1]
-            total = rows[:, :, :, unit] + by_place
+            total = columns[unit] + by_place
             if self.uses_norm:
                 total = total + distance * self.w1[unit][self.dim_coords + self.n_sigma]
             hidden.append(torch.relu(total))
@@ -106,10 +108,10 @@ class PixelClustering(nn.Module):
             result = term + self.b3 if unit == 0 else result + term
         return torch.where(windows.inside, result[:, None], torch.full_like(result[:, None], -huge()))
 
-    def _distance(self, rows: Tensor, seed_offset: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
-        squares = torch.zeros([1], device=rows.device)
+    def _distance(self, columns: Tensor, seed_offset: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
+        squares = torch.zeros([1], device=columns.device)
         for i in range(self.dim_coords):
-            difference = rows[:, :, :, self.width + i] - seed_offset[:, i, None, None]
+            difference = columns[self.width + i] - seed_offset[:, i, None, None]
             if i == 0:
                 difference = difference + dx
             if i == 1:
