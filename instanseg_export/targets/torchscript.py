@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError, PackageError
 from .metadata import METADATA_KEY, parse
+from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
     from ..forwards.base import Forward
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TARGET", "TorchScriptTarget"]
 
 _EXTRA_FILE = f"{METADATA_KEY}.json"
+_CONSTANTS = re.compile(rb"(?:^ +\w+ : Final\[.*\n)+", re.MULTILINE)
 
 
 class TorchScriptTarget:
@@ -54,7 +57,14 @@ class TorchScriptTarget:
                 f"TorchScript refused the forward of {metadata['spec']['name']}: {reason}",
                 hint="This is a defect of instanseg-export: please report it with the output of --debug.",
             ) from error
-        path.write_bytes(buffer.getvalue())
+        newer = unknown_operators(scripted)
+        if newer:
+            raise ExportError(
+                f"The forward of {metadata['spec']['name']} uses what libtorch {OLDEST_LIBTORCH} does not know: "
+                f"{', '.join(newer)}.",
+                hint="Fiji runs that version, so that the file would not load there: use operators that it has.",
+            )
+        path.write_bytes(_canonical(buffer))
 
     def read_metadata(self, path: Path) -> dict[str, Any]:
         """See :class:`targets.base.Target`. Nothing in the file is executed."""
@@ -67,6 +77,30 @@ class TorchScriptTarget:
                 f"{path} is not a TorchScript file, or is damaged: {error}.", hint="Export the checkpoint again."
             ) from error
         return parse(text, path)
+
+
+def _canonical(file: io.BytesIO) -> bytes:
+    """Give the same module the same bytes, whatever the machine and the process.
+
+    PyTorch writes a class's constants in the order of a set, and, for its error messages, the Python sources with
+    their paths on this machine: the constants are sorted, the sources left out.
+    """
+    import torch
+
+    file.seek(0)
+    reader = torch._C.PyTorchFileReader(file)
+    canonical = io.BytesIO()
+    writer = torch._C.PyTorchFileWriter(canonical)
+    for name in reader.get_all_records():
+        # The writer adds these itself.
+        if name.endswith(".debug_pkl") or name in ("version", "byteorder", ".data/serialization_id"):
+            continue
+        record = reader.get_record(name)
+        if name.endswith(".py"):
+            record = _CONSTANTS.sub(lambda lines: b"".join(sorted(lines[0].splitlines(keepends=True))), record)
+        writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
+    return canonical.getvalue()
 
 
 TARGET = TorchScriptTarget()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exported_models import MODELS
+from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
+from synthetic import synthetic_checkpoint
+
+from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.forwards import build_forward
 
 Open = Callable[[str, str], Any]
 
@@ -20,5 +25,30 @@ def opened(exported: Callable[[str], Path]) -> Open:
     @cache
     def model(variant: str, target: str) -> Any:
         return MODELS[target](exported(variant))
+
+    return model
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """A forward behind a network that does nothing, and its files; see ``synthetic.py``."""
+
+    checkpoint: Checkpoint
+    forward: Any
+    folder: Path
+    torchscript: TorchScriptModel
+    onnx: OnnxModel
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Synthetic]:
+    """Give the synthetic model for changes of its description; each is exported once."""
+
+    @cache
+    def model(*changes: tuple[str, Any]) -> Synthetic:
+        checkpoint = synthetic_checkpoint(**dict(changes))
+        forward = build_forward(checkpoint)
+        folder = write_both(checkpoint, forward, tmp_path_factory.mktemp("synthetic"))
+        return Synthetic(checkpoint, forward, folder, TorchScriptModel(folder), OnnxModel(folder))
 
     return model
