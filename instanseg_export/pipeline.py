@@ -12,7 +12,7 @@ from .errors import ExportError, SettingError
 
 if TYPE_CHECKING:
     from .checkpoints.base import Checkpoint
-    from .packaging import Sample
+    from .packaging import Sample, ZooCheck
     from .parity import Report
     from .targets.base import Artifact
 
@@ -34,6 +34,7 @@ class ExportResult:
         zip: the package in one file, in that folder.
         artifacts: the exported files.
         report: how the runtimes compare; None if that was not asked for.
+        zoo: what the model zoo's own test says of each weights entry; empty if that was not asked for.
         checkpoint: what was read, with what was inferred.
         seconds: how long all of it took.
     """
@@ -42,8 +43,16 @@ class ExportResult:
     zip: Path
     artifacts: list[Artifact]
     report: Report | None
+    zoo: tuple[ZooCheck, ...]
     checkpoint: Checkpoint
     seconds: float
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether all runtimes agree and the zoo's test passes; None if that was not asked for."""
+        if self.report is None:
+            return None
+        return self.report.passed and all(check.passed for check in self.zoo)
 
 
 def export(
@@ -70,7 +79,8 @@ def export(
         card: card.yaml; by default the one beside the checkpoint, else one made of what the checkpoint says.
         samples: images that the model is made for; by default the card's, else two that come with this package.
         overwrite: replace an output folder that exists.
-        validate: compare the files in all runtimes. Without it the package says that nobody did.
+        validate: compare the files in all runtimes and run the model zoo's test. Without it the package says that
+            nobody did.
         progress: told about each step.
 
     Raises:
@@ -80,7 +90,7 @@ def export(
     from .checkpoints.base import Checkpoint
     from .files import staged_folder
     from .forwards import build_forward
-    from .packaging import card_for, choose_samples, write_package, zip_package
+    from .packaging import card_for, choose_samples, write_package, zip_package, zoo_test
     from .packaging.card import with_pixel_size
     from .targets import TARGETS, write_artifact
 
@@ -89,7 +99,7 @@ def export(
     if not names:
         raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
     writers = [TARGETS.get(name) for name in names]
-    tell = _Steps(progress, total=4 + len(names))
+    tell = _Steps(progress, total=4 + len(names) + validate)
 
     tell("reading the checkpoint")
     source = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint, spec=spec)
@@ -98,7 +108,8 @@ def export(
     model_card = card_for(source, card)
     source = with_pixel_size(source, model_card)
     forward = build_forward(source, settings)
-    folder = Path(output) if output is not None else Path(model_card.name.replace(" ", "_"))
+    file_name = model_card.name.replace(" ", "_")
+    folder = Path(output if output is not None else file_name)
 
     with staged_folder(folder, overwrite=overwrite) as staging:
         artifacts = []
@@ -122,18 +133,22 @@ def export(
             report=report,
         )
         # Beside the folder first, so that the zip does not hold itself.
-        packed = staging.parent / f"{folder.name}.zip"
+        packed = staging.parent / f"{file_name}.zip"
         zip_package(staging, packed)
         packed.rename(staging / packed.name)
+        zoo: tuple[ZooCheck, ...] = ()
         if report is not None:
             report.write(staging / REPORT_FOLDER)
+            tell("running the model zoo's test")
+            zoo = tuple(zoo_test(staging))
         tell("done")
 
     return ExportResult(
         folder=folder,
-        zip=folder / f"{folder.name}.zip",
+        zip=folder / packed.name,
         artifacts=[replace(artifact, path=folder / artifact.path.name) for artifact in artifacts],
         report=report,
+        zoo=zoo,
         checkpoint=source,
         seconds=time.perf_counter() - started,
     )

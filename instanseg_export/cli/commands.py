@@ -13,6 +13,7 @@ from .console import progress, result_console, show_json, show_table, size_of
 from .usage import check_command, check_targets, pairs
 
 if TYPE_CHECKING:
+    from ..packaging import ZooCheck
     from ..parity import NamedImage, Report
 
 __all__ = ["doctor_command", "export_command", "inspect_command", "run_command", "validate_command"]
@@ -32,7 +33,7 @@ def export_command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Return 0 when the package was written, and 1 when its files do not agree with each other."""
+    """Return 0 when the package was written, and 1 when its files disagree or fail the model zoo's test."""
     check_command(str(checkpoint))
     names = check_targets(targets)
     baked, facts = pairs("--set", settings), pairs("--spec", spec)
@@ -51,7 +52,6 @@ def export_command(
             validate=validate,
             progress=callback,
         )
-    agreed = result.report is None or result.report.passed
     if as_json:
         show_json(
             {
@@ -59,7 +59,8 @@ def export_command(
                 "zip": result.zip,
                 "artifacts": [dataclasses.asdict(artifact) for artifact in result.artifacts],
                 "inferred": result.checkpoint.inferred,
-                "agreed": None if result.report is None else agreed,
+                "agreed": None if result.report is None else result.report.passed,
+                "zoo": {check.weights: check.passed for check in result.zoo},
                 "runtimes": [] if result.report is None else _runtimes_json(result.report),
                 "seconds": round(result.seconds, 1),
             }
@@ -73,11 +74,12 @@ def export_command(
         show_table(f"Written in {result.seconds:.0f} s", ("what", "where", "size"), rows)
         if result.report is not None:
             _show_report(result.report)
+            _show_zoo(result.zoo)
         console.print(f"\nNext: instanseg-export run {result.folder} IMAGE")
         console.print(f"      QuPath: copy {result.folder} into <model directory>/local/")
         if result.report is None:
             console.print(f"      Compare the runtimes: instanseg-export validate {result.folder}")
-    return 0 if agreed else 1
+    return 1 if result.passed is False else 0
 
 
 def inspect_command(path: Path, *, spec: Sequence[str], as_json: bool) -> int:
@@ -228,6 +230,16 @@ def _named(paths: Sequence[Path]) -> list[NamedImage]:
 
 def _runtimes_json(report: Report) -> list[dict[str, Any]]:
     return [runtime.model_dump(mode="json") for runtime in report.runtimes]
+
+
+def _show_zoo(checks: Sequence[ZooCheck]) -> None:
+    console = result_console()
+    passed = [check.weights for check in checks if check.passed]
+    if passed:
+        console.print(f"The model zoo's own test (bioimageio.core) passes for {' and '.join(passed)}.")
+    for check in checks:
+        for failure in check.failures:
+            console.print(f"The model zoo's own test fails for {check.weights}: {failure}")
 
 
 def _show_report(report: Report) -> None:

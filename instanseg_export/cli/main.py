@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
+    # ONNX Runtime reports to its makers unless it is told not to before it starts.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if not debug:
         warnings.simplefilter("ignore")
     try:
