@@ -55,8 +55,8 @@ def staged_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
         raise _explain(error, path) from error
+    content = staging / path.name
     try:
-        content = staging / path.name
         content.mkdir()
         yield content
         if path.exists():
@@ -67,6 +67,9 @@ def staged_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if (staging / "replaced").exists():
                 (staging / "replaced").rename(path)
             raise
+    except OutputError as error:
+        # Of a file inside, whose temporary place means nothing to the user.
+        raise OutputError(error.message.replace(str(content), str(path)), hint=error.hint) from error
     except OSError as error:
         raise _explain(error, path) from error
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_COMMAND = ("model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx")
 VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
 
 
@@ -41,13 +42,12 @@ def exported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 
 @pytest.fixture(scope="session")
-def demo_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the README's first command writes, made by that very command. Copy it before you change it."""
+def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The folder in which the README's first command ran, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
-    command = ["model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx"]
     done = subprocess.run(
-        [sys.executable, "-m", "instanseg_export", *command],
+        [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -56,4 +56,10 @@ def demo_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "nuclei_dsb2018"
+    return folder, done
+
+
+@pytest.fixture(scope="session")
+def demo_package(demo_export: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
+    """The demo, exported. Copy it before you change it."""
+    return demo_export[0] / "nuclei_dsb2018"

@@ -244,10 +244,11 @@ class _Join:
 
     def contradiction(self, field: str, measured: Any) -> SpecError:
         fact = self.facts[field]
+        remedy = f", or correct {field} with --spec" if field in _OVERRIDES else ""
         return SpecError(
             f"{fact.origin} says that {field} is {_shown(fact.value)}, but the weights in {self.path} have "
             f"{_shown(measured)}.",
-            hint=f"Use the weights and the description of the same training run, or correct {field} with --spec.",
+            hint=f"Use the weights and the description of the same training run{remedy}.",
         )
 
 

@@ -187,7 +187,8 @@ def _environment(runtime: Runtime) -> dict[str, str]:
     """Return the environment: only a runner that may import the exporter finds it on its path."""
     # OpenMP threads spin while they wait, by default. Where other programs want the same cores, that made PyTorch ten
     # times slower than sleeping does; where none do, it gains nothing here.
-    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONUTF8": "1"}
+    # ONNX Runtime reports to its makers unless it is told not to before it starts.
+    environment = {"OMP_WAIT_POLICY": "passive", "ORT_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONUTF8": "1"}
     if runtime.needs_exporter:
         root = str(Path(__file__).resolve().parent.parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))

@@ -181,16 +181,6 @@ def test_unwritable_output(command: Command, refused: Refused, tmp_path: Path, p
     assert _names(tmp_path) == {"file"}
 
 
-def test_unwritable_output_is_found_before_the_work(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    started = time.monotonic()
-    command(DEMO, "--output", "file/out")
-    refused_after = time.monotonic() - started
-    started = time.monotonic()
-    command("inspect", DEMO)
-    assert refused_after < time.monotonic() - started + 10, "the whole export was done for nothing"
-
-
 def test_full_disk(command: Command, refused: Refused, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -217,13 +207,24 @@ def test_a_limit_on_file_size(command: Command, refused: Refused, tmp_path: Path
 # Interruption
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("steps", [0, 1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("number", "status", "steps", "target"),
+    [
+        (signal.SIGINT, 130, 0, "torchscript"),
+        (signal.SIGINT, 130, 1, "torchscript"),
+        (signal.SIGINT, 130, 2, "torchscript"),
+        (signal.SIGINT, 130, 3, "torchscript"),
+        (signal.SIGINT, 130, 5, "torchscript"),
+        (signal.SIGINT, 130, 2, "onnx"),
+        (signal.SIGTERM, 143, 2, "torchscript"),
+    ],
+)
 def test_interruption(
-    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int, steps: int
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int, steps: int, target: str
 ) -> None:
+    """The signal comes after so many steps were announced; 0 is somewhere in the imports."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "instanseg_export", str(DEMO), "--output", "out"],
+        [sys.executable, "-m", "instanseg_export", str(DEMO), "--targets", target, "--output", "out"],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -231,14 +232,14 @@ def test_interruption(
         text=True,
     )
     assert process.stderr is not None
-    if steps == 0:
-        time.sleep(1.0)  # somewhere in the imports
     for _ in range(steps):
         line = process.stderr.readline()
         assert line.startswith("["), line
+    time.sleep(0.7)
     process.send_signal(number)
     _, complaints = process.communicate(timeout=60)
-    assert process.returncode == status, complaints
+    # Interrupted inside exec(), Python ends itself by the signal after we return: to a shell that is 130 as well.
+    assert process.returncode in (status, -number), complaints
     assert "Traceback" not in complaints
     assert complaints.splitlines()[-1].startswith("Interrupted")
     assert _names(tmp_path) == set()

@@ -41,33 +41,30 @@ def _zip(package: Path) -> Path:
 # Export
 
 
-def test_export_says_what_it_wrote_how_it_compared_and_what_is_next(command: Command, tmp_path: Path) -> None:
-    done = command(DEMO, "--targets", "onnx", "--output", "out")
-    assert done.returncode == 0, done.stderr
-    for words in ("model.onnx", "out.zip", "MB", "passed", "Next: instanseg-export run out"):
+def test_export_says_what_it_wrote_how_it_compared_and_what_is_next(demo_export: tuple[Path, Done[str]]) -> None:
+    folder, done = demo_export
+    for words in ("instanseg.pt", "model.onnx", "nuclei_dsb2018.zip", "MB", "Compared on", "passed", "Next: "):
         assert words in done.stdout, done.stdout
-    assert done.stderr.startswith("["), "progress goes to stderr, as lines where it is no terminal"
-    assert "Warning" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out/out.zip").is_file()
-    assert not (tmp_path / "out/instanseg.pt").exists()
+    assert "failed" not in done.stdout
+    assert all(line.startswith("[") for line in done.stderr.splitlines()), "only progress, as lines, goes to stderr"
+    assert sorted(path.name for path in folder.iterdir()) == ["model_zoo", "nuclei_dsb2018"]
 
 
-def test_export_as_json_with_settings(command: Command, tmp_path: Path) -> None:
-    done = command(
-        DEMO, "--targets", "torchscript", "--output", "out", "--set", "seed_threshold=0.6", "--no-validate", "--json"
-    )
+def test_export_as_json_with_settings_and_over_an_old_one(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old").touch()
+    more = ("--targets", "torchscript", "--output", "out", "--no-validate", "--overwrite")
+    done = command(DEMO, *more, "--set", "seed_threshold=0.6", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["agreed"] is None
     assert [artifact["target"] for artifact in document["artifacts"]] == ["torchscript"]
     assert (tmp_path / document["folder"]).resolve() == tmp_path / "out"
+    assert not (tmp_path / "out/old").exists(), "an overwritten package keeps nothing of the old one"
     inspected = json.loads(command("inspect", "out", "--json").stdout)
     assert inspected["settings"]["seed_threshold"] == 0.6
-    again = command(DEMO, "--targets", "onnx", "--output", "out", "--no-validate", "--overwrite", "--quiet")
+    again = command(DEMO, *more, "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-    assert (tmp_path / "out/model.onnx").is_file()
-    assert not (tmp_path / "out/instanseg.pt").exists(), "an overwritten package keeps nothing of the old one"
 
 
 # Inspect
@@ -179,47 +176,37 @@ def test_settings_and_channels_have_their_effect(demo_package: Path, tmp_path: P
     assert areas[1:].min() >= 150
 
 
-def test_pixel_size_brings_the_image_to_the_model_and_the_labels_back(
-    command: Command, shared: Path, tmp_path: Path
-) -> None:
+def test_pixel_size_brings_the_image_to_the_model_and_the_labels_back(demo_package: Path, tmp_path: Path) -> None:
     """A twice magnified image gives the same cells as the image itself when its pixel size says so."""
-    made = command(
-        shared / "checkpoints/nuclei_batchnorm", "--spec", "pixel_size=0.5", "--no-validate", "--output", "model"
-    )
-    assert made.returncode == 0, made.stderr
-    model = tmp_path / "model"
-    plain = run(model, _as_rgb_tiff(IMAGES[0], tmp_path / "plain.tif", 0.5), output=tmp_path / "a")
-    large = run(model, _as_rgb_tiff(IMAGES[0], tmp_path / "large.tif", 0.25, step=2), output=tmp_path / "b")
+    plain = run(demo_package, _as_rgb_tiff(IMAGES[0], tmp_path / "plain.tif", 0.5), output=tmp_path / "a")
+    large = run(demo_package, _as_rgb_tiff(IMAGES[0], tmp_path / "large.tif", 0.25, step=2), output=tmp_path / "b")
+    assert plain.model_pixel_size == 0.5
     assert (plain.resampled, large.resampled) == (False, True)
     expected, found = tifffile.imread(plain.labels), tifffile.imread(large.labels)
     assert found.shape == tuple(2 * length for length in expected.shape)
     assert ((expected > 0) == (found[::2, ::2] > 0)).mean() > 0.98
     assert large.found[0].instances == pytest.approx(plain.found[0].instances, rel=0.1)
     assert large.found[0].median_area_um2 == pytest.approx(plain.found[0].median_area_um2, rel=0.1)
-    forced = run(model, tmp_path / "plain.tif", pixel_size=0.25, output=tmp_path / "c")
+    forced = run(demo_package, tmp_path / "plain.tif", pixel_size=0.25, output=tmp_path / "c")
     assert forced.resampled
     assert forced.pixel_size == 0.25
 
 
-def test_run_with_two_targets_and_any_channels(command: Command, shared: Path, tmp_path: Path) -> None:
-    made = command(shared / "checkpoints/nuclei_cells_channelnet", "--no-validate", "--output", "model", "--json")
-    assert made.returncode == 0, made.stderr
+def test_run_with_two_targets_and_any_channels(
+    command: Command, exported: Callable[[str], Path], shared: Path, tmp_path: Path
+) -> None:
+    model = exported("nuclei_cells_channelnet")
     image = shared / "data/multiplex/FIHC4_2_component_data.tif"
-    done = command("run", "model", image, "--json")
+    done = command("run", model, image, "--json")
     assert done.returncode == 0, done.stderr
     assert [found["target"] for found in json.loads(done.stdout)["found"]] == ["nuclei", "cells"]
     labels = tifffile.imread(tmp_path / "FIHC4_2_component_data_labels.tif")
     assert labels.shape == (2, 260, 348)
     assert set(np.unique(labels[0])) <= set(np.unique(labels[1])), "a nucleus has its cell's id"
-    one = run(tmp_path / "model", image, channels=["DAPI"], output=tmp_path / "one")
+    one = run(model, image, channels=["DAPI"], output=tmp_path / "one")
     assert one.found[0].instances > 0
-    nuclei = run(
-        tmp_path / "model",
-        image,
-        settings={"target_segmentation": (1, 0)},
-        runtime="torchscript",
-        output=tmp_path / "nuclei",
-    )
+    only = {"target_segmentation": (1, 0)}
+    nuclei = run(model, image, settings=only, runtime="torchscript", output=tmp_path / "nuclei")
     assert [found.target for found in nuclei.found] == ["nuclei"]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from conftest import Exported
+from exported_model import Exported
 from PIL import Image
 
 from instanseg_export.errors import CardError, PackageError
