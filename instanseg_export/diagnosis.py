@@ -6,11 +6,12 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from .parity.runtimes import list_runtimes
+from .parity.runtimes import Runtime, build_runtime, list_runtimes
 from .targets import TARGETS
 
 __all__ = ["Finding", "doctor"]
@@ -42,9 +43,25 @@ class Finding:
     remedy: str = ""
 
 
-def doctor() -> list[Finding]:
-    """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine."""
-    return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(), *_extras()]
+def doctor(*, build_java: bool = False, progress: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+    """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
+
+    Args:
+        build_java: build the runtimes in Java first; the finding of one that cannot be built says why.
+        progress: called with what is being built, builds done, and builds in all.
+    """
+    runtimes = _built(list_runtimes(), progress) if build_java else list_runtimes()
+    return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
+
+
+def _built(runtimes: list[Runtime], progress: Callable[[str, int, int], None] | None) -> list[Runtime]:
+    found: list[Runtime] = []
+    total = sum(bool(runtime.java) for runtime in runtimes)
+    for runtime in runtimes:
+        if runtime.java and progress is not None:
+            progress(f"building {runtime.name}", sum(bool(one.java) for one in found), total)
+        found.append(build_runtime(runtime))
+    return found
 
 
 def _system() -> list[Finding]:
@@ -135,12 +152,12 @@ def _targets() -> list[Finding]:
     return found
 
 
-def _runtimes() -> list[Finding]:
+def _runtimes(runtimes: list[Runtime]) -> list[Finding]:
     return [
         Finding("runtime", one.name, "ok", f"runs {one.filename}")
         if one.available
         else Finding("runtime", one.name, "missing", one.reason, one.install)
-        for one in list_runtimes()
+        for one in runtimes
     ]
 
 

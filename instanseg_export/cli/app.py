@@ -261,14 +261,16 @@ def run(
 
 
 @app.command
-def doctor(*, json: Flag = False) -> int:
+def doctor(*, build_java: Flag = False, json: Flag = False) -> int:
     """Show what this machine can export and run, and how to install the rest.
 
     Parameters
     ----------
+    build_java
+        First build the runtimes in Java, which needs a JDK, Maven and a network, and a few minutes.
     json
         Print one JSON document.
     """
     from .commands import doctor_command
 
-    return doctor_command(as_json=json)
+    return doctor_command(build_java=build_java, as_json=json)

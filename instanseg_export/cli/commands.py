@@ -198,12 +198,12 @@ def run_command(
     return 0
 
 
-def doctor_command(*, as_json: bool) -> int:
+def doctor_command(*, build_java: bool, as_json: bool) -> int:
     """Return 0: what is missing is a fact, not a failure."""
-    with progress(quiet=True):
+    with progress(quiet=as_json or not build_java) as callback:
         from ..diagnosis import doctor
 
-        findings = doctor()
+        findings = doctor(build_java=build_java, progress=callback)
     if as_json:
         show_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
         return 0

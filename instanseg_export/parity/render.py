@@ -38,8 +38,13 @@ def summarise(report: Report) -> str:
             cells = report.cells_of(runtime.name)
             failed = sum(cell.status == "failed" for cell in cells)
             sentences.append(f"{runtime.title} disagrees or fails on {failed} of {len(cells)}: {runtime.why}.")
-        elif runtime.status == "not run":
-            sentences.append(f"{runtime.title} was not run: {runtime.why}.")
+    absent: dict[str, list[str]] = {}
+    for runtime in others:
+        if runtime.status == "not run":
+            absent.setdefault(runtime.why, []).append(runtime.title)
+    for why, titles in absent.items():
+        verb = "was" if len(titles) == 1 else "were"
+        sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
     if report.status == "not run":
         sentences.append("Nothing was compared: it takes two runtimes.")
     return " ".join(sentences)

@@ -11,8 +11,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import PackageError, UnknownNameError
 from ..registry import closest
+from .java import build_java, java_build, missing_java
 
-__all__ = ["ENTRY_POINTS", "Runtime", "find_runtime", "list_runtimes"]
+__all__ = ["ENTRY_POINTS", "Runtime", "build_runtime", "find_runtime", "list_runtimes"]
 
 ENTRY_POINTS = "instanseg_export.runtimes"
 _FILE = "runtime.toml"
@@ -44,6 +45,10 @@ class _Probe(_Strict):
     command: tuple[str, ...] = ()
 
 
+class _Build(_Strict):
+    java: str = Field(min_length=1)
+
+
 class _Install(_Strict):
     hint: str
 
@@ -55,11 +60,12 @@ class _Description(_Strict):
         name: as users type it.
         title: as reports show it.
         description: one sentence.
-        program: the command; {python} is this Python, {folder} the runtime's folder.
+        program: the command; {python} is this Python, {folder} the runtime's folder, {build} that of its build.
         start_limit: seconds that it may take to start and to load a file.
         needs_exporter: it may import instanseg_export.
         artefact: the target whose file it takes, and that file's name in a package.
         probe: what must be there: Python modules, and a command that exits with status 0.
+        build: the Maven module in java_smoke that has to be built first, for programs in Java.
         install: what to do when it is not.
     """
 
@@ -71,6 +77,7 @@ class _Description(_Strict):
     needs_exporter: bool = False
     artefact: _Artefact
     probe: _Probe = _Probe()
+    build: _Build | None = None
     install: _Install
 
 
@@ -90,6 +97,7 @@ class Runtime:
         available: whether this machine has what it needs.
         reason: why not, or empty.
         install: what to do then.
+        java: the Maven module that its program is built from; empty if it is not in Java.
     """
 
     name: str
@@ -103,6 +111,7 @@ class Runtime:
     available: bool
     reason: str
     install: str
+    java: str = ""
 
 
 def builtin_folder() -> Path:
@@ -168,22 +177,42 @@ def read_runtime(folder: Path) -> Runtime:
             f"{path} is malformed at {place}: {first['msg']}.",
             hint="Compare it with runtimes/torchscript/runtime.toml.",
         ) from error
-    reason = _missing(row.probe)
+    java = row.build.java if row.build else ""
+    reason = _missing(row.probe) or (missing_java(java) if java else "")
+    places = {"{python}": sys.executable, "{folder}": str(path.parent)}
+    if java:
+        places["{build}"] = str(java_build(java))
     return Runtime(
         name=row.name,
         title=row.title,
         description=row.description,
         target=row.artefact.target,
         filename=row.artefact.filename,
-        command=tuple(
-            part.replace("{python}", sys.executable).replace("{folder}", str(path.parent)) for part in row.program
-        ),
+        command=tuple(_fill_in(part, places) for part in row.program),
         start_limit=row.start_limit,
         needs_exporter=row.needs_exporter,
         available=not reason,
         reason=reason,
         install=row.install.hint,
+        java=java,
     )
+
+
+def build_runtime(runtime: Runtime) -> Runtime:
+    """Build a runtime in Java, if that is what it lacks; otherwise, or where that fails, the reason says why not.
+
+    Building takes a minute and downloads libraries: do it only where the user asked for this runtime.
+    """
+    if runtime.available or not runtime.java:
+        return runtime
+    reason = build_java(runtime.java) or missing_java(runtime.java)
+    return replace(runtime, available=not reason, reason=reason)
+
+
+def _fill_in(part: str, places: Mapping[str, str]) -> str:
+    for placeholder, value in places.items():
+        part = part.replace(placeholder, value)
+    return part
 
 
 def _missing(probe: _Probe) -> str:

@@ -50,16 +50,21 @@ def image_of(channels: int, height: int, width: int, seed: int = 0) -> Tensor:
 
 
 def assert_same_instances(found: np.ndarray, expected: np.ndarray, at_least: int) -> None:
-    """At least 99.9 % of instances matched at IoU 0.99, and of pixels in matched instances."""
+    """At least 99.9 % of instances matched at IoU 0.99, and of pixels in matched instances.
+
+    Random weights make small instances, of which a single pixel is more than a hundredth: one pixel may differ.
+    """
     assert found.shape == expected.shape
     for ours, theirs in zip(found, expected, strict=True):
         pairs = overlaps(ours, theirs)
         assert len(pairs.second_ids) >= at_least
         assert np.median(pairs.second_areas) >= 10
-        matched = match(pairs, 0.99)
+        differing = (1 / pairs.iou - 1) * pairs.shared
+        matched = match(pairs, 0.5)
+        matched = matched[(pairs.iou[matched] >= 0.99) | (differing[matched] < 1.5)]
         assert len(matched) >= 0.999 * max(len(pairs.first_ids), len(pairs.second_ids))
         agreeing = pairs.shared[matched].sum() + ((ours == 0) & (theirs == 0)).sum()
-        assert agreeing >= 0.999 * ours.size
+        assert agreeing >= 0.9999 * ours.size
 
 
 Runs = Callable[[str], tuple[Any, Any, Path]]

@@ -1,0 +1,177 @@
+"""The Java runtimes: rows of the parity report, built where they are asked for, and a reason where they cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from instanseg_export.parity import NamedImage, Report, find_runtime, list_runtimes, standard_images, validate
+from instanseg_export.parity.java import CACHE_VARIABLE, build_java, java_build, sources_folder
+
+JAVA_RUNTIMES = (
+    "djl_libtorch_2_0",
+    "djl_libtorch_2_5",
+    "djl_libtorch_2_7",
+    "onnxruntime_java",
+    "onnxruntime_java_1_20",
+)
+needs_java = pytest.mark.skipif(
+    not all(shutil.which(program) for program in ("java", "javac", "mvn")), reason="needs a JDK and Maven"
+)
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without any build."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache with all builds."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(cache))
+        for name in JAVA_RUNTIMES:
+            assert build_java(find_runtime(name).java) == ""
+        yield cache
+
+
+def hide_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def images(channels: int | None) -> list[NamedImage]:
+    wanted = ("nuclei", "no objects", "odd sizes", "batch of 3")
+    return [image for image in standard_images(channels) if image.name in wanted]
+
+
+def rows(report: Report) -> dict[str, tuple[str, str]]:
+    return {runtime.name: (runtime.status, runtime.why) for runtime in report.runtimes}
+
+
+def test_without_a_jdk_they_are_not_run_and_say_why(
+    demo_package: Path, tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_programs(tmp_path / "nothing", monkeypatch)
+    report = validate(demo_package, images=images(3)[:1])
+    found = rows(report)
+    for name in JAVA_RUNTIMES:
+        assert found[name] == ("not run", "there is no program java on the path")
+    assert found["torchscript"] == ("passed", "")
+    assert report.passed
+    assert "DJL, libtorch 2.0, DJL, libtorch 2.5" in report.summary()
+
+
+@needs_java
+def test_without_a_build_they_are_not_run_and_nothing_is_built(demo_package: Path, empty_cache: Path) -> None:
+    report = validate(demo_package, images=images(3)[:1])
+    assert [rows(report)[name] for name in JAVA_RUNTIMES] == [("not run", "it is not built yet")] * 5
+    row = next(runtime for runtime in report.runtimes if runtime.name == "djl_libtorch_2_5")
+    assert "instanseg-export doctor --build-java" in row.install
+    assert not empty_cache.exists()
+
+
+@needs_java
+def test_a_build_that_fails_gives_its_reason(
+    demo_package: Path, tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("java", "javac"):
+        (programs / name).symlink_to(Path(str(shutil.which(name))).resolve())
+    monkeypatch.setenv("PATH", str(programs))
+    reason = "it is not built yet, and there is no program mvn on the path"
+    report = validate(demo_package, images=images(3)[:1], runtimes=["torchscript", "onnxruntime_java"])
+    assert rows(report)["onnxruntime_java"] == ("not run", reason)
+
+    (programs / "mvn").write_text("#!/bin/sh\necho '[INFO] trying'\necho '[ERROR] no network'\nexit 1\n")
+    (programs / "mvn").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/bin")
+    assert build_java("ort/newest") == "Maven could not build it: no network"
+    assert not java_build("ort/newest").exists()
+
+
+def test_a_build_is_of_these_sources_and_no_others(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert java_build("djl/libtorch-2.5").name == "djl-libtorch-2.5"
+    names = {folder.parent.name for folder in map(java_build, ("djl/libtorch-2.5", "ort/newest"))}
+    assert len(names) == 1
+    for name in JAVA_RUNTIMES:
+        assert (sources_folder() / find_runtime(name).java / "pom.xml").is_file()
+
+
+@pytest.mark.java
+@needs_java
+def test_they_find_the_same_cells_as_pytorch(demo_package: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Built once, they need neither Maven nor a network.
+    nowhere = "-Dhttp.proxyHost=localhost -Dhttp.proxyPort=9 -Dhttps.proxyHost=localhost -Dhttps.proxyPort=9"
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", nowhere)
+    report = validate(demo_package, images=images(3), runtimes=JAVA_RUNTIMES)
+    found = rows(report)
+    assert [found[name] for name in JAVA_RUNTIMES] == [("passed", "")] * 5, report.summary()
+    for name in JAVA_RUNTIMES:
+        record = next(runtime for runtime in report.runtimes if runtime.name == name)
+        assert record.peak_mb is not None
+        assert all(cell.comparison and cell.comparison.equal_ids for cell in report.cells_of(name))
+    versions = [next(runtime.version for runtime in report.runtimes if runtime.name == name) for name in JAVA_RUNTIMES]
+    assert [version.split()[1 if "torch" in version else 0].rstrip(",") for version in versions] == [
+        "2.0.0",
+        "2.5.1",
+        "2.7.1",
+        "1.29.0",
+        "1.20.0",
+    ]
+
+
+@pytest.mark.java
+@needs_java
+def test_settings_reach_them(demo_package: Path, built: Path) -> None:
+    settings = {"min_size": 120, "normalize": "always", "cleanup_fragments": False, "seed_threshold": 0.75}
+    changed = validate(demo_package, images=images(3)[:1], runtimes=JAVA_RUNTIMES, settings=settings)
+    assert [rows(changed)[name][0] for name in JAVA_RUNTIMES] == ["passed"] * 5, changed.summary()
+    fixed = validate(
+        demo_package, images=images(3)[:1], runtimes=["torchscript", "onnxruntime_java"], settings={"window_size": 16}
+    )
+    status, why = rows(fixed)["onnxruntime_java"]
+    assert status == "not run"
+    assert "the setting window_size is fixed at export in this format" in why
+
+
+@pytest.mark.java
+@needs_java
+def test_a_runtime_that_takes_too_long_is_ended(demo_package: Path, built: Path) -> None:
+    huge = NamedImage("huge", images(3)[0].array.repeat(16, axis=1).repeat(16, axis=2))
+    report = validate(demo_package, images=[images(3)[0], huge], runtimes=["djl_libtorch_2_5"], time_limit=3)
+    cells = {cell.image: cell for cell in report.cells_of("djl_libtorch_2_5")}
+    assert cells["huge"].status == "failed"
+    assert "the image was not finished within 3 s, the time limit" in cells["huge"].why
+
+
+@pytest.mark.java
+@needs_java
+def test_doctor_finds_what_is_built(built: Path, command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    findings = json.loads(command("doctor", "--json").stdout)["findings"]
+    state = {one["name"]: one["state"] for one in findings if one["group"] == "runtime"}
+    assert [state[name] for name in JAVA_RUNTIMES] == ["ok"] * 5
+    assert {runtime.name for runtime in list_runtimes() if runtime.java} == set(JAVA_RUNTIMES)
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run instanseg-export in a process of its own."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "instanseg_export", *arguments], capture_output=True, text=True, check=True
+        )
+
+    return run
