@@ -1,0 +1,81 @@
+package instanseg.export.protocol;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The arguments of a runner.
+ *
+ * <pre>
+ * --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] [--device D] [--repeat N] [--settings JSON] [--stages]
+ * </pre>
+ *
+ * @param request what to load
+ * @param inputs images, as they were named
+ * @param outputs where their results go, one for each
+ * @param repeat how often each image is run, at least once
+ */
+public record CommandLine(Request request, List<String> inputs, List<Path> outputs, int repeat) {
+
+    private static final List<String> OPTIONS =
+            List.of("--model", "--input", "--output", "--device", "--repeat", "--settings", "--stages");
+
+    /**
+     * Reads the arguments.
+     *
+     * @throws IllegalArgumentException if they are not as above
+     */
+    public static CommandLine parse(String... arguments) {
+        Map<String, List<String>> values = new LinkedHashMap<>();
+        List<String> current = null;
+        for (String argument : arguments) {
+            if (argument.startsWith("--")) {
+                if (!OPTIONS.contains(argument)) {
+                    throw new IllegalArgumentException("there is no option " + argument + ", only " + OPTIONS);
+                }
+                current = values.computeIfAbsent(argument, option -> new ArrayList<>());
+            } else if (current == null) {
+                throw new IllegalArgumentException("an option must come before " + argument);
+            } else {
+                current.add(argument);
+            }
+        }
+        List<String> inputs = values.getOrDefault("--input", List.of());
+        List<String> outputs = values.getOrDefault("--output", List.of());
+        if (inputs.isEmpty() || inputs.size() != outputs.size()) {
+            throw new IllegalArgumentException("--input and --output need the same number of files, at least one");
+        }
+        Request request = new Request(
+                Path.of(one(values, "--model", null)),
+                one(values, "--device", "cpu"),
+                settings(one(values, "--settings", "{}")),
+                values.containsKey("--stages"));
+        int repeat = Math.max(1, Integer.parseInt(one(values, "--repeat", "1")));
+        return new CommandLine(request, inputs, outputs.stream().map(Path::of).toList(), repeat);
+    }
+
+    private static String one(Map<String, List<String>> values, String option, String otherwise) {
+        List<String> found = values.get(option);
+        if (found == null && otherwise != null) {
+            return otherwise;
+        }
+        if (found == null || found.size() != 1) {
+            throw new IllegalArgumentException(option + " needs one value");
+        }
+        return found.get(0);
+    }
+
+    private static JsonObject settings(String json) {
+        try {
+            return JsonParser.parseString(json).getAsJsonObject();
+        } catch (JsonParseException | IllegalStateException error) {
+            throw new IllegalArgumentException("--settings needs a JSON object, not " + json, error);
+        }
+    }
+}

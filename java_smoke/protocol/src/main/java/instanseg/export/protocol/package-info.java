@@ -1,0 +1,2 @@
+/** The runtime protocol: arrays, settings, the command line and its JSON lines. */
+package instanseg.export.protocol;

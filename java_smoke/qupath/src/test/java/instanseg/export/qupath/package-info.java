@@ -1,0 +1,2 @@
+/** Tests with freshly exported packages: see {@code make_packages.py}. */
+package instanseg.export.qupath;
