@@ -110,7 +110,9 @@ def cases(
     drawn = {image.name: image.batch() for image in standard_images(channels) if image.name in DRAWN}
     for name, image in {**drawn, **samples}.items():
         yield Case(name, image)
-    yield from with_settings(segment, [*samples.values(), drawn["crowded"], drawn["nuclei"]], settings)
+    yield from with_settings(
+        segment, [*samples.values(), drawn["crowded"], drawn["nuclei"], drawn["normalised"]], settings
+    )
     if SHARED.is_dir():
         if channels is None:
             multiplex = _batch(SHARED / "data" / "multiplex" / "FIHC4_2_component_data.tif")
@@ -122,13 +124,13 @@ def cases(
                 yield Case("five channels as QuPath normalises them", normalised)
                 mirrored = np.pad(normalised, ((0, 0), (0, 0), (0, 444), (0, 708)), mode="symmetric")
                 yield Case("five channels mirrored", mirrored, large=True)
-                yield Case("five channels mirrored and moved", _moved(mirrored), large=True)
+                yield Case("five channels in windows", _windows(mirrored, 432, (0, 272), (0, 624)), large=True)
         else:
             histology = _batch(SHARED / "data" / "examples" / "HE_example.tif")
             yield Case("histology", histology, large=True)
             normalised = _as_qupath_does(histology)
             yield Case("histology as QuPath normalises it", normalised, large=True)
-            yield Case("histology moved", _moved(normalised), large=True)
+            yield Case("histology in windows", _windows(normalised, 512, (258, 610), (134, 838)), large=True)
 
 
 def with_settings(segment: Segment, images: Sequence[FloatImage], settings: Sequence[str]) -> Iterator[Case]:
@@ -163,9 +165,9 @@ def _as_qupath_does(image: FloatImage) -> FloatImage:
     return np.clip((image - low) / (high - low), -0.5, 1.5).astype(np.float32)
 
 
-def _moved(image: FloatImage) -> FloatImage:
-    """Leave out 2 rows and 6 columns, so that the network's poolings meet other pixels, as in a tile."""
-    return np.ascontiguousarray(image[:, :, 2:, 6:])
+def _windows(image: FloatImage, size: int, rows: tuple[int, ...], columns: tuple[int, ...]) -> FloatImage:
+    """Return square windows that start at these rows and columns, as a batch; QuPath cuts tiles there."""
+    return np.concatenate([image[:, :, y : y + size, x : x + size] for y in rows for x in columns])
 
 
 def make(name: str, checkpoint_path: Path, folder: Path) -> None:

@@ -53,11 +53,11 @@ class OnnxModel:
 
     Args:
         folder: where it lies.
-        threads: of ONNX Runtime; 0 for as many as it likes.
+        threads: of ONNX Runtime.
         optimised: with the default graph optimisations, or none.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 0, optimised: bool = True) -> None:
+    def __init__(self, folder: Path, *, threads: int = 1, optimised: bool = True) -> None:
         model = onnx.load(folder / "model.onnx")
         properties = {entry.key: entry.value for entry in model.metadata_props}
         self._stages: dict[str, str] = json.loads(properties["instanseg_export"])["stages"]

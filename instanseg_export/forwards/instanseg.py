@@ -175,7 +175,8 @@ class InstanSegForward(nn.Module):
             window_size = max(int(args["window_size"].reshape(-1)[0].item()), 1)
         targets = baked.targets
         if "target_segmentation" in args and self.target_count > 1:
-            flags = args["target_segmentation"].reshape(-1)
+            # Clients also send booleans, which older versions of TorchScript cannot turn into a number by themselves.
+            flags = args["target_segmentation"].reshape(-1).to(torch.float32)
             targets = []
             for place in range(self.target_count):
                 if place < flags.shape[0] and float(flags[place].item()) > 0.0:

@@ -102,7 +102,7 @@ class DeepImageJTest {
             Exception error = assertThrows(IllegalArgumentException.class, () -> model.run(image));
             assertTrue(error.getMessage().endsWith("but the image has " + wrong), error.getMessage());
         } else {
-            for (int channels = 1; channels <= 4; channels++) {
+            for (int channels : new int[] {1, 4}) {
                 ImagePlus image = IJ.createHyperStack("any", 64, 64, channels, 1, 1, 32);
                 assertEquals(64, model.run(image).getWidth());
             }

@@ -41,7 +41,8 @@ final class TileTranslator implements Translator<TileTranslator.Tile, Prediction
     @Override
     public NDList processInput(TranslatorContext context, Tile tile) {
         NDManager manager = context.getNDManager();
-        NDList arrays = new NDList(manager.create(tile.pixels(), new Shape(tile.channels(), tile.height(), tile.width())));
+        Shape shape = new Shape(tile.channels(), tile.height(), tile.width());
+        NDList arrays = new NDList(manager.create(tile.pixels(), shape));
         arrays.addAll(OptionalArguments.toArrays(arguments, manager));
         if (targets.isPresent()) {
             NDArray flags = manager.create(targets.get()).toDevice(Device.cpu(), false);

@@ -54,4 +54,15 @@ record Comparison(int first, int second, int matched, int equal) {
     double f1() {
         return 2.0 * matched / (first + second);
     }
+
+    /** Returns the difference of the counts as a share of the second. */
+    double changeOfCount() {
+        return Math.abs(first - second) / (double) second;
+    }
+
+    /** Returns the counts of two comparisons together. */
+    Comparison plus(Comparison other) {
+        return new Comparison(
+                first + other.first, second + other.second, matched + other.matched, equal + other.equal);
+    }
 }

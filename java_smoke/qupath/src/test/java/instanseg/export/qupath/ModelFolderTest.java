@@ -98,7 +98,9 @@ class ModelFolderTest {
         assertEquals(0.5, model.pixelSize());
         Image image = Python.image(folder, "nuclei");
         Region region = image.region();
-        Image coarse = new Image(image.channels(), region.height(), region.width(), image.read(region), OptionalDouble.of(0.5));
+        float[] pixels = image.read(region);
+        OptionalDouble size = OptionalDouble.of(0.5);
+        Image coarse = new Image(image.channels(), region.height(), region.width(), pixels, size);
         Image fine = doubled(image);
 
         List<DetectedObject> expected = InstanSegClient.builder(model).build().detectObjects(coarse).objects();

@@ -27,11 +27,16 @@ final class Python {
     }
 
     static Prediction labels(Path folder, String name) {
+        return labels(folder, name, 0);
+    }
+
+    /** Returns the labels of one image of a batch. */
+    static Prediction labels(Path folder, String name, int image) {
         NumpyArray array = Packages.expected(folder, name).labels();
         long[] shape = array.shape();
-        int[] labels = new int[array.size()];
+        int[] labels = new int[array.size() / (int) shape[0]];
         for (int place = 0; place < labels.length; place++) {
-            labels[place] = (int) array.at(place);
+            labels[place] = (int) array.at(image * labels.length + place);
         }
         return new Prediction((int) shape[1], (int) shape[2], (int) shape[3], labels, List.of());
     }

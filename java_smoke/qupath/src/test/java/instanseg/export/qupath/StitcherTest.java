@@ -49,8 +49,10 @@ class StitcherTest {
     void objectsThatShareLittleAreCutApartAndTheSmootherOneKeepsItsPixels() {
         Region image = new Region(0, 0, 20, 6);
         Stitcher stitcher = new Stitcher(LABELS, image, image);
-        stitcher.add(new Region(0, 0, 12, 6), labels(12, "............", "..#.........", "..#######...", "..#######...", "............", "............"));
-        stitcher.add(new Region(4, 0, 12, 6), labels(12, "............", "............", "...######...", "...######...", "............", "............"));
+        stitcher.add(new Region(0, 0, 12, 6), labels(
+                12, "............", "..#.........", "..#######...", "..#######...", "............", "............"));
+        stitcher.add(new Region(4, 0, 12, 6), labels(
+                12, "............", "............", "...######...", "...######...", "............", "............"));
         List<DetectedObject> objects = stitcher.objects();
         assertEquals(List.of("######/######", "#..../#####/#####"),
                 objects.stream().map(object -> MaskTest.show(object.outline())).toList());
@@ -86,7 +88,8 @@ class StitcherTest {
                 new LabelsToObjects(List.of(labels, classes)).convert(named, tile).stream()
                         .map(DetectedObject::pathClass)
                         .toList());
-        Prediction scored = new Prediction(1, 1, 2, new int[] {1, 2}, List.<double[][]>of(new double[][] {{3, -1}, {0, 2}}));
+        Prediction scored = new Prediction(
+                1, 1, 2, new int[] {1, 2}, List.<double[][]>of(new double[][] {{3, -1}, {0, 2}}));
         assertEquals(
                 Map.of("Logit: tumour", 3.0, "Logit: stroma", -1.0),
                 new LabelsToObjects(List.of(labels, logits)).convert(scored, tile).get(0).measurements());
@@ -98,7 +101,10 @@ class StitcherTest {
 
     /** '#' is label 1, digits are labels. */
     private static Prediction labels(int width, String... rows) {
-        int[] labels = String.join("", rows).chars().map(sign -> sign == '#' ? 1 : sign == '.' ? 0 : sign - '0').toArray();
+        int[] labels = String.join("", rows)
+                .chars()
+                .map(sign -> sign == '#' ? 1 : sign == '.' ? 0 : sign - '0')
+                .toArray();
         return new Prediction(1, rows.length, width, labels, List.of());
     }
 
