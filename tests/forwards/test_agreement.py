@@ -13,7 +13,10 @@ from synthetic import SCALE, cells_image, noise_image
 from instanseg_export.targets.base import STAGES
 
 NUCLEI = (("targets", ("nuclei",)), ("dim_coords", 3), ("dim_seeds", 1), ("feature_engineering", "2"), ("mlp_width", 7))
-MODELS = {"nuclei and cells": (), "nuclei, with norm": NUCLEI}
+MODELS = [
+    pytest.param((), id="nuclei and cells"),
+    pytest.param(NUCLEI, id="nuclei, norm of the difference", marks=pytest.mark.slow),
+]
 
 
 def check(model: Any, image: np.ndarray, **settings: Any) -> np.ndarray:
@@ -32,7 +35,7 @@ def check(model: Any, image: np.ndarray, **settings: Any) -> np.ndarray:
     return labels
 
 
-@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("changes", MODELS)
 @pytest.mark.parametrize("seed", range(3))
 def test_cells(synthetic: Callable[..., Any], changes: tuple[Any, ...], seed: int) -> None:
     model = synthetic(*changes)
