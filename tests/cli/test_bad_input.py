@@ -326,7 +326,7 @@ def test_a_defect_of_ours_is_one_line_and_how_to_report_it(
     from instanseg_export import diagnosis
     from instanseg_export.cli import main
 
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(diagnosis, "doctor", broken)

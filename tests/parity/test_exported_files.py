@@ -86,6 +86,7 @@ def test_settings_reach_every_runtime(demo_package: Path) -> None:
         demo_package,
         images=images("nuclei", "one row"),
         settings={"seed_threshold": 0.97, "min_size": 40, "cleanup_fragments": False, "normalize": "always"},
+        runtimes=[*ALL],
     )
     assert outcome(strict) == dict.fromkeys(ALL, "passed")
     counts = [report.cells_of("torchscript")[0].instances or 0 for report in (plain, strict)]
@@ -93,7 +94,7 @@ def test_settings_reach_every_runtime(demo_package: Path) -> None:
 
 
 def test_a_setting_that_onnx_fixes_is_not_run_there(demo_package: Path) -> None:
-    report = validate(demo_package, images=images("nuclei"), settings={"window_size": 20})
+    report = validate(demo_package, images=images("nuclei"), settings={"window_size": 20}, runtimes=[*ALL])
     assert outcome(report) == {
         "torch_eager": "passed",
         "torchscript": "passed",
@@ -107,7 +108,7 @@ def test_a_setting_that_onnx_fixes_is_not_run_there(demo_package: Path) -> None:
 
 
 def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> None:
-    report = validate(demo_package / "model.onnx", images=images("narrow"))
+    report = validate(demo_package / "model.onnx", images=images("narrow"), runtimes=[*ALL])
     assert outcome(report) == {
         "torch_eager": "not run",
         "torchscript": "not run",
@@ -119,7 +120,7 @@ def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
 def test_a_device_that_is_not_there_is_not_run(demo_package: Path) -> None:
-    report = validate(demo_package, images=images("one pixel"), device="cuda")
+    report = validate(demo_package, images=images("one pixel"), device="cuda", runtimes=[*ALL])
     assert outcome(report) == dict.fromkeys(ALL, "not run")
     assert report.status == "not run"
     assert "PyTorch finds no CUDA device here" in report.summary()
