@@ -99,7 +99,7 @@ def export(
     if not names:
         raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
     writers = [TARGETS.get(name) for name in names]
-    tell = _Steps(progress, total=4 + len(names) + validate)
+    tell = _Steps(progress, total=3 + len(names) + validate)
 
     tell("reading the checkpoint")
     source = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint, spec=spec)

@@ -98,7 +98,8 @@ def _usage(model: Contents) -> str:
 ### Fiji
 
 Install the zip with *DeepImageJ Install* and choose `{card.name}` in *DeepImageJ Run*. `labels_to_rois.ijm` turns the
-label map into named ROIs, `colour_labels.ijm` shows it in colours (*Plugins > Macros > Run*).
+label map into named ROIs, `colour_labels.ijm` shows it in colours (*Plugins > Macros > Run*). Versions of deepImageJ
+that run macros with a model (3.0.3 and older) take `prepare_image.ijm` before it and one of these after it.
 """)
     if onnx := model.file_of("onnx"):
         parts.append(f"""\

@@ -69,7 +69,7 @@ def write_package(
         (folder / TEST_OUTPUT).unlink(missing_ok=True)
     pictures = _write_samples(folder, samples, labels)
     write_cover(folder / _COVER, samples[0].image, labels[0])
-    write_macros(folder, model.targets)
+    write_macros(folder, model.targets, model.checkpoint.spec.channels)
     documentation = readme_name(card)
     (folder / documentation).write_text(readme(model, report), encoding="utf-8", newline="\n")
 

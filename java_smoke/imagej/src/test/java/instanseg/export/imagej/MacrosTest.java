@@ -97,6 +97,40 @@ class MacrosTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("packages")
+    void anRgbImageBecomesChannels(Path folder) throws IOException {
+        ImagePlus image = IJ.createImage("colours", "RGB ramp", 30, 20, 1);
+        image.getProcessor().setColor(new Color(200, 30, 7));
+        image.getProcessor().fillRect(3, 4, 10, 6);
+        float[] before = Tensors.of(image).floats();
+
+        runMacro(folder, "prepare_image.ijm", image);
+
+        ImagePlus prepared = WindowManager.getCurrentImage();
+        assertEquals(3, prepared.getNChannels());
+        assertEquals(32, prepared.getBitDepth());
+        assertArrayEquals(before, Tensors.of(prepared).floats());
+    }
+
+    @ParameterizedTest
+    @MethodSource("packages")
+    void slicesBecomeChannelsOfTheSameValues(Path folder) throws IOException {
+        int planes = ModelDescription.read(folder).channels().orElse(5);
+        ImagePlus image = IJ.createImage("slices", "16-bit ramp", 30, 20, planes);
+        for (int slice = 1; slice <= planes; slice++) {
+            image.getStack().getProcessor(slice).set(5, 6, 60000 + slice);
+        }
+        float[] before = Tensors.of(image).floats();
+
+        runMacro(folder, "prepare_image.ijm", image);
+
+        ImagePlus prepared = WindowManager.getCurrentImage();
+        assertEquals(planes, prepared.getNChannels());
+        assertEquals(32, prepared.getBitDepth());
+        assertArrayEquals(before, Tensors.of(prepared).floats());
+    }
+
     private static double distance(int first, int second) {
         Color one = new Color(first);
         Color two = new Color(second);
