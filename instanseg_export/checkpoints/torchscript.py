@@ -50,6 +50,8 @@ class TorchScriptReader:
         if metadata is not None:
             spec = parse_spec(_embedded_spec(metadata, path), path)
             facts, settings = facts_of(spec, f"The description in {path}"), dict(spec.settings)
+            # The export folds batch norms into the convolutions: the weights tell which norm is left.
+            facts = {name: fact for name, fact in facts.items() if name not in ("norm", "backbone")}
             wanted = ("network.",)
         else:
             attributes = plain_attributes(module)

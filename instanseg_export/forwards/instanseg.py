@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..checkpoints.base import Checkpoint
 from ..checkpoints.spec import InstanSegSpec
 from ..errors import SettingError
+from ..networks.folding import for_inference
 from ..stages import loops
 from ..stages.cleanup import clean_up
 from ..stages.cluster import PixelClustering
@@ -208,7 +209,8 @@ class InstanSegForward(nn.Module):
         self.check(image)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
         normal = normalize(finite(image.to(torch.float32)), settings.normalize)
-        network = self.network(pad_to_multiple(normal, self.multiple))[:, :, :height, :width]
+        padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
+        network = self.network(padded)[:, :, :height, :width].contiguous()
 
         # One plane per image and target: all stages work on all planes at once.
         features = network.reshape(batch, self.target_count, self.channels_per_target, height, width)
@@ -319,11 +321,12 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
         raise SettingError(
             f"target_segmentation {flags} chooses none of {', '.join(spec.targets)}.", hint="Set one of the flags to 1."
         )
-    classifier: Any = checkpoint.network.pixel_classifier
+    network = for_inference(checkpoint.network)
+    classifier: Any = network.pixel_classifier
     clustering: PixelClustering | GuidedClustering
     if spec.feature_engineering == "10":
         clustering = GuidedClustering(classifier, spec.dim_coords)
     else:
         layers = classifier.fc1, classifier.fc2, classifier.fc3
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
-    return InstanSegForward(spec, checkpoint.network, clustering, values).eval().requires_grad_(False)
+    return InstanSegForward(spec, network, clustering, values).eval().requires_grad_(False)

@@ -220,10 +220,11 @@ def _validate(validation: _Validation, selected: Sequence[Runtime], device: str,
             continue
         if candidate.runtime.name not in trials:
             validation.steps += count
-            trials = {candidate.runtime.name: candidate, **trials}
         validation.run(candidate)
         if any(labels is not None for labels in candidate.labels):
             reference = candidate
+            if candidate.runtime.name not in trials:
+                trials = {candidate.runtime.name: candidate, **trials}
             break
     for trial in trials.values():
         if not trial.why and not trial.outcomes:

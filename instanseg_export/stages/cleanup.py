@@ -12,45 +12,70 @@ from .sentinels import huge
 __all__ = ["clean_up"]
 
 
+def _pack(masks: Tensor) -> Tensor:
+    """Lay eight masks over one another, a bit each: (N, 1, S, S) bool to (ceil(N / 8), S, S) uint8.
+
+    What follows is logic on single bits, so a byte takes eight windows through it for the price of one.
+    """
+    groups = (masks.shape[0] + 7) // 8
+    filled = F.pad(masks[:, 0], [0, 0, 0, 0, 0, groups * 8 - masks.shape[0]])
+    layers = filled.view(groups, 8, masks.shape[2], masks.shape[3])
+    no_bit = torch.full([], 0, dtype=torch.uint8, device=masks.device)
+    packed = torch.zeros_like(layers[:, 0], dtype=torch.uint8)
+    for layer, bit in enumerate((1, 2, 4, 8, 16, 32, 64, 128)):
+        value = torch.full([], bit, dtype=torch.uint8, device=masks.device)
+        packed = packed | torch.where(layers[:, layer], value, no_bit)
+    return packed
+
+
+def _unpack(packed: Tensor, count: int) -> Tensor:
+    """Undo :func:`_pack` for ``count`` masks."""
+    layers = []
+    for bit in (1, 2, 4, 8, 16, 32, 64, 128):
+        layers.append((packed & torch.full([], bit, dtype=torch.uint8, device=packed.device)).to(torch.bool))
+    return torch.stack(layers, dim=1).flatten(0, 1)[:count, None]
+
+
 def _widen(mask: Tensor) -> Tensor:
     """Add the neighbours over edges and corners; a pooling would do, but takes 30 times as long."""
     wide = F.pad(mask, [1, 1, 1, 1])
-    wide = wide[:, :, :, :-2] | wide[:, :, :, 1:-1] | wide[:, :, :, 2:]
-    return wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:]
+    wide = wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:]
+    return wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
 
 
 def _spread(domain: Tensor, reached: Tensor) -> Tensor:
     return _widen(reached) & domain
 
 
-def _count(mask: Tensor) -> Tensor:
-    # Exact in float32 up to 2^24 pixels, which is 16 windows of 1024 x 1024, and faster than in integers.
-    return mask.to(torch.float32).sum()
+def _sum(packed: Tensor) -> Tensor:
+    # Bits are only ever added, so a mask grows when, and only when, its bytes' sum does.
+    return packed.long().sum()
 
 
-def _spread_counted(domain: Tensor, reached: Tensor, count: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # Counting takes as long as a step, so there are several steps to a count.
+def _spread_counted(domain: Tensor, reached: Tensor, total: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    # The step reads all that the condition does: a value that only the condition reads breaks TorchScript's optimiser,
+    # which then fails from the second call on. Summing takes as long as a step, so there are several steps to a sum.
     wider = _spread(domain, _spread(domain, _spread(domain, reached)))
-    return wider, _count(wider), count.clone()
+    return wider, _sum(wider), total.clone()
 
 
-def _still_grows(enabled: Tensor, reached: Tensor, count: Tensor, before: Tensor) -> Tensor:
-    return enabled & (count > before)
+def _still_grows(enabled: Tensor, reached: Tensor, total: Tensor, before: Tensor) -> Tensor:
+    return enabled & (total > before)
 
 
 def _flood(start: Tensor, domain: Tensor, enabled: Tensor) -> Tensor:
-    """Return what can be reached from ``start`` through ``domain`` over edges and corners; all (N, 1, S, S) bool.
+    """Return what can be reached from ``start`` through ``domain`` over edges and corners; all packed.
 
     A start outside of the domain counts with its neighbours in the domain. There is no limit to the steps.
     """
     reached = _spread(domain, start)
-    count = _count(reached)
-    before = torch.zeros_like(count)
+    total = _sum(reached)
+    before = torch.zeros_like(total)
     if torch.jit.is_scripting():
-        while bool(_still_grows(enabled, reached, count, before)):
-            reached, count, before = _spread_counted(domain, reached, count, before)
+        while bool(_still_grows(enabled, reached, total, before)):
+            reached, total, before = _spread_counted(domain, reached, total, before)
     else:
-        state = (reached, count, before)
+        state = (reached, total, before)
         reached, _, _ = loops.while_true(partial(_still_grows, enabled), partial(_spread_counted, domain), state)
     return reached
 
@@ -71,10 +96,11 @@ def clean_up(logits: Tensor, inside: Tensor, is_seed: Tensor, threshold: Tensor,
     Returns:
         (N, 1, S, S): the logits in the kept part, the threshold in holes, -huge() elsewhere.
     """
-    kept = _flood(is_seed, logits >= threshold, enabled)
-    background = inside & ~kept
-    far = background & ~_widen(_widen(_widen(kept)))
-    holes = background & ~_flood(far, background, enabled)
-    cleaned = torch.where(kept, logits, torch.full_like(logits, -huge()))
+    count = logits.shape[0]
+    packed = _flood(_pack(is_seed), _pack(logits >= threshold), enabled)
+    background = _pack(inside) & ~packed
+    far = background & ~_widen(_widen(_widen(packed)))
+    holes = _unpack(background & ~_flood(far, background, enabled), count)
+    cleaned = torch.where(_unpack(packed, count), logits, torch.full_like(logits, -huge()))
     cleaned = torch.where(holes, threshold, cleaned)
     return torch.where(enabled, cleaned, logits)

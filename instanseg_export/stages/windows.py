@@ -28,7 +28,7 @@ class Windows(NamedTuple):
     from_seed_y: Tensor
 
 
-def chunk_seeds(seeds: Tensor, length: int = 16) -> Tensor:
+def chunk_seeds(seeds: Tensor, length: int = 32) -> Tensor:
     """Arrange seeds (K, 3) in chunks (N, length, 4), at least one.
 
     Args:

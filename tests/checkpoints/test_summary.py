@@ -16,8 +16,13 @@ def encoder_macs(inputs: int, outputs: int) -> int:
     return inputs * outputs * (1 + 9) + outputs * outputs * 27
 
 
-def decoder_macs(coarse: int, fine: int) -> int:
+def decoder_weights(coarse: int, fine: int) -> int:
     return coarse * fine * (1 + 9) + fine * fine * (1 + 27)
+
+
+def decoder_macs(coarse: int, fine: int) -> float:
+    # The shortcut from the coarser level has a quarter of the pixels.
+    return coarse * fine * (1 / 4 + 9) + fine * fine * (1 + 27)
 
 
 def test_parameters_and_cost_of_a_small_network(tmp_path: Path) -> None:
@@ -27,7 +32,7 @@ def test_parameters_and_cost_of_a_small_network(tmp_path: Path) -> None:
     summary = summarise(load_checkpoint(write_run(tmp_path / "run", spec)))
     per_pixel = encoder_macs(3, 4) + encoder_macs(4, 6) / 4 + decoder_macs(6, 4) + 4 * 5
     assert summary.gflop_per_megapixel == pytest.approx(2 * per_pixel * 1e6 / 1e9)
-    weights = encoder_macs(3, 4) + encoder_macs(4, 6) + decoder_macs(6, 4) + 4 * 5
+    weights = encoder_macs(3, 4) + encoder_macs(4, 6) + decoder_weights(6, 4) + 4 * 5
     biases = 5 * 4 + 5 * 6 + 6 * 4 + 5
     classifier = (4 * 5 + 5) + (5 * 5 + 5) + (5 + 1)
     assert summary.parameters == weights + biases + classifier

@@ -1,0 +1,41 @@
+"""A network made ready to run is the same function with fewer steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from instanseg_export import build_forward
+from instanseg_export.checkpoints import load_checkpoint
+from instanseg_export.networks.folding import for_inference
+from instanseg_export.targets import write_artifact
+
+DEMO = Path(__file__).resolve().parents[2] / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_trained_network_without_its_batch_norms_is_the_same_function(image: torch.Tensor) -> None:
+    network = load_checkpoint(DEMO).network
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    folded = for_inference(network)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(image), network(image), rtol=1e-4, atol=1e-4)
+    backbone = folded.get_submodule("backbone")
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_an_exported_file_without_batch_norms_can_be_exported_again(tmp_path: Path, image: torch.Tensor) -> None:
+    checkpoint = load_checkpoint(DEMO)
+    first = write_artifact("torchscript", build_forward(checkpoint), checkpoint, tmp_path / "instanseg.pt")
+    again = load_checkpoint(first.path)
+    assert (checkpoint.spec.backbone.norm, again.spec.backbone.norm) == ("batch", "none")
+    with torch.inference_mode():
+        assert torch.equal(build_forward(again)(image), build_forward(checkpoint)(image))
