@@ -24,7 +24,7 @@ from .inputs import choose_images, normalised
 from .measure import WARM_UP, Program, Timing, take_turns
 from .result import Benchmark, Floor, Row
 
-__all__ = ["bench"]
+__all__ = ["bench", "threads_of_environment"]
 
 _PARTS = ("normalisation", "network", "post-processing")
 
@@ -77,7 +77,7 @@ def bench(
         if value is not None and value < 1:
             raise SettingError(f"The number of {what} is {value}, which is not positive.", hint="Give 1 or more.")
     checked = parse_settings(settings or {})
-    used = threads or _threads_of_environment()
+    used = threads or threads_of_environment()
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with contextlib.ExitStack() as stack:
         subjects = _named_apart([stack.enter_context(open_subject(path)) for path in paths], paths)
@@ -136,7 +136,8 @@ def bench(
     )
 
 
-def _threads_of_environment() -> int:
+def threads_of_environment() -> int:
+    """Return how many threads a runtime is given by default: OMP_NUM_THREADS, or all cores of this process."""
     text = os.environ.get("OMP_NUM_THREADS", "")
     if text.isdigit() and int(text) > 0:
         return int(text)

@@ -85,6 +85,7 @@ def take_turns(
     device: str = "cpu",
     settings: Mapping[str, Any] | None = None,
     time_limit: float = 600.0,
+    split: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[list[Timing]]:
     """Measure every program on every image.
@@ -100,13 +101,14 @@ def take_turns(
         device: as the runtimes call it.
         settings: tunables to override, by name.
         time_limit: seconds for all runs of one image in one turn.
+        split: time the parts of a run too, in one more turn.
         progress: called with what comes next, steps done, and steps in all.
 
     Returns:
         One list per program, with one timing per image.
     """
     found = [[Timing() for _ in images] for _ in programs]
-    steps = (turns + 1) * len(programs)
+    steps = (turns + split) * len(programs)
     with tempfile.TemporaryDirectory(prefix="instanseg-export-") as name:
         folder = Path(name)
         inputs = [folder / f"image-{index}.npy" for index in range(len(images))]
