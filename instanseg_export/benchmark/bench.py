@@ -68,14 +68,14 @@ def bench(
         ImageError: an image does not fit a model, or a size is not positive.
         RuntimeUnavailableError: nothing here runs any of the models.
         UnknownNameError: there is no runtime of a name in ``runtimes``.
-        SettingError: a setting, or the number of threads or turns, is out of range.
+        SettingError: a setting, the number of threads or turns, or the time limit is out of range.
     """
     paths = [Path(models)] if isinstance(models, str | Path) else [Path(path) for path in models]
     if not paths:
         raise PackageError("No model is given.", hint="Give the folder or zip of a package, or an exported file.")
-    for what, value in (("threads", threads), ("turns", turns)):
-        if value is not None and value < 1:
-            raise SettingError(f"The number of {what} is {value}, which is not positive.", hint="Give 1 or more.")
+    for what, value in (("number of threads", threads), ("number of turns", turns), ("time limit", time_limit)):
+        if value is not None and not value > 0:
+            raise SettingError(f"The {what} is {value:g}, which is not positive.", hint="Give 1 or more.")
     checked = parse_settings(settings or {})
     used = threads or threads_of_environment()
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]

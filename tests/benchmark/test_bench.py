@@ -182,6 +182,13 @@ def test_a_runtime_that_fails_is_a_row_and_is_not_asked_again(demo_package: Path
     assert rows["broken"].why
     assert log.read_text() == "x"
     assert rows["sound"].status == "measured"
+    slow = runtime(tmp_path / "slow", "import time\ntime.sleep(60)", "start_limit = 0.5")
+    assert (
+        "time limit"
+        in by_runtime(bench(demo_package, runtimes=[slow, sound], images=[image()], turns=1, time_limit=0.5))[
+            "slow"
+        ].why
+    )
     with pytest.raises(PackageError, match="Every runtime failed") as raised:
         bench(demo_package, runtimes=[broken], images=[image()], turns=1)
     assert raised.value.hint
@@ -281,6 +288,7 @@ def test_no_runtime_for_the_file(demo_package: Path) -> None:
         ({"images": [NamedImage("flat", np.zeros((4, 4)))]}, ImageError, "flat"),
         ({"threads": 0}, SettingError, "threads is 0"),
         ({"turns": -1}, SettingError, "turns is -1"),
+        ({"time_limit": 0.0}, SettingError, "time limit is 0"),
         ({"settings": {"seed_threshold": 7}}, SettingError, "seed_threshold"),
     ],
     ids=str,
