@@ -1,4 +1,4 @@
-"""The benchmark of the goals, tests/benchmarks: its fields have the objects that they claim, and rows say what happened."""
+"""The benchmark of the goals, in tests/benchmarks: its fields hold the objects that they claim, and rows tell."""
 
 from __future__ import annotations
 

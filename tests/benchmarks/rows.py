@@ -211,13 +211,13 @@ def end_to_end(session: Session) -> list[Line]:
 
 def int8(session: Session) -> list[Line]:
     """A whole run on 512 x 512 pixels of a quantised file (``--int8``)."""
-    name, files, image = session.genuine
-    measure, title, goal = f"end to end 512 x 512, int8 ({name})", "our int8 ONNX, ONNX Runtime", ">= 7x faster"
+    measure, title, goal = "end to end 512 x 512, int8", "our int8 ONNX, ONNX Runtime", ">= 7x faster"
     if session.int8 is None:
         return [Line(measure, title, "not run", goal, detail="no quantised file of this model is given: --int8 FILE")]
     quantised = Program(title, find_runtime("onnxruntime"), session.int8)
+    name, files, image = session.genuine
     timings = session.measure([files.programs()[0], quantised], image)
-    lines = _compare(measure, timings, {title: 7})
+    lines = _compare(f"{measure} ({name})", timings, {title: 7})
     note = "; whether its F1 is within 0.005 of fp32's is in the parity report of its export"
     return [lines[0], *(replace(line, detail=line.detail + note) for line in lines[1:])]
 
@@ -252,13 +252,13 @@ def normalisation(session: Session) -> list[Line]:
 
 def java(session: Session) -> list[Line]:
     """TorchScript in libtorch 2.5.1 through Java, upstream's file and ours in the same program."""
-    name, files, image = session.genuine
-    measure, goal = f"libtorch 2.5.1 in Java, 512 x 512 ({name})", ">= 1.5x faster"
+    measure, goal = "libtorch 2.5.1 in Java, 512 x 512", ">= 1.5x faster"
     runtime = find_runtime("djl_libtorch_2_5")
     if not runtime.available:
         return [Line(measure, TORCHSCRIPT, "not run", goal, detail=f"{runtime.reason}; {runtime.install}")]
+    name, files, image = session.genuine
     programs = [replace(program, runtime=runtime) for program in files.programs()[:2]]
-    return _compare(measure, session.measure(programs, image, split=False), {TORCHSCRIPT: 1.5})
+    return _compare(f"{measure} ({name})", session.measure(programs, image, split=False), {TORCHSCRIPT: 1.5})
 
 
 def cuda(session: Session) -> list[Line]:
