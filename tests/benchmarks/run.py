@@ -53,14 +53,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         peers = Peers(Path(folder), shared_folder())
         session = Session(peers, turns=args.turns, threads=threads, time_limit=args.time_limit, int8=args.int8)
-        for name in args.only or ROWS:
-            say(f"{name}: {(ROWS[name].__doc__ or '').strip()}")
-            lines += [(name, line) for line in ROWS[name](session)]
-            if args.json:  # after each row: a long run that is stopped keeps what it has
-                rows = [{"row": row, **dataclasses.asdict(line)} for row, line in lines]
-                args.json.write_text(json.dumps({"machine": machine, "lines": rows}, indent=1) + "\n")
+        try:
+            for name in args.only or ROWS:
+                say(f"{name}: {(ROWS[name].__doc__ or '').strip()}")
+                lines += [(name, line) for line in ROWS[name](session)]
+        except KeyboardInterrupt:
+            say("Interrupted: these are the rows that were finished.")
     print(", ".join(f"{key} {value}" for key, value in machine.items()))  # noqa: T201
     show(lines)
+    if args.json:
+        rows = [{"row": row, **dataclasses.asdict(line)} for row, line in lines]
+        args.json.write_text(json.dumps({"machine": machine, "lines": rows}, indent=1) + "\n")
     return 0
 
 
