@@ -29,6 +29,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .benchmark import bench
     from .checkpoints import load_checkpoint, save_checkpoint
     from .diagnosis import doctor
     from .forwards import build_forward
@@ -56,6 +57,7 @@ __all__ = [
     "UnknownNameError",
     "UnsafeFileError",
     "__version__",
+    "bench",
     "build_forward",
     "doctor",
     "export",
@@ -73,6 +75,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "bench": ".benchmark",
     "build_forward": ".forwards",
     "doctor": ".diagnosis",
     "export": ".pipeline",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..networks.instanseg import InstanSegNetwork
 
-__all__ = ["ANY_CHANNELS", "Summary", "summarise"]
+__all__ = ["ANY_CHANNELS", "Summary", "gflop_per_megapixel", "summarise"]
 
 ANY_CHANNELS = 3
 """Channels of the image on which the cost of a network for any number of channels is counted."""
@@ -64,15 +64,18 @@ def summarise(checkpoint: Checkpoint) -> Summary:
         norm=spec.backbone.norm,
         adaptor=None if spec.adaptor is None else type(spec.adaptor).__name__.removesuffix("Spec"),
         parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
-        gflop_per_megapixel=_gflop_per_megapixel(checkpoint.network, spec.channels or ANY_CHANNELS),
+        gflop_per_megapixel=gflop_per_megapixel(checkpoint.network, spec.channels or ANY_CHANNELS),
         reader=checkpoint.reader,
         sha256=checkpoint.sha256,
         inferred=checkpoint.inferred,
     )
 
 
-def _gflop_per_megapixel(network: nn.Module, channels: int) -> float:
-    """Count on the meta device, where tensors have shapes and no data."""
+def gflop_per_megapixel(network: nn.Module, channels: int) -> float:
+    """Return the cost of a network of the forwards for 10^6 pixels of so many channels; see :class:`Summary`.
+
+    It is counted on the meta device, where tensors have shapes and no data.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

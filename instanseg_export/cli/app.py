@@ -28,6 +28,7 @@ Typical calls:
   instanseg-export inspect checkpoint.pt
   instanseg-export validate my_model --images a.tif b.tif
   instanseg-export run my_model image.tif --pixel-size 0.25
+  instanseg-export bench my_model
 
 Exit status: 0 all is well; 1 runtimes disagree; 2 the input, an option or the
 machine is at fault; 70 a defect of this program (--debug shows the traceback);
@@ -254,6 +255,84 @@ def run(
         settings=set_,
         device=device,
         runtime=runtime,
+        overwrite=overwrite,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command
+def bench(
+    models: list[Path],
+    /,
+    *,
+    images: ManyPaths = [],  # noqa: B006
+    size: int | None = None,
+    objects: int | None = None,
+    runtimes: Many = [],  # noqa: B006
+    threads: int | None = None,
+    turns: int = 3,
+    device: str = "cpu",
+    set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
+    time_limit: float = 600.0,
+    output: Path | None = None,
+    overwrite: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Measure speed and memory of exported models in every runtime of this machine.
+
+    Typical calls:
+
+      instanseg-export bench my_model
+      instanseg-export bench my_model --size 2048 --objects 5000 --output speed
+      instanseg-export bench upstream.pt my_model --images a.tif
+
+    Parameters
+    ----------
+    models
+        Packages' folders or zips, or exported files. With several, ratios to the first are shown.
+    images
+        Your own images. Default: the package's samples, or a drawn image if it has none.
+    size
+        Draw an image of crowded nuclei, of so many pixels in height and width.
+    objects
+        About how many nuclei to draw.
+    runtimes
+        Runtimes to measure (instanseg-export doctor lists them). Default: all that are here.
+    threads
+        For each runtime. Default: all cores, or what OMP_NUM_THREADS says.
+    turns
+        Counted runs of each row, in turns, each in a fresh process that has warmed up.
+    device
+        cpu, cuda, cuda:1 or mps.
+    set_
+        Settings to override at run time, as in --set seed_threshold=0.6.
+    time_limit
+        Seconds that a runtime may take for one image in one turn, warming up included.
+    output
+        Folder for bench.json and a bar chart, bench.png.
+    overwrite
+        Replace an existing output.
+    json
+        Print one JSON document on stdout, and nothing else there.
+    quiet
+        Print errors only.
+    """
+    from .commands import bench_command
+
+    return bench_command(
+        models,
+        images=images,
+        size=size,
+        objects=objects,
+        runtimes=runtimes,
+        threads=threads,
+        turns=turns,
+        device=device,
+        settings=set_,
+        time_limit=time_limit,
+        output=output,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,

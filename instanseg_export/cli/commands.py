@@ -13,10 +13,18 @@ from .console import progress, result_console, show_json, show_table, size_of
 from .usage import check_command, check_targets, pairs
 
 if TYPE_CHECKING:
+    from ..benchmark import Benchmark
     from ..packaging import ZooCheck
     from ..parity import NamedImage, Report
 
-__all__ = ["doctor_command", "export_command", "inspect_command", "run_command", "validate_command"]
+__all__ = [
+    "bench_command",
+    "doctor_command",
+    "export_command",
+    "inspect_command",
+    "run_command",
+    "validate_command",
+]
 
 
 def export_command(
@@ -198,6 +206,56 @@ def run_command(
     return 0
 
 
+def bench_command(
+    models: Sequence[Path],
+    *,
+    images: Sequence[Path],
+    size: int | None,
+    objects: int | None,
+    runtimes: Sequence[str],
+    threads: int | None,
+    turns: int,
+    device: str,
+    settings: Sequence[str],
+    time_limit: float,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Return 0: a runtime that is missing or fails is a row, as long as one was measured."""
+    changed = pairs("--set", settings)
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
+    with progress(quiet=quiet) as callback:
+        from ..benchmark import bench
+        from ..files import staged_folder
+
+        result = bench(
+            models,
+            images=_named(images) or None,
+            size=size,
+            objects=objects,
+            runtimes=list(runtimes) or None,
+            threads=threads,
+            turns=turns,
+            device=device,
+            settings=changed,
+            time_limit=time_limit,
+            progress=callback,
+        )
+        if output is not None:
+            with staged_folder(output, overwrite=overwrite) as folder:
+                result.write(folder)
+    if as_json:
+        show_json(result.document())
+    elif not quiet:
+        _show_benchmark(result)
+        if output is not None:
+            result_console().print(f"\nWritten: {output / 'bench.json'}, and bench.png beside it.")
+    return 0
+
+
 def doctor_command(*, build_java: bool, as_json: bool) -> int:
     """Return 0: what is missing is a fact, not a failure."""
     with progress(quiet=as_json or not build_java) as callback:
@@ -269,3 +327,56 @@ def _show_report(report: Report) -> None:
     console.print()
     show_table(title, headings, rows)
     console.print(report.summary())
+
+
+def _show_benchmark(result: Benchmark) -> None:
+    console = result_console()
+    console.print(
+        f"{result.machine['processor']}, {result.machine['cores']} cores; {result.device}; threads: {result.threads}; "
+        f"turns: {result.turns}, each after {result.warm_up} runs that are not counted"
+    )
+    several = len({row.model for row in result.rows}) > 1
+    headings = ["runtime", "seconds (min to max)", "norm.", "network", "post-proc.", "peak memory", "Mpx/s", "objects"]
+    headings = [*(["model"] if several else []), *headings, "objects/s"]
+    headings += ["times faster", "memory ratio"] if several else []
+    for image in result.images:
+        rows = [row for row in result.rows if row.image == image["name"]]
+        table = []
+        for row in rows:
+            start = [row.model] if several else []
+            if row.seconds is None:
+                table.append([*start, row.title, row.status, *[""] * (len(headings) - len(start) - 2)])
+                continue
+            parts = [f"{seconds:.3f}" for seconds in (row.split_s or {}).values()] or ["not split", "", ""]
+            cells = [
+                f"{row.title} {row.version}",
+                f"{row.seconds:.3f} ({row.fastest_s:.3f} to {row.slowest_s:.3f})",
+                *parts,
+                "" if row.peak_mb is None else f"{row.peak_mb:.0f} MB",
+                f"{row.megapixels_per_s:.3g}",
+                str(row.objects),
+                f"{row.objects_per_s:.0f}",
+            ]
+            ratios = [f"{ratio:.2f}" if ratio else "" for ratio in (row.times_faster, row.memory_ratio)]
+            table.append([*start, *cells, *(ratios if several else [])])
+        console.print()
+        show_table(f"{image['name']}, {' x '.join(map(str, image['shape']))}: {image['note']}", headings, table)
+        for floor in result.floors:
+            if floor.image == image["name"] and floor.gflop is not None and floor.seconds is not None:
+                model = f" of {floor.model}" if several else ""
+                console.print(
+                    f"Floor: the network{model} takes {floor.gflop:.1f} GFLOP, and at this machine's matrix peak, "
+                    f"{result.matrix_peak_gflops:.0f} GFLOP/s, {floor.seconds:.3f} s."
+                )
+    console.print()
+    for row in result.rows:
+        if row.why:
+            where = f" on {row.image}" if row.image else ""
+            console.print(f"{row.title}, {row.model}{where}: {row.status}: {row.why}")
+    unsplit = {row.title: row.not_split for row in result.rows if row.not_split}
+    for title, why in unsplit.items():
+        console.print(f"{title}: time not split: {why}")
+    for peer in sorted({row.compared_to for row in result.rows if row.compared_to}):
+        console.print(f"Ratios are to {peer}.")
+    for note in result.notes:
+        console.print(f"Note: {note}")

@@ -20,7 +20,7 @@ from ..registry import closest
 
 __all__ = ["COMMANDS", "UsageError", "check_command", "check_targets", "pairs"]
 
-COMMANDS = ("inspect", "validate", "run", "doctor")
+COMMANDS = ("inspect", "validate", "run", "bench", "doctor")
 
 
 class UsageError(InstansegExportError):

@@ -45,6 +45,8 @@ class _Line(BaseModel):
     load_s: float = Field(default=0.0, ge=0)
     run_s: tuple[float, ...] = ()
     peak_mb: float | None = None
+    split_s: dict[str, float] | None = None
+    not_split: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Outcome:
         unavailable: the machine or the format lacks what was asked for; neither file nor image is at fault.
         output: the npz with the result.
         version, device, load_s, run_s, peak_mb: as the program reported them.
+        split_s: seconds of "normalisation" and "network" in one run, where that was asked for and can be told.
+        not_split: why it cannot.
     """
 
     error: str = ""
@@ -66,6 +70,8 @@ class Outcome:
     load_s: float = 0.0
     run_s: tuple[float, ...] = ()
     peak_mb: float | None = None
+    split_s: Mapping[str, float] | None = None
+    not_split: str = ""
 
     def labels(self) -> npt.NDArray[np.int64]:
         """Return the label map (B, T, H, W).
@@ -135,7 +141,9 @@ def run_runtime(
     time_limit: float = 120.0,
     settings: Mapping[str, Any] | None = None,
     stages: bool = False,
+    split: bool = False,
     repeat: int = 1,
+    threads: int | None = None,
     on_image: Callable[[int], None] = lambda index: None,
 ) -> list[Outcome]:
     """Run a runtime on images, in as few processes as it takes.
@@ -149,7 +157,9 @@ def run_runtime(
         time_limit: seconds for each image; the first has the runtime's ``start_limit`` on top.
         settings: tunables to override, by name.
         stages: ask for the intermediate results too.
+        split: ask for the seconds of normalisation and network; only for runtimes with ``splits``.
         repeat: how often each image is run, for timings.
+        threads: that the program may use; by default what the environment says.
         on_image: called with an image's place when its outcome is known.
 
     Returns:
@@ -160,13 +170,15 @@ def run_runtime(
         arguments += ["--settings", json.dumps(dict(settings))]
     if stages:
         arguments.append("--stages")
+    if split:
+        arguments.append("--split")
     run = _Run(
         runtime=runtime,
         arguments=arguments,
         inputs=[str(path.resolve()) for path in inputs],
         outputs=[path.resolve() for path in outputs],
         time_limit=time_limit,
-        environment=_environment(runtime),
+        environment=_environment(runtime, threads),
         on_image=on_image,
     )
     fruitless = 0
@@ -183,12 +195,14 @@ def run_runtime(
     return [run.done[index] for index in range(len(inputs))]
 
 
-def _environment(runtime: Runtime) -> dict[str, str]:
+def _environment(runtime: Runtime, threads: int | None) -> dict[str, str]:
     """Return the environment: only a runner that may import the exporter finds it on its path."""
     # OpenMP threads spin while they wait, by default. Where other programs want the same cores, that made PyTorch ten
     # times slower than sleeping does; where none do, it gains nothing here.
     # ONNX Runtime reports to its makers unless it is told not to before it starts.
     environment = {"OMP_WAIT_POLICY": "passive", "ORT_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONUTF8": "1"}
+    if threads is not None:
+        environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if runtime.needs_exporter:
         root = str(Path(__file__).resolve().parent.parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
@@ -307,6 +321,8 @@ def _outcome(line: _Line, output: Path) -> Outcome:
         load_s=line.load_s,
         run_s=line.run_s,
         peak_mb=line.peak_mb,
+        split_s=line.split_s,
+        not_split=line.not_split,
     )
 
 

@@ -63,6 +63,8 @@ class _Description(_Strict):
         program: the command; {python} is this Python, {folder} the runtime's folder, {build} that of its build.
         start_limit: seconds that it may take to start and to load a file.
         needs_exporter: it may import instanseg_export.
+        splits: it can time normalisation and network by themselves (``--split``).
+        own_threads: it takes as many threads as it likes, whatever OMP_NUM_THREADS says.
         artefact: the target whose file it takes, and that file's name in a package.
         probe: what must be there: Python modules, and a command that exits with status 0.
         build: the Maven module in java_smoke that has to be built first, for programs in Java.
@@ -75,6 +77,8 @@ class _Description(_Strict):
     program: tuple[str, ...] = Field(min_length=1)
     start_limit: float = Field(default=120.0, gt=0)
     needs_exporter: bool = False
+    splits: bool = False
+    own_threads: bool = False
     artefact: _Artefact
     probe: _Probe = _Probe()
     build: _Build | None = None
@@ -98,6 +102,8 @@ class Runtime:
         reason: why not, or empty.
         install: what to do then.
         java: the Maven module that its program is built from; empty if it is not in Java.
+        splits: it can time normalisation and network by themselves.
+        own_threads: it takes as many threads as it likes, whatever OMP_NUM_THREADS says.
     """
 
     name: str
@@ -112,6 +118,8 @@ class Runtime:
     reason: str
     install: str
     java: str = ""
+    splits: bool = False
+    own_threads: bool = False
 
 
 def builtin_folder() -> Path:
@@ -195,6 +203,8 @@ def read_runtime(folder: Path) -> Runtime:
         reason=reason,
         install=row.install.hint,
         java=java,
+        splits=row.splits,
+        own_threads=row.own_threads,
     )
 
 

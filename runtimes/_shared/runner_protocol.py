@@ -3,13 +3,16 @@
 A runtime is a program that is called as::
 
     runner --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] --device D --repeat N
-           [--settings JSON] [--stages]
+           [--settings JSON] [--stages] [--split]
 
 An input is an image, float32 (B, C, H, W). An output holds ``instance_segmentation`` (B, T, H, W) and, with
 ``--stages``, ``stage.<name>`` for each stage that the file can give. On stdout the program writes one JSON object per
 line: first ``{"ready": true, ...}`` when the model is loaded, then one per image as it finishes. An object with
 ``error`` stands for an image that failed or, when its ``input`` is null, for the end of the program; ``unavailable``
 then says that the machine or the format lacks what was asked for (a GPU), rather than that the file is at fault.
+With ``--split``, which a program offers by ``splits`` in its runtime.toml, an image's object holds ``split_s``: seconds
+of ``normalisation`` and ``network``, the rest of a run being post-processing; or ``not_split``, which says why not.
+The number of threads is no option: it is in OMP_NUM_THREADS, which most libraries read by themselves.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from numpy.typing import NDArray
 
 METADATA_KEY = "instanseg_export"
 RESULT = "instance_segmentation"
+_SPLIT_RUNS = 3
 
 _DTYPES: dict[str, Any] = {
     "float": np.float32,
@@ -52,12 +56,14 @@ class Request:
         device: "cpu", "cuda", "cuda:1", "mps".
         settings: name to value, as they came in JSON.
         stages: whether intermediate results are wanted too.
+        split: whether normalisation and network are timed by themselves.
     """
 
     model: Path
     device: str
     settings: Mapping[str, Any]
     stages: bool
+    split: bool = False
 
 
 class Session(Protocol):
@@ -68,6 +74,14 @@ class Session(Protocol):
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Return ``instance_segmentation`` and the other outputs for an image (B, C, H, W), when they are all there."""
+        ...
+
+    def split(self, image: NDArray[np.float32]) -> dict[str, float]:
+        """Run once more and return the seconds of ``normalisation`` and ``network``.
+
+        Raises:
+            UnavailableError: they cannot be told apart; the message says why.
+        """
         ...
 
 
@@ -121,6 +135,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--split", action="store_true")
     arguments = parser.parse_args(argv)
     if len(arguments.input) != len(arguments.output):
         parser.error("--input and --output need the same number of files")
@@ -134,7 +149,15 @@ def _claim_stdout() -> IO[str]:
     return lines
 
 
-def _run_one(session: Session, source: Path, destination: Path, repeat: int) -> dict[str, Any]:
+def _split(session: Session, image: NDArray[np.float32]) -> dict[str, Any]:
+    try:
+        found = [session.split(image) for _ in range(_SPLIT_RUNS + 1)][1:]  # the first warms up
+    except UnavailableError as reason:
+        return {"not_split": str(reason)}
+    return {"split_s": {name: float(np.median([one[name] for one in found])) for name in found[0]}}
+
+
+def _run_one(session: Session, source: Path, destination: Path, repeat: int, split: bool) -> dict[str, Any]:
     image = np.load(source, allow_pickle=False)
     if image.ndim != 4 or image.dtype != np.float32:
         raise ValueError(f"the image must be float32 (B, C, H, W), not {image.dtype} {image.shape}")
@@ -148,7 +171,8 @@ def _run_one(session: Session, source: Path, destination: Path, repeat: int) -> 
         raise ValueError("the model wrote to its input image")
     with destination.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **outputs)
-    return {"run_s": seconds, "outputs": {name: list(value.shape) for name, value in outputs.items()}}
+    result = {"run_s": seconds, "outputs": {name: list(value.shape) for name, value in outputs.items()}}
+    return result | (_split(session, image) if split else {})
 
 
 def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequence[str] | None = None) -> int:
@@ -168,7 +192,9 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
 
     start = time.perf_counter()
     try:
-        session = open_session(Request(arguments.model, arguments.device, arguments.settings, arguments.stages))
+        session = open_session(
+            Request(arguments.model, arguments.device, arguments.settings, arguments.stages, arguments.split)
+        )
     except Exception as error:
         lacking = isinstance(error, UnavailableError | ModuleNotFoundError)
         say(error=f"{type(error).__name__}: {error}", input=None, unavailable=lacking)
@@ -178,7 +204,7 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
     status = 0
     for source, destination in zip(arguments.input, arguments.output, strict=True):
         try:
-            result = _run_one(session, source, destination, arguments.repeat)
+            result = _run_one(session, source, destination, arguments.repeat, arguments.split)
         except Exception as error:
             say(error=f"{type(error).__name__}: {error}", input=str(source))
             status = 1

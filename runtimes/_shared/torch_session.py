@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from runner_protocol import RESULT, Request, UnavailableError, encode_setting
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def torch_device(name: str) -> torch.device:
@@ -27,6 +29,22 @@ def torch_device(name: str) -> torch.device:
     return device
 
 
+class _ConvolutionClock(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes when each convolution starts and ends, in scripted modules too."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.spans: list[tuple[float, float]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "conv" not in func.name():
+            return func(*args, **(kwargs or {}))
+        start = time.perf_counter()
+        result = func(*args, **(kwargs or {}))
+        self.spans.append((start, time.perf_counter()))
+        return result
+
+
 class TorchSession:
     """Calls ``module(image, args)`` and, when asked, ``module.stages(image, args)``.
 
@@ -43,6 +61,8 @@ class TorchSession:
         self._module: Any = module
         self._device = device
         self._stages = request.stages
+        spec = (metadata or {}).get("spec", {})
+        self._convolutions_follow = spec.get("feature_engineering") == "10"
         self._args = {
             name: torch.from_numpy(encode_setting(name, value, metadata)).to(device)
             for name, value in request.settings.items()
@@ -59,6 +79,21 @@ class TorchSession:
                 found = self._module.stages(*arguments)
                 outputs |= {f"stage.{name}": value.cpu().numpy() for name, value in found.items()}
         return outputs
+
+    def split(self, image: NDArray[np.float32]) -> dict[str, float]:
+        """The network is what lies between the start of the first convolution and the end of the last."""
+        if self._device.type != "cpu":
+            raise UnavailableError("on this device operators run on after their call has returned")
+        if self._convolutions_follow:
+            raise UnavailableError("there are convolutions in this model's post-processing too")
+        with torch.inference_mode(), _ConvolutionClock() as clock:
+            tensor = torch.from_numpy(image)
+            start = time.perf_counter()
+            self._module(*((tensor, self._args) if self._args else (tensor,)))
+        if not clock.spans:
+            raise UnavailableError("no convolution was seen")
+        first, last = clock.spans[0][0], clock.spans[-1][1]
+        return {"normalisation": first - start, "network": last - first}
 
 
 def _device_name(device: torch.device) -> str:

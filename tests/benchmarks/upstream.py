@@ -1,4 +1,4 @@
-"""Writes upstream's own TorchScript file of a checkpoint: the peer of the benchmarks (extra ``peer``)."""
+"""Writes upstream's own TorchScript file of a network: the peer of the benchmarks (extra ``peer``)."""
 
 from __future__ import annotations
 
@@ -9,33 +9,53 @@ import warnings
 from pathlib import Path
 
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training_runs import upstream_state, write_run
 
 from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.checkpoints.spec import InstanSegSpec
 
-__all__ = ["write_upstream"]
+__all__ = ["script_upstream", "upstream_classifier", "upstream_network"]
 
 
-def write_upstream(checkpoint: Checkpoint, folder: Path) -> Path:
-    """Rebuild the checkpoint's network from upstream's modules and export it as upstream does.
-
-    Args:
-        checkpoint: whose weights are taken.
-        folder: where a run folder and ``upstream.pt`` are written.
-    """
-    from instanseg.utils.loss.instanseg_loss import InstanSeg_Torchscript
+def upstream_network(checkpoint: Checkpoint, folder: Path) -> nn.Module:
+    """Rebuild the checkpoint's network from upstream's modules, through a run folder in ``folder``."""
     from instanseg.utils.model_loader import load_model
 
-    spec = checkpoint.spec
-    run = write_run(folder / "run", spec, state=upstream_state(checkpoint.network))
+    run = write_run(folder / "run", checkpoint.spec, state=upstream_state(checkpoint.network))
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         model, _ = load_model(folder=run.name, path=str(run.parent))
+    return model
+
+
+def upstream_classifier(classifier: nn.Module) -> nn.Module:
+    """Return upstream's pixel classifier with the weights of ours."""
+    from instanseg.utils.loss.instanseg_loss import ProbabilityNet
+
+    first = classifier.fc1
+    theirs = ProbabilityNet(embedding_dim=first.in_features, width=first.out_features)
+    theirs.load_state_dict(classifier.state_dict())
+    return theirs.eval().requires_grad_(False)
+
+
+def script_upstream(network: nn.Module, spec: InstanSegSpec, path: Path) -> Path:
+    """Export a network as upstream does: its forward around it, scripted.
+
+    Args:
+        network: made of upstream's modules, or one that maps (B, C, H, W) to fields and owns a ``pixel_classifier``.
+        spec: its description.
+        path: the file to write.
+    """
+    from instanseg.utils.loss.instanseg_loss import InstanSeg_Torchscript
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
         peer = InstanSeg_Torchscript(
-            model,
+            network,
             cells_and_nuclei=len(spec.targets) == 2,
             pixel_size=spec.pixel_size or 0.5,
             n_sigma=spec.n_sigma,
@@ -43,6 +63,5 @@ def write_upstream(checkpoint: Checkpoint, folder: Path) -> Path:
             dim_seeds=spec.dim_seeds,
             backbone_dim_in=spec.channels or 3,
         )
-        scripted = torch.jit.script(peer)
-        scripted.save(str(folder / "upstream.pt"))
-    return folder / "upstream.pt"
+        torch.jit.script(peer).save(str(path))
+    return path

@@ -16,7 +16,7 @@ import instanseg_export
 Done = subprocess.CompletedProcess
 
 HEAVY = ("torch", "onnx", "onnxruntime", "bioimageio", "skimage", "numpy", "pydantic", "tifffile", "yaml")
-COMMANDS = ("inspect", "validate", "run", "doctor")
+COMMANDS = ("inspect", "validate", "run", "bench", "doctor")
 
 
 @pytest.fixture
