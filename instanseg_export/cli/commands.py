@@ -15,6 +15,7 @@ from .usage import check_command, check_targets, pairs
 if TYPE_CHECKING:
     from ..packaging import ZooCheck
     from ..parity import NamedImage, Report
+    from ..parity.precision import PrecisionRecord
 
 __all__ = ["doctor_command", "export_command", "inspect_command", "run_command", "validate_command"]
 
@@ -28,6 +29,10 @@ def export_command(
     spec: Sequence[str],
     card: Path | None,
     samples: Sequence[Path],
+    precision: Sequence[str],
+    calibrate: Path | None,
+    labelled: Path | None,
+    allow_loss: bool,
     overwrite: bool,
     validate: bool,
     as_json: bool,
@@ -48,6 +53,10 @@ def export_command(
             spec=facts,
             card=card,
             samples=list(samples) or None,
+            precision=precision,
+            calibrate=calibrate,
+            labelled=labelled,
+            allow_loss=allow_loss,
             overwrite=overwrite,
             validate=validate,
             progress=callback,
@@ -60,6 +69,7 @@ def export_command(
                 "artifacts": [dataclasses.asdict(artifact) for artifact in result.artifacts],
                 "inferred": result.checkpoint.inferred,
                 "agreed": None if result.report is None else result.report.passed,
+                "precisions": [record.model_dump(mode="json") for record in result.precisions],
                 "zoo": {check.weights: check.passed for check in result.zoo},
                 "runtimes": [] if result.report is None else _runtimes_json(result.report),
                 "seconds": round(result.seconds, 1),
@@ -72,6 +82,8 @@ def export_command(
         rows = [(artifact.target, str(artifact.path), size_of(artifact.size)) for artifact in result.artifacts]
         rows.append(("package", str(result.zip), size_of(result.zip.stat().st_size)))
         show_table(f"Written in {result.seconds:.0f} s", ("what", "where", "size"), rows)
+        if result.precisions:
+            _show_precisions(result.precisions)
         if result.report is not None:
             _show_report(result.report)
             _show_zoo(result.zoo)
@@ -240,6 +252,16 @@ def _show_zoo(checks: Sequence[ZooCheck]) -> None:
     for check in checks:
         for failure in check.failures:
             console.print(f"The model zoo's own test fails for {check.weights}: {failure}")
+
+
+def _show_precisions(records: Sequence[PrecisionRecord]) -> None:
+    from ..parity.render import PRECISION_COLUMNS, precision_row
+
+    rows = [precision_row(record) for record in records]
+    kept = [place for place in range(len(PRECISION_COLUMNS)) if any(row[place] for row in rows)]
+    result_console().print()
+    headings = [PRECISION_COLUMNS[place] for place in kept]
+    show_table("Reduced precision, compared with fp32", headings, [[row[place] for place in kept] for row in rows])
 
 
 def _show_report(report: Report) -> None:
