@@ -158,9 +158,7 @@ def export(
             artifacts += made
             tell("comparing precisions")
             precisions = _judge(dict(zip(reduced, made, strict=True)), staging, images, truth, allow_loss)
-        report = _compare(staging, chosen, source, progress) if validate else None
-        if report is not None:
-            report = report.model_copy(update={"precisions": precisions})
+        report = _compare(staging, chosen, source, precisions, progress) if validate else None
 
         tell("writing the package")
         write_package(
@@ -219,11 +217,18 @@ def _judge(
     return records
 
 
-def _compare(folder: Path, samples: Sequence[Sample], checkpoint: Checkpoint, progress: Progress | None) -> Report:
+def _compare(
+    folder: Path,
+    samples: Sequence[Sample],
+    checkpoint: Checkpoint,
+    precisions: Sequence[PrecisionRecord],
+    progress: Progress | None,
+) -> Report:
     from .parity import NamedImage, standard_images, validate
 
     images = [NamedImage(sample.name, sample.image, sample.note, sample=True) for sample in samples]
-    return validate(folder, images=[*images, *standard_images(checkpoint.spec.channels)], progress=progress)
+    images += standard_images(checkpoint.spec.channels)
+    return validate(folder, images=images, precisions=precisions, progress=progress)
 
 
 class _Steps:

@@ -144,6 +144,7 @@ def compare_precisions(
     subject: PrecisionSubject,
     *,
     allow_loss: bool = False,
+    settings: Mapping[str, Any] | None = None,
     on_image: Callable[[str], None] = lambda what: None,
 ) -> tuple[PrecisionRecord, ...]:
     """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
@@ -151,6 +152,7 @@ def compare_precisions(
     Args:
         subject: files and images.
         allow_loss: note in the records that a file may fail.
+        settings: tunables to override in all files, by name.
         on_image: told what was done after each image.
 
     Raises:
@@ -159,7 +161,7 @@ def compare_precisions(
     images = [*subject.images, *(image for image, _ in subject.labelled)]
     truths = [truth for _, truth in subject.labelled]
     with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-        runner = _Runner(Path(folder), images, on_image)
+        runner = _Runner(Path(folder), images, settings or {}, on_image)
         expected, version = runner.run(subject.reference)
         missing = next((error for error in expected if isinstance(error, str)), None)
         if missing is not None:
@@ -185,7 +187,14 @@ def compare_precisions(
 class _Runner:
     """The images as files, and ONNX Runtime."""
 
-    def __init__(self, folder: Path, images: Sequence[npt.NDArray[Any]], on_image: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        images: Sequence[npt.NDArray[Any]],
+        settings: Mapping[str, Any],
+        on_image: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
         self._runtime = find_runtime(_RUNTIME)
         self._folder = folder
         self._on_image = on_image
@@ -203,6 +212,7 @@ class _Runner:
             self._inputs,
             outputs,
             time_limit=_TIME_LIMIT,
+            settings=self._settings,
             on_image=lambda place: self._on_image(f"{model.name}: image {place + 1} of {count}"),
         )
         found: list[Labels | str] = []

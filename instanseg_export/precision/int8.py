@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .network import edge_convolutions
+from .network import head_nodes
 
 __all__ = ["quantize_network"]
 
@@ -20,8 +20,8 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
 
     Weights are symmetric int8 with one scale per output channel; activations are uint8 with one scale per tensor, whose
     range is the smallest and largest value that calibration sees (Jacob et al. 2018, section 2.1). Weights use 7 bits,
-    since processors without VNNI instructions add pairs of products in 16 bits and would overflow. The last
-    convolutions, whose outputs are the fields and the seed map, stay float32. docs/precision.md has what each costs.
+    since processors without VNNI instructions add pairs of products in 16 bits and would overflow. The heads, whose
+    outputs are the fields and the seed map, stay float32. docs/precision.md has what each costs.
 
     Args:
         part: of :func:`precision.network.cut_network`; it is not changed.
@@ -52,7 +52,7 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
             Reader(),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=edge_convolutions(part, first=False),
+            nodes_to_exclude=head_nodes(part),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BorderReader", "cut_network", "edge_convolutions", "replace_network"]
+__all__ = ["BorderReader", "cut_network", "head_nodes", "replace_network"]
 
 _ENDS_OF_VALUES = ("Shape", "Size")
 """Operators whose output says nothing of the values that they get."""
@@ -133,16 +133,13 @@ def replace_network(model: Any, stages: dict[str, str], part: Any) -> Any:
     return merged
 
 
-def edge_convolutions(part: Any, *, first: bool) -> list[str]:
-    """Return the names of the convolutions that no other precedes (``first``), or that no other follows."""
+def head_nodes(part: Any) -> list[str]:
+    """Return the names of the network's heads: the convolutions that no other follows, and what comes after them."""
     nodes = list(part.graph.node)
-    places = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
-    found = []
-    for place in places:
-        near = _before(nodes, nodes[place].input) if first else _after(nodes, nodes[place].output)
-        if near.isdisjoint(places):
-            found.append(nodes[place].name)
-    return found
+    convolutions = {place for place, node in enumerate(nodes) if node.op_type == "Conv"}
+    last = {place for place in convolutions if _after(nodes, nodes[place].output).isdisjoint(convolutions)}
+    following = _after(nodes, [name for place in last for name in nodes[place].output])
+    return [nodes[place].name for place in sorted(last | following)]
 
 
 class BorderReader:
