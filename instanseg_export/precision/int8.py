@@ -21,7 +21,8 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
     Weights are symmetric int8 with one scale per output channel; activations are uint8 with one scale per tensor, whose
     range is the smallest and largest value that calibration sees (Jacob et al. 2018, section 2.1). Weights use 7 bits,
     since processors without VNNI instructions add pairs of products in 16 bits and would overflow. The heads, whose
-    outputs are the fields and the seed map, stay float32. docs/precision.md has what each costs.
+    outputs are the fields and the seed map, and a channel adaptor in front of the U-Net stay float32.
+    docs/precision.md has what each costs.
 
     Args:
         part: of :func:`precision.network.cut_network`; it is not changed.
@@ -52,10 +53,15 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
             Reader(),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=head_nodes(part),
+            nodes_to_exclude=[*head_nodes(part), *_adaptor_nodes(part)],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         return onnx.load(result)
+
+
+def _adaptor_nodes(part: Any) -> list[str]:
+    """Return the names of the nodes that read weights of the network in front of the U-Net, where there is one."""
+    return [node.name for node in part.graph.node if any(".adaptor." in f".{name}." for name in node.input)]
