@@ -9,6 +9,7 @@ from typing import Any
 
 from .checkpoints import READERS, Checkpoint, load_checkpoint
 from .errors import PackageError
+from .precision import PRECISIONS, filename_of
 from .targets import TARGETS
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
@@ -65,6 +66,7 @@ class ModelFacts:
         settings: the baked-in value of each setting.
         version: of the package that wrote it.
         source_sha256: of the checkpoint that it was made from.
+        precision: of a single ONNX file's network; fp32 for packages and other files.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class ModelFacts:
     settings: dict[str, Any]
     version: str
     source_sha256: str
+    precision: str = "fp32"
     inferred: tuple[str, ...] = ()
 
     @property
@@ -85,6 +88,7 @@ class ModelFacts:
             ("exported model of", str(self.spec["family"])),
             ("files", ", ".join(f"{name} ({target})" for target, name in self.files.items())),
             *_spec_rows(self.spec),
+            *([] if self.precision == "fp32" else [("precision", self.precision)]),
             ("settings", ", ".join(f"{name}={_text(value)}" for name, value in self.settings.items())),
             ("written by", f"instanseg-export {self.version}"),
             ("source", f"sha256 {self.source_sha256[:16]}"),
@@ -140,6 +144,9 @@ def _model_facts(path: Path) -> ModelFacts:
             )
         names = {target: TARGETS.get(target).filename for target in TARGETS.names()}
         files = {target: file.name for target, name in names.items() if (file := subject.file(name)) is not None}
+        if subject.path.is_dir():
+            reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
+            files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
         return ModelFacts(
             path=path,
             files=files,
@@ -147,6 +154,7 @@ def _model_facts(path: Path) -> ModelFacts:
             settings=dict(subject.metadata["settings"]),
             version=str(subject.metadata["version"]),
             source_sha256=str(subject.metadata["source_sha256"]),
+            precision=str(subject.metadata.get("precision", "fp32")),
         )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Overlaps",
     "ap_dsb",
     "count_matches",
+    "count_pairs",
     "f1",
     "f1_mu",
     "match",
@@ -189,10 +190,16 @@ def count_matches(predicted: Labels, truth: Labels, threshold: float = 0.5) -> C
     Raises:
         ValueError: the shapes differ, or a label is negative.
     """
-    return _counts(overlaps(predicted, truth), threshold)
+    return count_pairs(overlaps(predicted, truth), threshold)
 
 
-def _counts(pairs: Overlaps, threshold: float) -> Counts:
+def count_pairs(pairs: Overlaps, threshold: float) -> Counts:
+    """Count matches as :func:`count_matches` does, where the overlaps are known already.
+
+    Args:
+        pairs: of :func:`overlaps`, the prediction first.
+        threshold: in (0, 1].
+    """
     chosen = match(pairs, threshold)
     return Counts(
         true_positives=len(chosen),
@@ -234,7 +241,7 @@ def f1_mu(predicted: Labels, truth: Labels, thresholds: Iterable[float] = F1_MU_
         ValueError: the shapes differ, or a label is negative.
     """
     pairs = overlaps(predicted, truth)
-    return float(np.mean([_counts(pairs, threshold).f1 for threshold in thresholds]))
+    return float(np.mean([count_pairs(pairs, threshold).f1 for threshold in thresholds]))
 
 
 def segmentation_quality(predicted: Labels, truth: Labels, threshold: float = 0.5) -> float:

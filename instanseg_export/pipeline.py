@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .checkpoints.base import Checkpoint
     from .packaging import Sample, ZooCheck
     from .parity import Report
+    from .parity.precision import PrecisionRecord
+    from .precision import ImageSet, LabelledImage
     from .targets.base import Artifact
 
 __all__ = ["REPORT_FOLDER", "ExportResult", "Progress", "export"]
@@ -34,6 +36,7 @@ class ExportResult:
         zip: the package in one file, in that folder.
         artifacts: the exported files.
         report: how the runtimes compare; None if that was not asked for.
+        precisions: what the files of reduced precision find, compared with fp32.
         zoo: what the model zoo's own test says of each weights entry; empty if that was not asked for.
         checkpoint: what was read, with what was inferred.
         seconds: how long all of it took.
@@ -43,6 +46,7 @@ class ExportResult:
     zip: Path
     artifacts: list[Artifact]
     report: Report | None
+    precisions: tuple[PrecisionRecord, ...]
     zoo: tuple[ZooCheck, ...]
     checkpoint: Checkpoint
     seconds: float
@@ -64,6 +68,10 @@ def export(
     spec: Mapping[str, str] | None = None,
     card: str | Path | None = None,
     samples: Sequence[str | Path] | None = None,
+    precision: Sequence[str] = ("fp32",),
+    calibrate: str | Path | None = None,
+    labelled: str | Path | None = None,
+    allow_loss: bool = False,
     overwrite: bool = False,
     validate: bool = True,
     progress: Progress | None = None,
@@ -78,6 +86,11 @@ def export(
         spec: facts about the network that win over what the checkpoint says.
         card: card.yaml; by default the one beside the checkpoint, else one made of what the checkpoint says.
         samples: images that the model is made for; by default the card's, else two that come with this package.
+        precision: of the ONNX files: "fp32", which is always written, "fp16" and "int8"; see docs/precision.md.
+        calibrate: a folder of images from which int8 learns the ranges of values, and on which each precision is
+            compared with fp32; by default the samples.
+        labelled: a folder of images with true label maps, on which each precision is judged.
+        allow_loss: package a file of reduced precision although it loses more than the tolerance.
         overwrite: replace an output folder that exists.
         validate: compare the files in all runtimes and run the model zoo's test. Without it the package says that
             nobody did.
@@ -92,6 +105,15 @@ def export(
     from .forwards import build_forward
     from .packaging import card_for, choose_samples, write_package, zip_package, zoo_test
     from .packaging.card import with_pixel_size
+    from .packaging.contents import Contents
+    from .precision import (
+        calibration_set,
+        check_precisions,
+        filename_of,
+        read_calibration,
+        read_labelled,
+        write_precision,
+    )
     from .targets import TARGETS, write_artifact
 
     started = time.perf_counter()
@@ -99,7 +121,12 @@ def export(
     if not names:
         raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
     writers = [TARGETS.get(name) for name in names]
-    tell = _Steps(progress, total=3 + len(names) + validate)
+    reduced = check_precisions(precision, names)
+    if not reduced and (calibrate is not None or labelled is not None):
+        raise SettingError(
+            "Images for calibration or with labels have no effect on fp32.", hint="Add int8 or fp16 to --precision."
+        )
+    tell = _Steps(progress, total=3 + len(names) + validate + 2 * bool(reduced))
 
     tell("reading the checkpoint")
     source = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint, spec=spec)
@@ -108,6 +135,9 @@ def export(
     model_card = card_for(source, card)
     source = with_pixel_size(source, model_card)
     forward = build_forward(source, settings)
+    channels, outputs = source.spec.channels, Contents(model_card, source, forward, (), ()).targets
+    given = None if calibrate is None else read_calibration(Path(calibrate), channels)
+    truth = [] if labelled is None else read_labelled(Path(labelled), channels, len(outputs))
     file_name = model_card.name.replace(" ", "_")
     folder = Path(output if output is not None else file_name)
 
@@ -120,7 +150,15 @@ def export(
         tell("segmenting the samples")
         paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]
         chosen = choose_samples(source, forward, paths or None)
-        report = _compare(staging, chosen, source, progress) if validate else None
+        precisions: tuple[PrecisionRecord, ...] = ()
+        if reduced:
+            tell(f"writing {' and '.join(reduced)}")
+            images = given or calibration_set([one.name for one in chosen], [one.image for one in chosen])
+            made = [write_precision(name, staging / filename_of("fp32"), images, staging) for name in reduced]
+            artifacts += made
+            tell("comparing precisions")
+            precisions = _judge(dict(zip(reduced, made, strict=True)), staging, images, truth, allow_loss)
+        report = _compare(staging, chosen, source, precisions, progress) if validate else None
 
         tell("writing the package")
         write_package(
@@ -131,6 +169,7 @@ def export(
             card=model_card,
             samples=chosen,
             report=report,
+            precisions=precisions,
         )
         # Beside the folder first, so that the zip does not hold itself.
         packed = staging.parent / f"{file_name}.zip"
@@ -148,17 +187,48 @@ def export(
         zip=folder / packed.name,
         artifacts=[replace(artifact, path=folder / artifact.path.name) for artifact in artifacts],
         report=report,
+        precisions=precisions,
         zoo=zoo,
         checkpoint=source,
         seconds=time.perf_counter() - started,
     )
 
 
-def _compare(folder: Path, samples: Sequence[Sample], checkpoint: Checkpoint, progress: Progress | None) -> Report:
+def _judge(
+    made: Mapping[str, Artifact],
+    folder: Path,
+    images: ImageSet,
+    truth: Sequence[LabelledImage],
+    allow_loss: bool,
+) -> tuple[PrecisionRecord, ...]:
+    """Compare each precision with fp32, and refuse what loses too much."""
+    from .parity.precision import PrecisionSubject, compare_precisions, require_kept
+    from .precision import filename_of
+
+    subject = PrecisionSubject(
+        reference=folder / filename_of("fp32"),
+        files={name: artifact.path for name, artifact in made.items()},
+        images=images.images,
+        source=images.source,
+        labelled=[(one.image, one.labels) for one in truth],
+    )
+    records = compare_precisions(subject, allow_loss=allow_loss)
+    require_kept(records)
+    return records
+
+
+def _compare(
+    folder: Path,
+    samples: Sequence[Sample],
+    checkpoint: Checkpoint,
+    precisions: Sequence[PrecisionRecord],
+    progress: Progress | None,
+) -> Report:
     from .parity import NamedImage, standard_images, validate
 
     images = [NamedImage(sample.name, sample.image, sample.note, sample=True) for sample in samples]
-    return validate(folder, images=[*images, *standard_images(checkpoint.spec.channels)], progress=progress)
+    images += standard_images(checkpoint.spec.channels)
+    return validate(folder, images=images, precisions=precisions, progress=progress)
 
 
 class _Steps:

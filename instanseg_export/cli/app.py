@@ -25,14 +25,15 @@ Typical calls:
   instanseg-export checkpoint.pt
   instanseg-export training_run/ --targets torchscript onnx --output my_model
   instanseg-export checkpoint.pt --set seed_threshold=0.6 min_size=30
+  instanseg-export checkpoint.pt --precision int8 --calibrate my_images/
   instanseg-export inspect checkpoint.pt
   instanseg-export validate my_model --images a.tif b.tif
   instanseg-export run my_model image.tif --pixel-size 0.25
   instanseg-export bench my_model
 
-Exit status: 0 all is well; 1 runtimes disagree; 2 the input, an option or the
-machine is at fault; 70 a defect of this program (--debug shows the traceback);
-130 interrupted.
+Exit status: 0 all is well; 1 runtimes disagree, or a precision loses too much;
+2 the input, an option or the machine is at fault; 70 a defect of this program
+(--debug shows the traceback); 130 interrupted.
 """
 
 app = App(
@@ -56,6 +57,10 @@ def export(
     spec: Many = [],  # noqa: B006
     card: Path | None = None,
     samples: ManyPaths = [],  # noqa: B006
+    precision: Many = ["fp32"],  # noqa: B006
+    calibrate: Path | None = None,
+    labelled: Path | None = None,
+    allow_loss: Flag = False,
     overwrite: Flag = False,
     validate: Annotated[bool, Parameter(show_default=False)] = True,
     json: Flag = False,
@@ -79,6 +84,14 @@ def export(
         Name, authors, licence and citation of the model. Default: the card.yaml beside the checkpoint, if any.
     samples
         Images that show the model at work: cover, test tensors, comparison of runtimes.
+    precision
+        Of the ONNX files: fp32 (always written), fp16 and int8 (faster on CPUs). Each must find what fp32 finds.
+    calibrate
+        Folder of images that int8 learns its ranges from, and that precisions are compared on. Default: the samples.
+    labelled
+        Folder of images with true label maps (subfolders images and labels) to judge precisions on.
+    allow_loss
+        Package fp16 and int8 files even if they lose more than the tolerance.
     overwrite
         Replace an existing output.
     validate
@@ -98,6 +111,10 @@ def export(
         spec=spec,
         card=card,
         samples=samples,
+        precision=precision,
+        calibrate=calibrate,
+        labelled=labelled,
+        allow_loss=allow_loss,
         overwrite=overwrite,
         validate=validate,
         as_json=json,

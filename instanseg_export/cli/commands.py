@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..benchmark import Benchmark
     from ..packaging import ZooCheck
     from ..parity import NamedImage, Report
+    from ..parity.precision import PrecisionRecord
 
 __all__ = [
     "bench_command",
@@ -36,6 +37,10 @@ def export_command(
     spec: Sequence[str],
     card: Path | None,
     samples: Sequence[Path],
+    precision: Sequence[str],
+    calibrate: Path | None,
+    labelled: Path | None,
+    allow_loss: bool,
     overwrite: bool,
     validate: bool,
     as_json: bool,
@@ -56,6 +61,10 @@ def export_command(
             spec=facts,
             card=card,
             samples=list(samples) or None,
+            precision=precision,
+            calibrate=calibrate,
+            labelled=labelled,
+            allow_loss=allow_loss,
             overwrite=overwrite,
             validate=validate,
             progress=callback,
@@ -68,6 +77,7 @@ def export_command(
                 "artifacts": [dataclasses.asdict(artifact) for artifact in result.artifacts],
                 "inferred": result.checkpoint.inferred,
                 "agreed": None if result.report is None else result.report.passed,
+                "precisions": [record.model_dump(mode="json") for record in result.precisions],
                 "zoo": {check.weights: check.passed for check in result.zoo},
                 "runtimes": [] if result.report is None else _runtimes_json(result.report),
                 "seconds": round(result.seconds, 1),
@@ -80,6 +90,8 @@ def export_command(
         rows = [(artifact.target, str(artifact.path), size_of(artifact.size)) for artifact in result.artifacts]
         rows.append(("package", str(result.zip), size_of(result.zip.stat().st_size)))
         show_table(f"Written in {result.seconds:.0f} s", ("what", "where", "size"), rows)
+        if result.precisions:
+            _show_precisions(result.precisions)
         if result.report is not None:
             _show_report(result.report)
             _show_zoo(result.zoo)
@@ -298,6 +310,16 @@ def _show_zoo(checks: Sequence[ZooCheck]) -> None:
     for check in checks:
         for failure in check.failures:
             console.print(f"The model zoo's own test fails for {check.weights}: {failure}")
+
+
+def _show_precisions(records: Sequence[PrecisionRecord]) -> None:
+    from ..parity.render import PRECISION_COLUMNS, precision_row
+
+    rows = [precision_row(record) for record in records]
+    kept = [place for place in range(len(PRECISION_COLUMNS)) if any(row[place] for row in rows)]
+    result_console().print()
+    headings = [PRECISION_COLUMNS[place] for place in kept]
+    show_table("Reduced precision, compared with fp32", headings, [[row[place] for place in kept] for row in rows])
 
 
 def _show_report(report: Report) -> None:

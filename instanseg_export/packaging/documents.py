@@ -11,6 +11,7 @@ from .samples import Sample
 
 if TYPE_CHECKING:
     from ..parity import Report
+    from ..parity.precision import PrecisionRecord
 
 __all__ = ["readme", "readme_name"]
 
@@ -178,12 +179,42 @@ def _outcomes(report: Report) -> str:
     return _table(("Runtime", "Outcome", "Images", "Instances", "Differing pixels, at most, in an image"), rows)
 
 
-def readme(model: Contents, report: Report | None) -> str:
+def _precisions(records: Sequence[PrecisionRecord]) -> str:
+    """Return a section on the files of reduced precision; nothing where there are none."""
+    if not records:
+        return ""
+    from ..parity.precision import RULE
+    from ..parity.render import PRECISION_COLUMNS, precision_row
+
+    rows = [precision_row(record) for record in records]
+    kept = [place for place in range(len(PRECISION_COLUMNS)) if any(row[place] for row in rows)]
+    table = _table([PRECISION_COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows])
+    calibrated = [
+        f"`{record.file}` was calibrated on {record.calibration_images} images."
+        for record in records
+        if record.calibration_images
+    ]
+    lost = [f"**{record.file} loses more than the tolerance**: {record.why}." for record in records if record.why]
+    sources = dict.fromkeys(f"Compared with `model.onnx` on {record.source}." for record in records if record.source)
+    return f"""
+### Reduced precision
+
+{" and ".join(f"`{record.file}`" for record in records)}: as `model.onnx`, but with the network in smaller numbers.
+Input, output and settings are the same; instances differ a little, and need not agree to the pixel.
+
+{table}
+
+{" ".join([*lost, *sources, *calibrated, RULE])}
+"""
+
+
+def readme(model: Contents, report: Report | None, precisions: Sequence[PrecisionRecord] = ()) -> str:
     """Return the README of a package, in Markdown.
 
     Args:
         model: what is packaged.
         report: of the parity check; None says that none was made.
+        precisions: of the files of reduced precision.
     """
     card = model.card
     if report is None:
@@ -229,7 +260,7 @@ These values are baked in; each can be overridden at run time.
 ## Validation
 
 {validation}
-
+{_precisions(precisions)}
 {_samples(model.samples)}
 
 `instanseg-export validate FOLDER` repeats the comparison on your machine. To measure accuracy on your own images,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
     from ..parity import Report
+    from ..parity.precision import PrecisionRecord
     from ..targets.base import Artifact
 
 __all__ = ["write_package"]
@@ -37,6 +38,7 @@ def write_package(
     card: Card,
     samples: Sequence[Sample],
     report: Report | None = None,
+    precisions: Sequence[PrecisionRecord] = (),
 ) -> None:
     """Write what makes a BioImage.IO model of the exported files in ``folder``.
 
@@ -52,6 +54,7 @@ def write_package(
         card: for people.
         samples: of :func:`choose_samples`; the first becomes test tensor and cover.
         report: of the parity check, for the README; None says there that none was made.
+        precisions: what the files of reduced precision among the artifacts find, for the README.
 
     Raises:
         CardError: the card does not fit the checkpoint.
@@ -71,7 +74,7 @@ def write_package(
     write_cover(folder / _COVER, samples[0].image, labels[0])
     write_macros(folder, model.targets, model.checkpoint.spec.channels)
     documentation = readme_name(card)
-    (folder / documentation).write_text(readme(model, report), encoding="utf-8", newline="\n")
+    (folder / documentation).write_text(readme(model, report, precisions), encoding="utf-8", newline="\n")
 
     # The test tensors show the first sample already.
     shown = pictures[min(1, len(pictures) - 1)]

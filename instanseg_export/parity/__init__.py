@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .compare import Comparison, compare_labels
     from .images import NamedImage, standard_images
+    from .precision import PrecisionRecord
     from .report import Report
     from .runners import Outcome, run_runtime
     from .runtimes import Runtime, find_runtime, list_runtimes
@@ -50,6 +51,7 @@ def validate(
     device: str = "cpu",
     time_limit: float = 120.0,
     settings: Mapping[str, Any] | None = None,
+    precisions: Sequence[PrecisionRecord] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Run a model in every runtime and compare what they find, instance by instance.
@@ -65,13 +67,16 @@ def validate(
         device: "cpu", "cuda", "cuda:1" or "mps". A runtime that has no such device here is "not run".
         time_limit: seconds that a runtime may take for one image.
         settings: tunables to override in every runtime, by name.
+        precisions: what is known already of a package's files of reduced precision. By default they are compared with
+            fp32 here, on the images that are pictures of something, where all runtimes are asked for.
         progress: called with what was done last, steps done, and steps in all (which can grow).
 
     Returns:
         The report. It is ``passed`` when at least two runtimes were compared and all agree on all images.
 
     Raises:
-        PackageError: ``path`` is missing, damaged, or neither a package nor an exported file.
+        PackageError: ``path`` is missing, damaged, neither a package nor an exported file, or a file of reduced
+            precision alone, without its package.
         UnsafeFileError: a zip would write outside of its folder.
         UnknownNameError: there is no runtime of a name in ``runtimes``.
         SettingError: a setting is unknown or out of range.
@@ -86,6 +91,7 @@ def validate(
         device=device,
         time_limit=time_limit,
         settings=settings,
+        precisions=precisions,
         progress=progress,
     )
 

@@ -7,9 +7,10 @@ from html import escape
 
 from .compare import Comparison
 from .pictures import COLOURS
+from .precision import RULE, PrecisionRecord
 from .report import Cell, Report, RuntimeRecord, Status, worst
 
-__all__ = ["render_html", "render_markdown", "summarise"]
+__all__ = ["PRECISION_COLUMNS", "precision_row", "render_html", "render_markdown", "summarise"]
 
 _MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
 
@@ -45,9 +46,21 @@ def summarise(report: Report) -> str:
     for why, titles in absent.items():
         verb = "was" if len(titles) == 1 else "were"
         sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
+    sentences += [_precision_sentence(record) for record in report.precisions]
     if report.status == "not run":
         sentences.append("Nothing was compared: it takes two runtimes.")
     return " ".join(sentences)
+
+
+def _precision_sentence(record: PrecisionRecord) -> str:
+    if record.why:
+        return f"{record.file} loses too much{' (allowed)' if record.allowed else ''}: {record.why}."
+    if record.score is not None:
+        return (
+            f"{record.file}: F1µ {record.score.f1_mu:.4f} against the labels of {record.labelled_images} images, "
+            f"{record.delta_f1_mu:+.4f} to fp32."
+        )
+    return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
 
 
 def _agreement(report: Report, agreeing: list[RuntimeRecord]) -> str:
@@ -114,6 +127,19 @@ _RUNTIME_COLUMNS = (
     "Peak memory",
     "Version, device",
 )
+PRECISION_COLUMNS = (
+    "File",
+    "Result",
+    "Images",
+    "Instances (fp32)",
+    "Matched with fp32's, IoU ≥ 0.5",
+    "F1µ, fp32's labels as reference",
+    "F1 at 0.5, fp32's labels as reference",
+    "Images with true labels",
+    "F1µ, true labels (ΔF1µ to fp32)",
+    "F1 at 0.5, true labels (ΔF1 to fp32)",
+    "Size",
+)
 _CELL_COLUMNS = (
     "Image",
     "Runtime",
@@ -129,6 +155,38 @@ _CELL_COLUMNS = (
     "Time",
     "Why",
 )
+
+
+def precision_row(record: PrecisionRecord) -> list[str]:
+    """Return the cells of :data:`PRECISION_COLUMNS` for a file; empty where there is nothing to say."""
+    share, agreement, score = record.matched_share, record.agreement, record.score
+    status = f"{_MARKS[record.status]} {record.status}"
+    return [
+        record.file,
+        f"{status}, allowed" if record.status == "failed" and record.allowed else status,
+        str(record.images) if record.images else "",
+        f"{record.instances} ({record.fp32_instances})" if record.images else "",
+        "" if share is None else f"{share:.2%}",
+        "" if agreement is None else f"{agreement.f1_mu:.4f}",
+        "" if agreement is None else f"{agreement.f1_50:.4f}",
+        str(record.labelled_images) if record.labelled_images else "",
+        "" if score is None else f"{score.f1_mu:.4f} ({record.delta_f1_mu:+.4f})",
+        "" if score is None else f"{score.f1_50:.4f} ({record.delta_f1_50:+.4f})",
+        f"{record.size / 1e6:.1f} MB",
+    ]
+
+
+def _precision_facts(report: Report) -> list[str]:
+    """Return what explains the table of precisions, one sentence each."""
+    facts = [f"{record.file}: {record.why}." for record in report.precisions if record.why]
+    for record in report.precisions:
+        if record.calibration_images:
+            facts.append(
+                f"{record.file} was calibrated on {record.calibration_images} images "
+                f"(SHA-256 {record.calibration_sha256[:12]})."
+            )
+    sources = dict.fromkeys(record.source for record in report.precisions if record.source)
+    return [*facts, *(f"Compared with fp32 in ONNX Runtime on: {source}." for source in sources), RULE]
 
 
 def _cell_row(report: Report, cell: Cell) -> list[str]:
@@ -176,6 +234,10 @@ def render_markdown(report: Report) -> str:
     """Return the report as markdown: the outcome, a table of runtimes, what failed, and a table of all images."""
     lines = [f"# Parity of {report.model}: {report.status}", "", summarise(report), "", "## Runtimes", ""]
     lines += _markdown_table(_RUNTIME_COLUMNS, [_runtime_row(report, runtime) for runtime in report.runtimes])
+    if report.precisions:
+        lines += ["", "## Reduced precision", ""]
+        lines += _markdown_table(PRECISION_COLUMNS, [precision_row(record) for record in report.precisions])
+        lines += ["", *(f"- {fact}" for fact in _precision_facts(report))]
     missing = [runtime for runtime in report.runtimes if runtime.install]
     if missing:
         lines += ["", *(f"- {runtime.title} is not here ({runtime.why}): {runtime.install}" for runtime in missing)]
@@ -259,6 +321,12 @@ def render_html(report: Report) -> str:
             if runtime.install
         ),
     ]
+    if report.precisions:
+        sections += [
+            "<h2>Reduced precision</h2>",
+            _html_table(PRECISION_COLUMNS, [precision_row(record) for record in report.precisions]),
+            *(f"<p>{escape(fact)}</p>" for fact in _precision_facts(report)),
+        ]
     if failures:
         sections += [
             "<h2>Where they differ</h2>",

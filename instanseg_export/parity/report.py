@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .compare import Comparison
+from .precision import PrecisionRecord
 from .stages import StageDifference
 
 __all__ = ["Cell", "ImageRecord", "Machine", "Picture", "Report", "RuntimeRecord", "Status", "overall"]
@@ -146,6 +147,7 @@ class Report(_Record):
         machine: where it was made.
         images, runtimes, cells: the results. There is a cell for each runtime and image.
         pictures: of images where runtimes disagree, and of samples.
+        precisions: what files of reduced precision find, which need not agree to the pixel.
     """
 
     format: Literal[1] = 1
@@ -160,6 +162,7 @@ class Report(_Record):
     runtimes: tuple[RuntimeRecord, ...]
     cells: tuple[Cell, ...]
     pictures: tuple[Picture, ...] = ()
+    precisions: tuple[PrecisionRecord, ...] = ()
 
     @property
     def reference(self) -> RuntimeRecord | None:
@@ -168,8 +171,11 @@ class Report(_Record):
 
     @property
     def status(self) -> Status:
-        """Failed if any image failed in any runtime; passed if at least one was compared and none failed."""
+        """Failed if any image failed in any runtime, or a precision loses more than it may; passed if at least one
+        image was compared and none failed."""
         reference = self.reference
+        if any(record.status == "failed" and not record.allowed for record in self.precisions):
+            return "failed"
         if any(runtime.status == "failed" for runtime in self.runtimes):
             return "failed"
         return overall(runtime.status for runtime in self.runtimes if runtime is not reference)

@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..errors import ImageError
+from ..errors import ImageError, PackageError
 from ..files import sha256_of
 from ..forwards.tunables import parse_settings
+from ..precision import PRECISIONS, filename_of
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels
 from .defects import name_defect
 from .images import NamedImage, standard_images
 from .pictures import Pictures
+from .precision import PrecisionRecord, PrecisionSubject, compare_precisions
 from .report import Cell, ImageRecord, Machine, Report, RuntimeRecord, Status, overall
 from .runners import Outcome, run_runtime
 from .runtimes import Runtime, build_runtime, find_runtime, list_runtimes
@@ -169,6 +171,7 @@ def run_validation(
     device: str,
     time_limit: float,
     settings: Mapping[str, Any] | None,
+    precisions: Sequence[PrecisionRecord] | None,
     progress: Progress | None,
 ) -> Report:
     """See :func:`instanseg_export.parity.validate`."""
@@ -178,8 +181,35 @@ def run_validation(
     with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
         chosen = [*subject.samples, *standard_images(subject.channels)] if images is None else list(images)
         _check_images(chosen, subject.channels)
+        _check_precision(subject)
         validation = _Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
-        return _validate(validation, selected, device, checked)
+        report = _validate(validation, selected, device, checked)
+        if precisions is None:
+            precisions = _precisions(validation, checked) if runtimes is None else ()
+        return report.model_copy(update={"precisions": tuple(precisions)})
+
+
+def _check_precision(subject: Subject) -> None:
+    precision = (subject.metadata or {}).get("precision", "fp32")
+    if precision != "fp32":
+        raise PackageError(
+            f"{subject.path} is of {precision}, which does not agree to the pixel with anything.",
+            hint="Validate the whole package: its report has a table of precisions, compared with the fp32 file.",
+        )
+
+
+def _precisions(validation: _Validation, settings: Mapping[str, Any]) -> tuple[PrecisionRecord, ...]:
+    """Compare a package's files of reduced precision with its fp32 file."""
+    subject = validation.subject
+    reference = subject.file(filename_of("fp32"))
+    found = {name: subject.file(filename_of(name)) for name in PRECISIONS if name != "fp32"}
+    files = {name: file for name, file in found.items() if file is not None}
+    if reference is None or not files or not subject.path.is_dir():
+        return ()
+    pictures = [image for image in validation.images if image.sample] or list(validation.images)
+    images = [one for image in pictures for one in image.batch()]
+    source = f"{len(images)} image{'s' * (len(images) != 1)}: {', '.join(image.name for image in pictures)}"
+    return compare_precisions(PrecisionSubject(reference, files, images, source), settings=settings)
 
 
 def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:

@@ -336,3 +336,21 @@ def test_a_defect_of_ours_is_one_line_and_how_to_report_it(
     assert "--debug" in hint
     assert main(["doctor", "--debug"]) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+# Precision
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--precision", "int4"], ["'int4'", "Did you mean 'int8'?"]),
+        (["--precision", "int8", "--targets", "torchscript"], ["made from the ONNX file", "Add onnx to --targets"]),
+        (["--precision", "int8", "--calibrate", "scratch"], ["scratch holds no image", "--calibrate"]),
+        (["--calibrate", "scratch"], ["no effect on fp32", "--precision"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_precision(command: Command, refused: Refused, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    refused(command(DEMO, *arguments), *words)
+    assert _names(tmp_path) == set()

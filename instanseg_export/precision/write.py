@@ -1,0 +1,97 @@
+"""From an exported fp32 ONNX file to one of reduced precision."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExportError
+from ..files import sha256_of, staged_file
+from ..targets import read_metadata
+from ..targets.base import METADATA_KEY, Artifact
+from . import filename_of
+from .images import ImageSet
+
+__all__ = ["write_precision"]
+
+
+def write_precision(precision: str, source: Path, calibration: ImageSet, folder: Path) -> Artifact:
+    """Write the file of a precision beside the fp32 file that it is made from.
+
+    Everything outside of the network is that of the fp32 file: inputs, settings, stages, output, metadata. The metadata
+    has two more keys, ``precision`` and, for int8, ``calibration`` (``images``: their number; ``sha256``).
+
+    Args:
+        precision: "fp16" or "int8".
+        source: a ``model.onnx`` of ours.
+        calibration: images that show the ranges of values that int8 has to cover; fp16 needs none.
+        folder: of the new file.
+
+    Raises:
+        ExportError: the network cannot be converted.
+        OutputError: the file cannot be written.
+        PackageError: ``source`` is damaged, or was not written by this package.
+    """
+    import onnx
+
+    metadata = read_metadata(source)
+    model = onnx.load(source)
+    try:
+        with _quiet():
+            result = _convert(precision, model, metadata["stages"], calibration)
+        metadata["precision"] = precision
+        if precision == "int8":
+            metadata["calibration"] = {"images": len(calibration.images), "sha256": calibration.sha256}
+        _describe(result, metadata)
+        onnx.checker.check_model(result, full_check=True)
+    except Exception as error:  # the converters raise errors of many kinds
+        reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
+        raise ExportError(
+            f"The network of {metadata['spec']['name']} cannot be converted to {precision}: {reason}",
+            hint=f"Export without {precision}, and please report this with the output of --debug.",
+        ) from error
+    path = folder / filename_of(precision)
+    with staged_file(path, overwrite=True) as staged:
+        staged.write_bytes(result.SerializeToString(deterministic=True))
+    return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
+
+
+def _convert(precision: str, model: Any, stages: dict[str, str], calibration: ImageSet) -> Any:
+    from .float16 import halve_network
+    from .int8 import quantize_network
+    from .network import BorderReader, cut_network, replace_network
+
+    part = cut_network(model, stages)
+    if precision == "fp16":
+        return replace_network(model, stages, halve_network(part))
+    read = BorderReader(model, part)
+    return replace_network(model, stages, quantize_network(part, (read(image) for image in calibration.images)))
+
+
+def _describe(model: Any, metadata: dict[str, Any]) -> None:
+    import onnx
+
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the converters' remarks off the terminal; they log through the root logger."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
