@@ -79,7 +79,9 @@ def _read_package(folder: Path, name: str) -> Subject:
         )
     channels = _channels(metadata, rdf)
     samples = tuple(_samples(folder, rdf, channels))
-    return Subject(name=str(rdf.get("name", name)), path=folder, metadata=metadata, channels=channels, samples=samples)
+    # During an export there is no description yet, and the folder has whatever name the user likes.
+    own_name = rdf.get("name") or (metadata["spec"]["name"] if metadata is not None else name)
+    return Subject(name=str(own_name), path=folder, metadata=metadata, channels=channels, samples=samples)
 
 
 def _read_file(path: Path) -> Subject:

@@ -57,6 +57,7 @@ def planted(demo_package: Path, write_runtime: WriteRuntime, tmp_path_factory: p
 
 def test_every_runtime_finds_the_same_cells(planted: Report) -> None:
     assert {name for name, status in outcome(planted).items() if status == "passed"} == ALL
+    assert planted.model == "nuclei_dsb2018"
     assert planted.reference is not None
     assert planted.reference.name == "torch_eager"
     (cell,) = planted.cells_of("onnxruntime")
