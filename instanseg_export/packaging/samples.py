@@ -148,13 +148,13 @@ def _balls(channels: int, radius: float, dark: bool) -> FloatArray:
     return draw_spheres(0, channels, (32, 96, 96), spacing=spacing, radius=radius, margin=spacing / 2, dark=dark)
 
 
-def _draw(forward: Forward, channels: int) -> list[Sample]:
+def _draw(forward: Forward, channels: int, dimensions: int) -> list[Sample]:
     """Return drawn images of the first size of object that the forward finds."""
     found: list[Sample] = []
     for radius in _RADII:
         found = []
         for dark in (False, True):
-            image = _blobs(channels, radius, dark) if forward.dimensions == 2 else _balls(channels, radius, dark)
+            image = _blobs(channels, radius, dark) if dimensions == 2 else _balls(channels, radius, dark)
             objects = _count(forward, image)
             name = "blobs_dark" if dark else "blobs_bright"
             ground = "dark on bright ground" if dark else "bright on dark ground"
@@ -162,7 +162,7 @@ def _draw(forward: Forward, channels: int) -> list[Sample]:
         if any(sample.objects for sample in found):
             return [sample for sample in found if sample.objects]
     # No image comes with this package that could stand in for a volume.
-    return [] if forward.dimensions == 2 else found
+    return [] if dimensions == 2 else found
 
 
 def _read(path: Path, dimensions: int) -> FloatArray:
@@ -214,11 +214,11 @@ def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Pat
     Raises:
         ImageError: an image of ``paths`` cannot be read, has another number of channels than the model, or is empty.
     """
-    channels = checkpoint.spec.channels
+    channels, dimensions = checkpoint.spec.channels, checkpoint.spec.dimensions
     taken: set[str] = set()
     samples = []
-    for path in paths or (bundled_images() if forward.dimensions == 2 else ()):
-        image = _read(path, forward.dimensions)
+    for path in paths or (bundled_images() if dimensions == 2 else ()):
+        image = _read(path, dimensions)
         done = ""
         if paths:
             if channels is not None and image.shape[0] != channels:
@@ -234,6 +234,6 @@ def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Pat
         image, cut, objects = _cut(forward, image)
         samples.append(Sample(_unique(path.stem, taken), image, _note(source, cleaned, done, cut), objects))
     if not any(sample.objects for sample in samples):
-        drawn = _draw(forward, channels or _ANY_CHANNELS)
+        drawn = _draw(forward, channels or _ANY_CHANNELS, dimensions)
         samples += [replace(sample, name=_unique(sample.name, taken)) for sample in drawn]
     return sorted(samples, key=lambda sample: -sample.objects)
