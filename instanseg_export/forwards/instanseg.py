@@ -12,7 +12,7 @@ from ..checkpoints.instanseg_spec import InstanSegSpec
 from ..errors import SettingError
 from ..networks.folding import for_inference
 from ..stages import loops
-from ..stages.cleanup import clean_up
+from ..stages.cleanup import clean_up, pack, unpack
 from ..stages.cluster import PixelClustering
 from ..stages.cluster_guided import GuidedClustering
 from ..stages.exact import logit
@@ -254,9 +254,19 @@ class InstanSegForward(nn.Module):
         chunks = chunk_seeds(seeds)
         table = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
-        logits = self.cluster(table, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments)
+        logits, packed = self.cluster(table, step_x, step_y, chunks, half, height, width, threshold)
+        kept, holes = clean_up(packed[0], packed[1], packed[2], settings.cleanup_fragments)
         filled_seeds = chunks.flatten(0, 1)
-        members = list_members(logits, filled_seeds, threshold, half, height, width)
+        members = list_members(
+            logits,
+            unpack(kept | holes).flatten(1),
+            unpack(holes).flatten(1),
+            filled_seeds,
+            threshold,
+            half,
+            height,
+            width,
+        )
 
         owner = paint(members, planes * height * width)
         root = merge_overlapping(
@@ -305,21 +315,27 @@ class InstanSegForward(nn.Module):
         height: int,
         width: int,
         threshold: Tensor,
-        cleanup: Tensor,
-    ) -> Tensor:
-        """Return the logits (K, S * S) of all windows, cleaned up, one chunk at a time."""
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+        """Go through all windows, one chunk at a time.
+
+        Returns:
+            the logits (K, S * S), and packed (3, K / 8, S, S): which pixels reach the threshold, which is the seed, and
+            which lie inside of the image.
+        """
+        rows, size = chunks.shape[1], 2 * half
         if torch.jit.is_scripting():
-            rows = chunks.shape[1]
             # One block of memory from the start: pieces and their concatenation would be there twice.
-            logits = torch.empty([chunks.shape[0] * rows, 4 * half * half], device=table.device)
+            logits = torch.empty([chunks.shape[0] * rows, size * size], device=table.device)
+            packed = torch.empty([3, chunks.shape[0] * rows // 8, size, size], dtype=torch.uint8, device=table.device)
             for i in range(chunks.shape[0]):
-                logits[i * rows : (i + 1) * rows] = self.cluster_chunk(
-                    table, step_x, step_y, half, height, width, threshold, cleanup, chunks[i]
-                )
-            return logits
+                of_chunk, bits = self.cluster_chunk(table, step_x, step_y, half, height, width, threshold, chunks[i])
+                logits[i * rows : (i + 1) * rows] = of_chunk
+                packed[:, i * rows // 8 : (i + 1) * rows // 8] = bits
+            return logits, packed
         else:
-            chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold, cleanup)
-            return loops.map_rows(chunk, chunks).flatten(0, 1)
+            chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold)
+            stacked, bits = loops.map_rows(chunk, chunks)
+            return stacked.flatten(0, 1), bits.transpose(0, 1).flatten(1, 2)
 
     def cluster_chunk(
         self,
@@ -330,14 +346,13 @@ class InstanSegForward(nn.Module):
         height: int,
         width: int,
         threshold: Tensor,
-        cleanup: Tensor,
         chunk: Tensor,
-    ) -> Tensor:
-        """Return the logits (N, S * S) of one chunk of windows."""
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+        """Return the logits (N, S * S) of one chunk of windows, and packed (3, N / 8, S, S); see :meth:`cluster`."""
         windows = open_windows(chunk, half, height, width)
         logits = self.clustering(table, step_x, step_y, windows)
-        logits = clean_up(logits, windows.inside, windows.is_seed, threshold, cleanup)
-        return logits.flatten(1)
+        masks = torch.cat([logits >= threshold, windows.is_seed, windows.inside])
+        return logits.flatten(1), pack(masks[:, 0]).view(3, -1, 2 * half, 2 * half)
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:

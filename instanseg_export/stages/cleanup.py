@@ -7,19 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import loops
-from .sentinels import huge
 
-__all__ = ["clean_up"]
+__all__ = ["clean_up", "pack", "unpack"]
 
 
-def _pack(masks: Tensor) -> Tensor:
-    """Lay eight masks over one another, a bit each: (N, 1, S, S) bool to (ceil(N / 8), S, S) uint8.
+def pack(masks: Tensor) -> Tensor:
+    """Lay eight masks over one another, a bit each: (8 * N, S, S) bool to (N, S, S) uint8.
 
     What follows is logic on single bits, so a byte takes eight windows through it for the price of one.
     """
-    groups = (masks.shape[0] + 7) // 8
-    filled = F.pad(masks[:, 0], [0, 0, 0, 0, 0, groups * 8 - masks.shape[0]])
-    layers = filled.view(groups, 8, masks.shape[2], masks.shape[3])
+    layers = masks.view(-1, 8, masks.shape[1], masks.shape[2])
     no_bit = torch.full([], 0, dtype=torch.uint8, device=masks.device)
     packed = torch.zeros_like(layers[:, 0], dtype=torch.uint8)
     for layer, bit in enumerate((1, 2, 4, 8, 16, 32, 64, 128)):
@@ -28,12 +25,12 @@ def _pack(masks: Tensor) -> Tensor:
     return packed
 
 
-def _unpack(packed: Tensor, count: int) -> Tensor:
-    """Undo :func:`_pack` for ``count`` masks."""
+def unpack(packed: Tensor) -> Tensor:
+    """Undo :func:`pack`."""
     layers = []
     for bit in (1, 2, 4, 8, 16, 32, 64, 128):
         layers.append((packed & torch.full([], bit, dtype=torch.uint8, device=packed.device)).to(torch.bool))
-    return torch.stack(layers, dim=1).flatten(0, 1)[:count, None]
+    return torch.stack(layers, dim=1).flatten(0, 1)
 
 
 def _widen(mask: Tensor) -> Tensor:
@@ -80,27 +77,26 @@ def _flood(start: Tensor, domain: Tensor, enabled: Tensor) -> Tensor:
     return reached
 
 
-def clean_up(logits: Tensor, inside: Tensor, is_seed: Tensor, threshold: Tensor, enabled: Tensor) -> Tensor:
-    """Drop the pixels of a mask that are not connected to its seed, and fill its holes.
+def clean_up(mask: Tensor, seed: Tensor, inside: Tensor, enabled: Tensor) -> tuple[Tensor, Tensor]:
+    """Drop the pixels of a mask that are not connected to its seed, and find its holes.
 
     A hole is background that cannot be reached from the pixels more than 3 away from the object: so a pocket between
     the object and the window's border that is no deeper than 3 is filled too.
 
+    All windows of all seeds go through it at once: packed, they are small, and few large steps are faster than many
+    small ones.
+
     Args:
-        logits: (N, 1, S, S) float32.
-        inside: (N, 1, S, S) bool, False beyond the image's border.
-        is_seed: (N, 1, S, S) bool, True at the seed.
-        threshold: scalar; pixels of at least this logit are in the mask.
-        enabled: bool scalar; False leaves the logits alone.
+        mask: (N, S, S) uint8, of :func:`pack`.
+        seed: the same, set at each window's seed.
+        inside: the same, not set beyond the image's border.
+        enabled: bool scalar; False leaves the masks alone.
 
     Returns:
-        (N, 1, S, S): the logits in the kept part, the threshold in holes, -huge() elsewhere.
+        (N, S, S) uint8, packed: the part of the mask that is kept, and holes, which are no part of it.
     """
-    count = logits.shape[0]
-    packed = _flood(_pack(is_seed), _pack(logits >= threshold), enabled)
-    background = _pack(inside) & ~packed
-    far = background & ~_widen(_widen(_widen(packed)))
-    holes = _unpack(background & ~_flood(far, background, enabled), count)
-    cleaned = torch.where(_unpack(packed, count), logits, torch.full_like(logits, -huge()))
-    cleaned = torch.where(holes, threshold, cleaned)
-    return torch.where(enabled, cleaned, logits)
+    connected = _flood(seed, mask, enabled)
+    background = inside & ~connected
+    far = background & ~_widen(_widen(_widen(connected)))
+    holes = background & ~_flood(far, background, enabled)
+    return torch.where(enabled, connected, mask), torch.where(enabled, holes, torch.zeros_like(holes))

@@ -39,19 +39,19 @@ def while_true(
     return state
 
 
-def map_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def map_rows(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor) -> tuple[Tensor, ...]:
     """Apply ``function`` to each ``rows[i]`` in turn and stack the results, so that only one is in work at a time.
 
     Args:
-        function: from a slice of ``rows`` to a tensor of fixed shape.
+        function: from a slice of ``rows`` to tensors of fixed shapes.
         rows: (N, ...) with N >= 1.
     """
     if torch.compiler.is_exporting():
         from torch._higher_order_ops.scan import scan
 
-        def step(count: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+        def step(count: Tensor, row: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
             return count + 1, function(row)
 
-        stacked: Tensor = scan(step, torch.zeros((), dtype=torch.int64), rows)[1]
+        stacked: tuple[Tensor, ...] = scan(step, torch.zeros((), dtype=torch.int64), rows)[1]
         return stacked
-    return torch.stack([function(row) for row in rows])
+    return tuple(torch.stack(results) for results in zip(*(function(row) for row in rows), strict=True))

@@ -27,18 +27,21 @@ class Members(NamedTuple):
     area: Tensor
 
 
-def list_members(logits: Tensor, seeds: Tensor, threshold: Tensor, half: int, height: int, width: int) -> Members:
+def list_members(
+    logits: Tensor, mask: Tensor, holes: Tensor, seeds: Tensor, threshold: Tensor, half: int, height: int, width: int
+) -> Members:
     """List the pixels of each mask.
 
     Args:
-        logits: (K, S * S) float32 over each seed's window, after the cleanup.
+        logits: (K, S * S) float32 over each seed's window.
+        mask: (K, S * S) bool, the pixels of each mask, its holes included.
+        holes: (K, S * S) bool, those that were holes.
         seeds: (K, 4) int64 plane, row, column, and 1 (0 for filling).
-        threshold: scalar; pixels of at least this logit are in the mask.
+        threshold: scalar, the logit that holes are given.
         half: S / 2.
         height: of a plane.
         width: of a plane.
     """
-    mask = logits >= threshold
     pairs = torch.nonzero(mask)
     seed, place = pairs[:, 0], pairs[:, 1]
     top, left = window_corners(seeds, half, height, width)
@@ -46,7 +49,8 @@ def list_members(logits: Tensor, seeds: Tensor, threshold: Tensor, half: int, he
     size = 2 * half
     row = torch.div(place, size, rounding_mode="floor")
     pixel = first.index_select(0, seed) + row * width + (place - row * size)
-    logit = logits.flatten().index_select(0, seed * (size * size) + place)
+    found = seed * (size * size) + place
+    logit = torch.where(holes.flatten().index_select(0, found), threshold, logits.flatten().index_select(0, found))
     return Members(seed, pixel, logit, mask.to(torch.float32).sum(dim=1))
 
 

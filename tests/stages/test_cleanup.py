@@ -11,7 +11,7 @@ from scipy import ndimage
 from scripted import agreed
 from torch import Tensor
 
-from instanseg_export.stages.cleanup import clean_up
+from instanseg_export.stages.cleanup import clean_up, pack, unpack
 from instanseg_export.stages.sentinels import huge
 
 EIGHT = np.ones((3, 3), dtype=bool)
@@ -40,8 +40,16 @@ def cleaned(logits: Tensor, inside: Tensor, seeds: list[tuple[int, int]], enable
     is_seed = torch.zeros(logits.shape, dtype=torch.bool)
     for n, (row, column) in enumerate(seeds):
         is_seed[n, 0, row, column] = True
-    result: Tensor = agreed(clean_up, logits, inside, is_seed, THRESHOLD, enabled)
-    return result
+    packed = [agreed(pack, _filled(masks)) for masks in (logits >= THRESHOLD, is_seed, inside)]
+    kept, holes = (agreed(unpack, found)[: len(logits), None] for found in agreed(clean_up, *packed, enabled))
+    assert not (kept & holes).any()
+    return torch.where(holes, THRESHOLD, torch.where(kept, logits, torch.full_like(logits, -huge())))
+
+
+def _filled(masks: Tensor) -> Tensor:
+    """Masks (N, 1, S, S) without their channel, with empty ones up to a multiple of eight."""
+    missing = -len(masks) % 8
+    return torch.cat([masks[:, 0], torch.zeros((missing, *masks.shape[2:]), dtype=torch.bool)])
 
 
 def check(logits: Tensor, inside: Tensor, seeds: list[tuple[int, int]]) -> Tensor:
@@ -153,7 +161,8 @@ def test_spiral_of_more_than_64_steps_is_kept_whole() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_disabled_leaves_the_logits_alone(count: int) -> None:
+def test_disabled_leaves_the_masks_alone(count: int) -> None:
     logits = torch.randn(count, 1, 12, 12)
     inside = torch.ones(logits.shape, dtype=torch.bool)
-    assert torch.equal(cleaned(logits, inside, [(3, 3)] * count, OFF), logits)
+    expected = torch.where(logits >= THRESHOLD, logits, torch.full_like(logits, -huge()))
+    assert torch.equal(cleaned(logits, inside, [(3, 3)] * count, OFF), expected)

@@ -61,7 +61,8 @@ def labels_of(scene: Scene, overlap_threshold: float, min_size: int) -> np.ndarr
         windows[k] = window.flatten()
     shape = scene.half, scene.height, scene.width
     pixels = scene.planes * scene.height * scene.width
-    members = agreed(list_members, windows, seeds, torch.tensor(THRESHOLD), *shape)
+    mask = windows >= THRESHOLD
+    members = agreed(list_members, windows, mask, torch.zeros_like(mask), seeds, torch.tensor(THRESHOLD), *shape)
     owner = agreed(paint, members, pixels)
     merge = scene.planes, scene.height, scene.width, scene.half
     distance, threshold = torch.tensor(scene.peak_distance), torch.tensor(overlap_threshold)
@@ -228,5 +229,16 @@ def test_gaps_are_closed_within_each_group() -> None:
 
 def test_background_is_nobodys() -> None:
     windows = torch.full((2, 16), -huge())
-    members = agreed(list_members, windows, torch.tensor([[0, 1, 1, 1], [0, 0, 0, 0]]), torch.tensor(0.0), 2, 5, 5)
+    mask = windows >= 0.0
+    members = agreed(
+        list_members,
+        windows,
+        mask,
+        torch.zeros_like(mask),
+        torch.tensor([[0, 1, 1, 1], [0, 0, 0, 0]]),
+        torch.tensor(0.0),
+        2,
+        5,
+        5,
+    )
     assert (agreed(paint, members, 25) == nobody()).all()
