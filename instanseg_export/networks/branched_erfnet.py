@@ -44,19 +44,18 @@ class FactorisedBlock(nn.Module):
         channels: of input and output.
         dilation: of the second turn.
         dimensions: 2 or 3.
-        norm: whether each turn ends with a batch norm.
     """
 
-    def __init__(self, channels: int, dilation: int, dimensions: int, norm: bool) -> None:
+    def __init__(self, channels: int, dilation: int, dimensions: int) -> None:
         super().__init__()
-        self.first = _along_each_axis(channels, 1, dimensions, norm)
-        self.second = _along_each_axis(channels, dilation, dimensions, norm)
+        self.first = _along_each_axis(channels, 1, dimensions)
+        self.second = _along_each_axis(channels, dilation, dimensions)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.second(F.relu(self.first(x))) + x)
 
 
-def _along_each_axis(channels: int, dilation: int, dimensions: int, norm: bool) -> nn.Sequential:
+def _along_each_axis(channels: int, dilation: int, dimensions: int) -> nn.Sequential:
     """Return convolutions of three pixels along each axis in turn, with ReLUs between them and a norm at the end."""
     layers: list[nn.Module] = []
     for axis in range(dimensions):
@@ -64,33 +63,29 @@ def _along_each_axis(channels: int, dilation: int, dimensions: int, norm: bool) 
         padding = tuple(dilation if i == axis else 0 for i in range(dimensions))
         steps = tuple(dilation if i == axis else 1 for i in range(dimensions))
         layers += [_convolution(dimensions)(channels, channels, kernel, padding=padding, dilation=steps), nn.ReLU()]
-    last = nn.Sequential(layers[-2])
-    if norm:
-        last.append(_batch_norm(channels, dimensions))
+    last = nn.Sequential(layers[-2], _batch_norm(channels, dimensions))
     return nn.Sequential(*layers[:-2], last)
 
 
-def _upsampler(in_channels: int, out_channels: int, dimensions: int, norm: bool) -> nn.Sequential:
+def _upsampler(in_channels: int, out_channels: int, dimensions: int) -> nn.Sequential:
     """Return what doubles the size: a transposed convolution, a norm and a ReLU."""
-    layers = nn.Sequential(_transposed(in_channels, out_channels, 3, 1, dimensions))
-    if norm:
-        layers.append(_batch_norm(out_channels, dimensions))
-    return layers.append(nn.ReLU())
+    enlarge = _transposed(in_channels, out_channels, 3, 1, dimensions)
+    return nn.Sequential(enlarge, _batch_norm(out_channels, dimensions), nn.ReLU())
 
 
-def _encoder(channels: int, dimensions: int, norm: bool) -> nn.Sequential:
+def _encoder(channels: int, dimensions: int) -> nn.Sequential:
     blocks: list[nn.Module] = [Downsampler(channels, 16, dimensions), Downsampler(16, 64, dimensions)]
-    blocks += [FactorisedBlock(64, 1, dimensions, norm) for _ in range(5)]
+    blocks += [FactorisedBlock(64, 1, dimensions) for _ in range(5)]
     blocks.append(Downsampler(64, 128, dimensions))
-    blocks += [FactorisedBlock(128, dilation, dimensions, norm) for _ in range(2) for dilation in (2, 4, 8, 16)]
+    blocks += [FactorisedBlock(128, dilation, dimensions) for _ in range(2) for dilation in (2, 4, 8, 16)]
     return nn.Sequential(*blocks)
 
 
-def _decoder(classes: int, dimensions: int, norm: bool) -> nn.Sequential:
+def _decoder(classes: int, dimensions: int) -> nn.Sequential:
     blocks: list[nn.Module] = []
     for in_channels, out_channels in ((128, 64), (64, 16)):
-        blocks.append(_upsampler(in_channels, out_channels, dimensions, norm))
-        blocks += [FactorisedBlock(out_channels, 1, dimensions, norm) for _ in range(2)]
+        blocks.append(_upsampler(in_channels, out_channels, dimensions))
+        blocks += [FactorisedBlock(out_channels, 1, dimensions) for _ in range(2)]
     return nn.Sequential(*blocks, _transposed(16, classes, 2, 0, dimensions))
 
 
@@ -103,16 +98,14 @@ class BranchedERFNet(nn.Module):
         channels: of the image.
         classes: output channels of each decoder: EmbedSeg has an offset and a bandwidth for each axis, then the seed.
         dimensions: 2 for images, 3 for volumes.
-        norm: whether batch norms follow convolutions; False for a network into whose convolutions they were folded.
-            Those of the downsamplers, which also scale maxima, are always there.
     """
 
     multiple = 8
 
-    def __init__(self, channels: int, classes: tuple[int, ...], dimensions: int, norm: bool = True) -> None:
+    def __init__(self, channels: int, classes: tuple[int, ...], dimensions: int) -> None:
         super().__init__()
-        self.encoder = _encoder(channels, dimensions, norm)
-        self.decoders = nn.ModuleList(_decoder(count, dimensions, norm) for count in classes)
+        self.encoder = _encoder(channels, dimensions)
+        self.decoders = nn.ModuleList(_decoder(count, dimensions) for count in classes)
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.encoder(image)

@@ -7,40 +7,10 @@ import torch
 from torch import Tensor
 
 from . import loops
-from .exact import exp, logit, sigmoid, tanh
+from .embedding import Points, are_members, list_members_of_seeds
 from .sentinels import nobody
 
-__all__ = ["Clusters", "Points", "cluster_greedily", "read_points"]
-
-
-class Points(NamedTuple):
-    """The foreground pixels, sorted by where their embedding lies.
-
-    The embedding of a pixel is its place plus its offset. The space is cut into cells, and pixels whose embeddings
-    share a cell lie one after another: what a seed can collect are a few runs of them, however far the pixels are
-    apart in the image.
-
-    Attributes:
-        pixel: (N,) int64, in the flattened planes.
-        plane: (N,) int64.
-        place: (A, N) float32, coordinates x, y(, z) in pixels.
-        offset: (A, N) float32 in (-1, 1), in units of the grid.
-        scale: (A, N) float32, exp(10 sigma): the weight of a squared distance along each axis.
-        score: (N,) float32, the seed map.
-        first: (cells + 1,) int64, the number of points before each cell.
-        cells: (3,) int64, cells along x, y and z.
-        step: (A,) float32, how much the grid grows from pixel to pixel.
-    """
-
-    pixel: Tensor
-    plane: Tensor
-    place: Tensor
-    offset: Tensor
-    scale: Tensor
-    score: Tensor
-    first: Tensor
-    cells: Tensor
-    step: Tensor
+__all__ = ["Clusters", "cluster_greedily", "number_clusters"]
 
 
 class Clusters(NamedTuple):
@@ -55,11 +25,6 @@ class Clusters(NamedTuple):
     seed: Tensor
 
 
-def _cell_size() -> int:
-    """Pixels along an edge of a cell: small against objects, so that a run holds little else than members."""
-    return 4
-
-
 def _block_length() -> int:
     """How many candidates are walked through at a time."""
     return 1024
@@ -68,61 +33,6 @@ def _block_length() -> int:
 def _most_seeds() -> int:
     """How many seeds collect their members at a time: a bound of memory where each of them collects everything."""
     return 32
-
-
-def _reach() -> float:
-    """Members have exp(-distance) > 0.5."""
-    return 0.69314718
-
-
-def _whole(number: int, device: torch.device) -> Tensor:
-    return torch.full([1], number, dtype=torch.int64, device=device)
-
-
-def read_points(features: Tensor, step: Tensor, fg_threshold: Tensor) -> Points:
-    """Read the network's output where there is foreground.
-
-    Args:
-        features: (P, 2A + 1, D, H, W) float32, raw: the offset along x, y(, z), a tenth of the logarithm of each axis'
-            weight, and the logit of the seed map. D is 1 for images.
-        step: (A,) float32, how much the grid grows from pixel to pixel along x, y(, z).
-        fg_threshold: scalar; pixels whose seed map exceeds it are foreground.
-    """
-    axes = step.shape[0]
-    index = torch.nonzero(features[:, 2 * axes] > logit(fg_threshold))
-    planes, depth, height, width = features.shape[0], features.shape[2], features.shape[3], features.shape[4]
-    pixel = ((index[:, 0] * depth + index[:, 1]) * height + index[:, 2]) * width + index[:, 3]
-    rows = features.permute(0, 2, 3, 4, 1).flatten(0, 3).index_select(0, pixel)
-    offset = tanh(rows[:, :axes])
-    place = index[:, 1:].flip(1)[:, :axes].to(torch.float32)
-
-    size = _cell_size()
-    nx, ny, nz = width // size + 1, height // size + 1, depth // size + 1
-    cells = torch.cat([_whole(nx, rows.device), _whole(ny, rows.device), _whole(nz, rows.device)])
-    embedding = (place + offset / step) / float(size)
-    cell = torch.minimum(torch.floor(embedding).to(torch.int64).clamp(min=0), cells[:axes] - 1)
-    key = index[:, 0]
-    if axes == 3:
-        key = key * nz + cell[:, 2]
-    key = (key * ny + cell[:, 1]) * nx + cell[:, 0]
-
-    # Made unique, for runtimes order equal keys differently.
-    count = torch.ones_like(key).sum()
-    order = torch.sort(key * count + torch.arange(key.shape[0], device=key.device))[1]
-    inside = torch.zeros([planes * nz * ny * nx], device=key.device).scatter_add(0, key, torch.ones_like(rows[:, 0]))
-    first = torch.cat([torch.zeros_like(cells[:1]), inside.to(torch.int64).cumsum(0)])
-    rows = rows.index_select(0, order)
-    return Points(
-        pixel=pixel.index_select(0, order),
-        plane=index[:, 0].index_select(0, order),
-        place=place.index_select(0, order).t().contiguous(),
-        offset=offset.index_select(0, order).t().contiguous(),
-        scale=exp(rows[:, axes : 2 * axes] * 10.0).t().contiguous(),
-        score=sigmoid(rows[:, 2 * axes]),
-        first=first,
-        cells=cells,
-        step=step,
-    )
 
 
 def _rank(points: Points, seed_threshold: Tensor) -> Tensor:
@@ -138,20 +48,6 @@ def _rank(points: Points, seed_threshold: Tensor) -> Tensor:
     order = torch.sort(worse * 2147483648 + pixel)[1]
     filling = torch.zeros([_block_length()], dtype=torch.int64, device=order.device)
     return torch.cat([candidates.index_select(0, order), filling])
-
-
-def _are_members(
-    step: Tensor, place: Tensor, offset: Tensor, seed_place: Tensor, seed_offset: Tensor, seed_scale: Tensor
-) -> Tensor:
-    """Tell which points belong to a seed, (A, M) against (A, M) or (A, 1).
-
-    Places and offsets are subtracted apart, so that nothing large is taken from something large.
-    """
-    distance = torch.zeros_like(place[0])
-    for axis in range(place.shape[0]):
-        difference = (offset[axis] - seed_offset[axis]) + (place[axis] - seed_place[axis]) * step[axis]
-        distance = distance + difference * difference * seed_scale[axis]
-    return distance < _reach()
 
 
 class _Block(NamedTuple):
@@ -178,7 +74,7 @@ def _is_open(done: Tensor, chosen: Tensor, count: Tensor) -> Tensor:
 def _choose(block: _Block, done: Tensor, chosen: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Make the first open candidate a seed; it and the candidates that belong to it are done."""
     seed = _first_open(done)
-    members = _are_members(
+    members = are_members(
         block.step,
         block.place,
         block.offset,
@@ -205,63 +101,6 @@ def _choose_seeds(block: _Block, done: Tensor) -> tuple[Tensor, Tensor]:
     else:
         done, chosen, count = loops.while_true(_is_open, partial(_choose, block), (done, chosen, count))
     return chosen, done
-
-
-def _runs(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
-    """List the points in the cells that each seed's members can lie in.
-
-    Args:
-        points: the foreground.
-        seeds: (K,) int64, places in the points.
-
-    Returns:
-        Two (M,) int64: for each pair of a seed and a point, the place in ``seeds``, and the point.
-    """
-    step = points.step[:, None]
-    centre = points.place.index_select(1, seeds) + points.offset.index_select(1, seeds) / step
-    # A thousandth more than what the arithmetic of members can come to.
-    radius = torch.sqrt(_reach() / points.scale.index_select(1, seeds)) / step * 1.001 + 0.01
-    size = float(_cell_size())
-    last = points.cells[: points.step.shape[0], None] - 1
-    low = torch.minimum(torch.floor(((centre - radius) / size).clamp(min=0)).to(torch.int64), last)
-    high = torch.minimum(torch.floor(((centre + radius) / size).clamp(min=0, max=1e6)).to(torch.int64), last)
-
-    # Along x the cells are one run: a run for each y and z.
-    plane = points.plane.index_select(0, seeds)
-    along_y = high[1] - low[1] + 1
-    runs = along_y
-    if points.step.shape[0] == 3:
-        runs = runs * (high[2] - low[2] + 1)
-    seed = torch.repeat_interleave(torch.arange(seeds.shape[0], device=seeds.device), runs)
-    place = torch.arange(seed.shape[0], device=seed.device) - (runs.cumsum(0) - runs).index_select(0, seed)
-    layer = torch.div(place, along_y.index_select(0, seed), rounding_mode="floor")
-    y = low[1].index_select(0, seed) + place - layer * along_y.index_select(0, seed)
-    row = plane.index_select(0, seed) * points.cells[2] + layer
-    if points.step.shape[0] == 3:
-        row = row + low[2].index_select(0, seed)
-    row = (row * points.cells[1] + y) * points.cells[0]
-    start = points.first.index_select(0, row + low[0].index_select(0, seed))
-    length = points.first.index_select(0, row + high[0].index_select(0, seed) + 1) - start
-
-    run = torch.repeat_interleave(torch.arange(length.shape[0], device=length.device), length)
-    point = torch.arange(run.shape[0], device=run.device) + (start - (length.cumsum(0) - length)).index_select(0, run)
-    return seed.index_select(0, run), point
-
-
-def _members(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
-    """List the members of each seed; arguments and result as of :func:`_runs`."""
-    seed, point = _runs(points, seeds)
-    of_pair = seeds.index_select(0, seed)
-    found = _are_members(
-        points.step,
-        points.place.index_select(1, point),
-        points.offset.index_select(1, point),
-        points.place.index_select(1, of_pair),
-        points.offset.index_select(1, of_pair),
-        points.scale.index_select(1, of_pair),
-    )
-    pairs = torch.nonzero(found)[:, 0]
-    return seed.index_select(0, pairs), point.index_select(0, pairs)
 
 
 def _any_left(
@@ -304,7 +143,7 @@ def _decide(
     )
     chosen, done = _choose_seeds(block, beyond | taken.index_select(0, candidates))
     seeds = candidates.index_select(0, torch.nonzero(chosen)[:, 0])
-    seed, point = _members(points, seeds)
+    seed, point = list_members_of_seeds(points, seeds)
 
     # A point counts for the first seed that collects it. A seed does not count for itself.
     order = seed.to(torch.float32)
@@ -349,3 +188,29 @@ def cluster_greedily(points: Points, seed_threshold: Tensor, min_size: Tensor) -
     else:
         state = loops.while_true(partial(_any_left, ranked), partial(_decide, points, ranked, min_size), state)
     return Clusters(number=state[2], seed=state[3])
+
+
+def number_clusters(points: Points, clusters: Clusters, planes: int, pixels: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Number the instances in raster order of their seeds, and paint them.
+
+    Args:
+        points: the foreground.
+        clusters: of :func:`cluster_greedily`.
+        planes: how many there are.
+        pixels: of a plane.
+
+    Returns:
+        (planes * pixels,) int64, numbers that go on from plane to plane, 0 for background; (K + 1,) int64, the plane of
+        each number, 0 for that of background; and (K,) int64, the seed of each instance, a pixel of the flattened
+        planes.
+    """
+    empty = torch.zeros([planes * pixels], device=points.pixel.device)
+    # Every point is a pixel of its own, so that a sum is that of one.
+    seed_of = empty.scatter_add(0, points.pixel, clusters.seed)
+    seeds = torch.nonzero(seed_of > 0)[:, 0]
+    decided = seed_of.index_select(0, seeds).to(torch.int64)
+    raster = torch.arange(seeds.shape[0], device=seeds.device) + 1
+    number = torch.zeros([seeds.shape[0] + 1], device=seeds.device).scatter_add(0, decided, raster.to(torch.float32))
+    painted = empty.scatter_add(0, points.pixel, clusters.number).to(torch.int64)
+    plane = torch.cat([torch.zeros_like(painted[:1]), torch.div(seeds, pixels, rounding_mode="floor")])
+    return number.to(torch.int64).index_select(0, painted), plane, seeds
