@@ -14,7 +14,7 @@ from ..stages.embedding import read_points
 from ..stages.greedy import cluster_greedily, number_clusters
 from ..stages.normalize import finite, rescale
 from ..stages.number import close_gaps
-from ..stages.pad import pad_axis
+from ..stages.pad import crop_axis, pad_axis
 from .base import FurtherOutput
 from .tunables import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
 
@@ -188,7 +188,7 @@ class EmbedSegForward(nn.Module):
         clusters = cluster_greedily(points, settings.seed_threshold, settings.min_object_size)
         numbers, group, seeds = number_clusters(points, clusters, planes, pixels)
         numbers = numbers.view(planes, features.shape[2], features.shape[3], features.shape[4])
-        inside = numbers[:, :depth, above : above + height, left : left + width]
+        inside = crop_axis(crop_axis(crop_axis(numbers, 1, 0, depth), 2, above, height), 3, left, width)
         labels = close_gaps(inside.flatten(), group, planes).to(torch.float32)
         row = torch.div(seeds, features.shape[4], rounding_mode="floor")
         layer = torch.div(row, features.shape[3], rounding_mode="floor")
@@ -231,7 +231,10 @@ class EmbedSegForward(nn.Module):
         return total.contiguous()
 
     def in_order(self, image: Tensor) -> Tensor:
-        """Lay the channels of a pixel side by side, which convolutions on CPUs are fastest with."""
+        """Lay the channels of a pixel side by side, which convolutions on CPUs are fastest with; ONNX has no orders."""
+        if not torch.jit.is_scripting():
+            if torch.compiler.is_exporting():
+                return image
         if self.axes == 3:
             return image.contiguous(memory_format=torch.channels_last_3d)
         return image.contiguous(memory_format=torch.channels_last)
@@ -242,20 +245,17 @@ class EmbedSegForward(nn.Module):
         EmbedSeg stretches the grid over an image that is larger: its sizes, rounded up to multiples of 8, the larger
         one for both x and y, take the place of those of the grid, and the extent grows with them.
         """
-        sizes = [width, height, depth]
-        rounded = [size + self.padding(size) for size in sizes]
-        side = max(rounded[0], rounded[1])
-        spans = [side, side, rounded[2]]
-        larger = torch.zeros([1], dtype=torch.bool, device=device)
-        plain = []
-        stretched = []
-        for axis in range(self.axes):
-            size = torch.full([1], sizes[axis], dtype=torch.float32, device=device)
-            span = torch.full([1], spans[axis], dtype=torch.float32, device=device)
-            larger = larger | (size > self.grid[axis])
-            stretched.append(span / self.grid[axis] * self.extent[axis] / (span - 1.0))
-            plain.append(torch.full_like(span, self.extent[axis]) / (self.grid[axis] - 1.0))
-        return torch.where(larger, torch.cat(stretched), torch.cat(plain))
+        sizes = []
+        rounded = []
+        for size in [width, height, depth]:
+            sizes.append(torch.full([1], size, dtype=torch.float32, device=device))
+            rounded.append(torch.full([1], size + self.padding(size), dtype=torch.float32, device=device))
+        side = torch.maximum(rounded[0], rounded[1])
+        span = torch.cat([side, side, rounded[2]])[: self.axes]
+        grid = torch.tensor(self.grid, dtype=torch.float32, device=device)
+        extent = torch.tensor(self.extent, dtype=torch.float32, device=device)
+        larger = (torch.cat(sizes)[: self.axes] > grid).to(torch.int64).sum() > 0
+        return torch.where(larger, span / grid * extent / (span - 1.0), extent / (grid - 1.0))
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> EmbedSegForward:

@@ -114,6 +114,19 @@ def are_members(
     return distance < _reach()
 
 
+def _repeat(lengths: Tensor) -> Tensor:
+    """Return place i as often as ``lengths[i]`` says, in order: (K,) int64 to (sum,) int64.
+
+    As torch.repeat_interleave, whose translation to ONNX compares each result with each length.
+    """
+    ends = lengths.cumsum(0)
+    total = int(lengths.sum().item())
+    if not torch.jit.is_scripting():
+        torch._check(total >= 0)
+    passed = torch.zeros([total + 1], dtype=torch.int64, device=lengths.device)
+    return passed.scatter_add(0, ends, torch.ones_like(ends)).cumsum(0)[:-1]
+
+
 def _runs(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
     """List the points in the cells that each seed's members can lie in.
 
@@ -129,9 +142,9 @@ def _runs(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
     # A thousandth more than what the arithmetic of members can come to.
     radius = torch.sqrt(_reach() / points.scale.index_select(1, seeds)) / step * 1.001 + 0.01
     size = float(_cell_size())
-    last = points.cells[: points.step.shape[0], None] - 1
-    low = torch.minimum(torch.floor(((centre - radius) / size).clamp(min=0)).to(torch.int64), last)
-    high = torch.minimum(torch.floor(((centre + radius) / size).clamp(min=0, max=1e6)).to(torch.int64), last)
+    last = (points.cells[: points.step.shape[0], None] - 1).to(torch.float32)
+    low = torch.minimum(torch.floor((centre - radius) / size).clamp(min=0.0), last).to(torch.int64)
+    high = torch.minimum(torch.floor((centre + radius) / size).clamp(min=0.0), last).to(torch.int64)
 
     # Along x the cells are one run: a run for each y and z.
     plane = points.plane.index_select(0, seeds)
@@ -139,7 +152,7 @@ def _runs(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
     runs = along_y
     if points.step.shape[0] == 3:
         runs = runs * (high[2] - low[2] + 1)
-    seed = torch.repeat_interleave(torch.arange(seeds.shape[0], device=seeds.device), runs)
+    seed = _repeat(runs)
     place = torch.arange(seed.shape[0], device=seed.device) - (runs.cumsum(0) - runs).index_select(0, seed)
     layer = torch.div(place, along_y.index_select(0, seed), rounding_mode="floor")
     y = low[1].index_select(0, seed) + place - layer * along_y.index_select(0, seed)
@@ -150,7 +163,7 @@ def _runs(points: Points, seeds: Tensor) -> tuple[Tensor, Tensor]:
     start = points.first.index_select(0, row + low[0].index_select(0, seed))
     length = points.first.index_select(0, row + high[0].index_select(0, seed) + 1) - start
 
-    run = torch.repeat_interleave(torch.arange(length.shape[0], device=length.device), length)
+    run = _repeat(length)
     point = torch.arange(run.shape[0], device=run.device) + (start - (length.cumsum(0) - length)).index_select(0, run)
     return seed.index_select(0, run), point
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["pad_axis", "pad_to_multiple"]
+__all__ = ["crop_axis", "pad_axis", "pad_to_multiple"]
 
 
 def _mirror(size: int, multiple: int, device: torch.device, before: int) -> Tensor:
@@ -25,6 +25,14 @@ def pad_axis(image: Tensor, axis: int, multiple: int, before: int) -> Tensor:
         before: how much of the padding lies before the image.
     """
     return image.index_select(axis, _mirror(image.shape[axis], multiple, image.device, before))
+
+
+def crop_axis(image: Tensor, axis: int, before: int, size: int) -> Tensor:
+    """Undo :func:`pad_axis` for an axis that had ``size`` pixels.
+
+    It gathers: an exporter concludes from the ends of a slice what sizes an image may have.
+    """
+    return image.index_select(axis, torch.arange(size, device=image.device) + before)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
