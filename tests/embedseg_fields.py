@@ -7,7 +7,6 @@ With it, two formats get the same network output to the last bit, so everything 
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from instanseg_export.checkpoints import Checkpoint

@@ -93,7 +93,7 @@ def _state(content: Any, path: Path) -> Mapping[Any, Any]:
 
 def _check_classes(weights: Mapping[str, Tensor], dimensions: int, path: Path) -> None:
     """Refuse other outputs than an offset and a weight for each axis, and one seed map."""
-    found = []
+    found: list[int] = []
     while (name := f"decoders.{len(found)}.6.weight") in weights:
         found.append(int(need(weights, name, dimensions + 2, path).shape[1]))
     expected = [2 * dimensions, 1]
@@ -161,7 +161,8 @@ def _parsed(dimensions: int, text: str) -> tuple[int, ...]:
         sizes = ()
     if len(sizes) != dimensions or min(sizes) < 2:
         raise SpecError(
-            f"--spec grid={text} cannot be read.", hint=f"Give {dimensions} whole numbers, along {'x, y, z'[: 3 * dimensions - 2]}."
+            f"--spec grid={text} cannot be read.",
+            hint=f"Give {dimensions} whole numbers, along {'x, y, z'[: 3 * dimensions - 2]}.",
         )
     return sizes
 

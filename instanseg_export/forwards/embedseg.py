@@ -24,9 +24,7 @@ EMBEDSEG_TUNABLES: Tuple[Tunable, ...] = (  # noqa: UP006
     normalize_tunable(1, 99.8),
     Tunable("seed_threshold", "float", 0.9, help="a pixel's seed score must reach this to start an object."),
     Tunable("fg_threshold", "float", 0.5, help="pixels whose seed score exceeds this are foreground."),
-    Tunable(
-        "min_object_size", "int", 36, maximum=100_000_000, help="an object has more pixels (or voxels) than this."
-    ),
+    Tunable("min_object_size", "int", 36, maximum=100_000_000, help="an object has more pixels (or voxels) than this."),
     Tunable(
         "tta",
         "bool",
@@ -146,9 +144,7 @@ class EmbedSegForward(nn.Module):
     def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
         """Return the baked settings, overridden by ``args``."""
         if args is None:
-            return Settings(
-                self.normalize, self.seed_threshold, self.fg_threshold, self.min_object_size, self.tta
-            )
+            return Settings(self.normalize, self.seed_threshold, self.fg_threshold, self.min_object_size, self.tta)
         tta = self.tta
         if "tta" in args:
             # Clients also send booleans, which older versions of TorchScript cannot turn into a number by themselves.
@@ -209,7 +205,9 @@ class EmbedSegForward(nn.Module):
     def check(self, image: Tensor) -> None:
         """Refuse, in words, an image that the network cannot take."""
         if image.dim() != self.axes + 2:
-            expected = "(batch, channels, height, width)" if self.axes == 2 else "(batch, channels, depth, height, width)"
+            expected = (
+                "(batch, channels, height, width)" if self.axes == 2 else "(batch, channels, depth, height, width)"
+            )
             raise ValueError(f"expected an image of shape {expected}, got {image.shape}")
         if image.shape[1] != self.channels:
             raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
@@ -222,7 +220,7 @@ class EmbedSegForward(nn.Module):
 
     def run(self, padded: Tensor, tta: bool) -> Tensor:
         """Return the raw output of the network, or the mean of that of all views."""
-        total = self.network(self.in_order(padded))
+        total: Tensor = self.network(self.in_order(padded))
         if tta:
             count = views(self.axes)
             for view in range(1, count):
@@ -233,6 +231,7 @@ class EmbedSegForward(nn.Module):
     def in_order(self, image: Tensor) -> Tensor:
         """Lay the channels of a pixel side by side, which convolutions on CPUs are fastest with; ONNX has no orders."""
         if not torch.jit.is_scripting():
+            # Nested: TorchScript leaves only a branch of its own uncompiled.
             if torch.compiler.is_exporting():
                 return image
         if self.axes == 3:

@@ -104,7 +104,7 @@ def _choose_seeds(block: _Block, done: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _any_left(
-    ranked: Tensor, start: Tensor, taken: Tensor, number: Tensor, is_seed: Tensor, instances: Tensor
+    ranked: Tensor, start: Tensor, taken: Tensor, number: Tensor, seed_of: Tensor, instances: Tensor
 ) -> Tensor:
     return start < torch.ones_like(ranked).sum() - _block_length()
 
@@ -181,13 +181,17 @@ def cluster_greedily(points: Points, seed_threshold: Tensor, min_size: Tensor) -
     ranked = _rank(points, seed_threshold)
     start = torch.zeros([], dtype=torch.int64, device=ranked.device)
     number = torch.zeros_like(points.score)
-    state = (start, torch.zeros_like(number, dtype=torch.bool), number, number.clone(), start.to(torch.float32))
+    taken, seed_of, instances = torch.zeros_like(number, dtype=torch.bool), number.clone(), start.to(torch.float32)
     if torch.jit.is_scripting():
-        while bool(_any_left(ranked, state[0], state[1], state[2], state[3], state[4])):
-            state = _decide(points, ranked, min_size, state[0], state[1], state[2], state[3], state[4])
+        while bool(_any_left(ranked, start, taken, number, seed_of, instances)):
+            start, taken, number, seed_of, instances = _decide(
+                points, ranked, min_size, start, taken, number, seed_of, instances
+            )
     else:
-        state = loops.while_true(partial(_any_left, ranked), partial(_decide, points, ranked, min_size), state)
-    return Clusters(number=state[2], seed=state[3])
+        state = (start, taken, number, seed_of, instances)
+        condition, step = partial(_any_left, ranked), partial(_decide, points, ranked, min_size)
+        _, _, number, seed_of, _ = loops.while_true(condition, step, state)
+    return Clusters(number=number, seed=seed_of)
 
 
 def number_clusters(points: Points, clusters: Clusters, planes: int, pixels: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -54,7 +54,9 @@ def model_of(image: Tensor, seed: int) -> nn.Module:
     model.eval()
     # Offsets of a few pixels, objects of about eight, and half of all pixels candidates.
     wanted = [(0.0, 0.03)] * axes + [(0.55 if axes == 2 else 0.45, 0.04)] * axes + [(2.2, 3.0)]
-    layers: list[Any] = [(decoder.output_conv, i) for decoder in model.decoders for i in range(decoder.output_conv.out_channels)]
+    layers: list[Any] = [
+        (decoder.output_conv, i) for decoder in model.decoders for i in range(decoder.output_conv.out_channels)
+    ]
     with torch.no_grad():
         features = model(image)
         for channel, ((layer, place), (mean, spread)) in enumerate(zip(layers, wanted, strict=True)):

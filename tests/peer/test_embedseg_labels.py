@@ -12,7 +12,9 @@ from torch import Tensor
 
 from instanseg_export import build_forward, load_checkpoint
 
-pytest.importorskip("EmbedSeg.utils.utils", reason="needs EmbedSeg: pip install '.[peer]'")
+pytest.importorskip(
+    "EmbedSeg.utils.utils", reason="needs EmbedSeg: pip install --no-deps EmbedSeg==0.2.5, and scikit-image and seaborn"
+)
 
 from embedseg_models import model_of, predict, save_run
 

@@ -49,7 +49,9 @@ def check(fields: np.ndarray, seed_threshold: float = 0.9, min_size: int = 5) ->
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 999), volume=st.booleans(), noise=st.booleans(), threshold=st.sampled_from([0.3, 0.9, 0.999]))
+@given(
+    seed=st.integers(0, 999), volume=st.booleans(), noise=st.booleans(), threshold=st.sampled_from([0.3, 0.9, 0.999])
+)
 def test_is_the_greedy_loop(seed: int, volume: bool, noise: bool, threshold: float) -> None:
     size = (7, 18, 21) if volume else (45, 50)
     check(noise_fields(size, seed, 2) if noise else drawn_fields(size, 8, 10, seed), threshold, seed % 40)
@@ -85,4 +87,6 @@ def test_numbers_follow_the_seeds_in_raster_order_through_the_planes() -> None:
     assert torch.equal(labels > 0, torch.zeros(6000).index_copy(0, points.pixel, clusters.number) > 0)
     for number, seed in enumerate(seeds.tolist(), start=1):
         decided = clusters.seed[points.pixel == seed]
-        assert set(points.pixel[clusters.number == decided].tolist()) == set(torch.nonzero(labels == number)[:, 0].tolist())
+        assert set(points.pixel[clusters.number == decided].tolist()) == set(
+            torch.nonzero(labels == number)[:, 0].tolist()
+        )
