@@ -230,10 +230,14 @@ class EmbedSegForward(nn.Module):
 
     def in_order(self, image: Tensor) -> Tensor:
         """Lay the channels of a pixel side by side, which convolutions on CPUs are fastest with; ONNX has no orders."""
-        if not torch.jit.is_scripting():
-            # Nested: TorchScript leaves only a branch of its own uncompiled.
-            if torch.compiler.is_exporting():
-                return image
+        if torch.jit.is_scripting():
+            return self.channels_last(image)
+        else:
+            # Not `elif`: TorchScript leaves only this branch uncompiled.
+            return image if torch.compiler.is_exporting() else self.channels_last(image)
+
+    def channels_last(self, image: Tensor) -> Tensor:
+        """See :meth:`in_order`."""
         if self.axes == 3:
             return image.contiguous(memory_format=torch.channels_last_3d)
         return image.contiguous(memory_format=torch.channels_last)
