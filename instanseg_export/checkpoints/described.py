@@ -59,8 +59,7 @@ class DescribedFamily:
         spec = override(spec, overrides, path, self.fields)
         network = self.network(spec)
         weights = dense_weights(state, path, rename=lambda name: name.removeprefix("network."))
-        normed = any(name.endswith(".running_mean") for name in network.state_dict())
-        if normed and not any(name.endswith(".running_mean") for name in weights):
+        if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
             network = for_inference(network)  # as the export did, so that the weights fit
         fill(network, weights, path, title=spec.title)
         return Checkpoint(spec, network, path, sha256, reader)

@@ -49,5 +49,11 @@ class Family(Protocol):
 
 
 FAMILIES: Registry[Family] = Registry(
-    "family", "instanseg_export.families", {"instanseg": "instanseg_export.checkpoints.instanseg:FAMILY"}
+    "family",
+    "instanseg_export.families",
+    {
+        "instanseg": "instanseg_export.checkpoints.instanseg:FAMILY",
+        "embedseg": "instanseg_export.checkpoints.embedseg:FAMILY",
+        "embedseg_3d": "instanseg_export.checkpoints.embedseg:FAMILY_3D",
+    },
 )

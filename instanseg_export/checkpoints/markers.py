@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["BACKBONES", "family_of"]
+__all__ = ["BACKBONES", "EMBEDSEG", "family_of"]
+
+EMBEDSEG = "EmbedSeg (BranchedERFNet)"
 
 BACKBONES = {
     "sam_unet": "InstanSeg with a SAM encoder (sam_unet)",
@@ -12,7 +14,7 @@ BACKBONES = {
 """Values of ``model_str`` in a training log that stand for families of their own."""
 
 _MARKERS: tuple[tuple[bytes, str], ...] = (
-    (b"encoder.initial_block.conv.weight", "EmbedSeg (BranchedERFNet)"),
+    (b"encoder.initial_block.conv.weight", EMBEDSEG),
     (b"vit_model.", BACKBONES["sam_unet"]),
     (b"image_encoder.", BACKBONES["sam"]),
     (b"encoder.patch_embed.proj", BACKBONES["cellposesam"]),

@@ -10,6 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["for_inference"]
 
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
 
 def for_inference(network: nn.Module) -> nn.Module:
     """Return a copy whose batch norms are folded into their convolutions, with weights in channels-last order.
@@ -25,7 +27,9 @@ def for_inference(network: nn.Module) -> nn.Module:
     for block in folded.modules():
         if isinstance(block, nn.Sequential) and len(block) > 1:
             convolution, norm = block[0], block[1]
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                block[0] = fuse_conv_bn_eval(convolution, norm)
+            if isinstance(convolution, _CONVOLUTIONS) and isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
+                transposed = isinstance(convolution, (nn.ConvTranspose2d, nn.ConvTranspose3d))
+                block[0] = fuse_conv_bn_eval(convolution, norm, transpose=transposed)
                 del block[1]
-    return folded.to(memory_format=torch.channels_last)
+    volumes = any(isinstance(module, nn.Conv3d) for module in folded.modules())
+    return folded.to(memory_format=torch.channels_last_3d if volumes else torch.channels_last)

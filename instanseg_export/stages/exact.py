@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["logit", "tanh"]
+__all__ = ["exp", "logit", "sigmoid", "tanh"]
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -33,3 +33,31 @@ def logit(probability: Tensor) -> Tensor:
     """
     p = probability.clamp(min=1e-6, max=1.0 - 1e-6)
     return torch.round(torch.log(p / (1.0 - p)) * 65536.0) / 65536.0
+
+
+def exp(x: Tensor) -> Tensor:
+    """Exponential function, to about 1e-7 of its value.
+
+    A multiple of ln 2 is taken out, in two parts whose first has few digits, so that the difference stays exact; the
+    rest goes through a polynomial (Moshier, Cephes library) and is scaled by a power of two from a table.
+
+    Args:
+        x: any shape, float32, finite; beyond [-40, 40] it counts as the nearer end.
+    """
+    x = x.clamp(min=-40.0, max=40.0)
+    power = torch.round(x * 1.44269504)
+    rest = (x - power * 0.693359375) + power * 2.12194440e-4
+    series = ((((rest * 1.9875691500e-4 + 1.3981999507e-3) * rest + 8.3334519073e-3) * rest) + 4.1665795894e-2) * rest
+    series = (series + 1.6666665459e-1) * rest + 5.0000001201e-1
+    series = (series * rest) * rest + rest + 1.0
+    powers = torch.tensor([2.0**i for i in range(-58, 59)], dtype=torch.float32, device=x.device)
+    return series * powers[power.to(torch.int64) + 58]
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """Logistic function, to about 1e-7; 1 from about 17 on, as in every float32 implementation.
+
+    Args:
+        x: any shape, float32, finite; beyond [-40, 40] it counts as the nearer end.
+    """
+    return 1.0 / (exp(-x) + 1.0)

@@ -1,16 +1,38 @@
-"""Make height and width fit the network's levels by mirroring the image at its lower and right border."""
+"""Make sizes fit the network's levels by mirroring the image at its borders."""
 
 import torch
 from torch import Tensor
 
-__all__ = ["pad_to_multiple"]
+__all__ = ["crop_axis", "pad_axis", "pad_to_multiple"]
 
 
-def _mirror(size: int, multiple: int, device: torch.device) -> Tensor:
+def _mirror(size: int, multiple: int, device: torch.device, before: int) -> Tensor:
     padded = (size + multiple - 1) // multiple * multiple
     period = torch.full([1], 2 * (size - 1), dtype=torch.int64, device=device).clamp(min=1)
-    place = torch.arange(padded, device=device) % period
+    place = torch.abs(torch.arange(padded, device=device) - before) % period
     return torch.where(place < size, place, period - place)
+
+
+def pad_axis(image: Tensor, axis: int, multiple: int, before: int) -> Tensor:
+    """Mirror ``image`` at the ends of an axis until its size is a multiple.
+
+    Equal to reflection padding where that is defined; an image smaller than its padding is mirrored back and forth.
+
+    Args:
+        image: any shape, at least 1 along the axis.
+        axis: of the image.
+        multiple: at least 1.
+        before: how much of the padding lies before the image.
+    """
+    return image.index_select(axis, _mirror(image.shape[axis], multiple, image.device, before))
+
+
+def crop_axis(image: Tensor, axis: int, before: int, size: int) -> Tensor:
+    """Undo :func:`pad_axis` for an axis that had ``size`` pixels.
+
+    It gathers: an exporter concludes from the ends of a slice what sizes an image may have.
+    """
+    return image.index_select(axis, torch.arange(size, device=image.device) + before)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
@@ -25,6 +47,4 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     Returns:
         (B, C, H', W') with ``image`` in its upper left corner.
     """
-    rows = _mirror(image.shape[2], multiple, image.device)
-    columns = _mirror(image.shape[3], multiple, image.device)
-    return image.index_select(2, rows).index_select(3, columns)
+    return pad_axis(pad_axis(image, 2, multiple, 0), 3, multiple, 0)

@@ -79,12 +79,15 @@ TARGET = OnnxTarget()
 
 
 def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
+    import copy
+
     import torch
 
     from .onnx_signature import OnnxSignature
 
     names = [_INPUT, *(row["name"] for row in metadata["tunables"] if not row["fixed"])]
-    signature = OnnxSignature(forward, names[1:])
+    # In any other order of a weight's numbers the exporter wants to know which sizes of features can be 1.
+    signature = OnnxSignature(copy.deepcopy(forward).to(memory_format=torch.contiguous_format), names[1:])  # type: ignore[call-arg]
     sizes = [size for size in _AXES[forward.dimensions] if size != "channels" or forward.channels == 0]
     axes = [_AXES[forward.dimensions].index(size) for size in sizes]
     shape = {axis: torch.export.Dim(size, min=1, max=_LARGEST[size]) for axis, size in zip(axes, sizes, strict=True)}

@@ -211,7 +211,6 @@ def test_zip_files_of_other_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "family"),
     [
-        ("module.encoder.initial_block.conv.weight", "EmbedSeg"),
         ("vit_model.model.encoder.patch_embed.proj.weight", "sam_unet"),
         ("image_encoder.encoder.neck.0.weight", "(sam)"),
         ("model.encoder.patch_embed.proj.weight", "cellposesam"),
@@ -219,21 +218,14 @@ def test_zip_files_of_other_kinds(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("new_form", [True, False])
 def test_other_families_are_named(tmp_path: Path, key: str, family: str, new_form: bool) -> None:
-    names = ("encoder.0.conv0.0.weight", "pixel_classifier.fc1.weight") if "EmbedSeg" not in family else ()
-    state = {name: torch.zeros(2, 2) for name in (*names, key)}
+    names = ("encoder.0.conv0.0.weight", "pixel_classifier.fc1.weight", key)
+    state = {name: torch.zeros(2, 2) for name in names}
     path = tmp_path / "model_weights.pth"
     torch.save({"model_state_dict": state}, path, _use_new_zipfile_serialization=new_form)
     error = refused(path)
     assert "another family" in error.message
     assert family in error.message
     assert "training run of InstanSeg" in error.hint
-
-
-def test_a_genuine_embedseg_checkpoint_is_named(shared: Path) -> None:
-    folder = shared / "checkpoints" / "embedseg_2d"
-    assert "EmbedSeg" in refused(folder / "best_iou_model.pth").message
-    with pytest.raises(CheckpointError, match="EmbedSeg"):
-        load_checkpoint(folder)
 
 
 def test_empty_training_states(tmp_path: Path) -> None:
@@ -249,7 +241,7 @@ def test_readers_recognise_by_looking_only(tmp_path: Path, run: Path) -> None:
     for name, data in {"a": b"", "b": b"PK", "c": b"\x80\x02", "d": b"\x10" + bytes(7) + b"{}", "e": b"x" * 99}.items():
         (odd / name).write_bytes(data)
     paths = [odd, odd / "missing", *odd.iterdir()]
-    assert READERS.names() == ["single-file", "torchscript", "training-run"]
+    assert READERS.names() == ["single-file", "torchscript", "training-run", "embedseg"]
     for reader in READERS:
         assert not any(reader.recognises(path) for path in paths)
         assert reader.recognises(run) == (reader.name == "training-run")
@@ -257,22 +249,22 @@ def test_readers_recognise_by_looking_only(tmp_path: Path, run: Path) -> None:
 
 def test_third_parties_can_add_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
-        name = "embedseg"
+        name = "stardist"
 
         def load(self) -> Any:
-            class EmbedSegReader:
-                name = "embedseg"
-                describes = "EmbedSeg"
+            class StarDistReader:
+                name = "stardist"
+                describes = "StarDist"
 
                 def recognises(self, path: Path) -> bool:
-                    return b"initial_block" in path.read_bytes()
+                    return b"stardist_unet" in path.read_bytes()
 
                 def read(self, path: Path, overrides: dict[str, str]) -> Any:
                     return "read by the third party"
 
-            return EmbedSegReader()
+            return StarDistReader()
 
     monkeypatch.setattr("instanseg_export.registry.entry_points", lambda group: [Point()])
-    path = tmp_path / "best_iou_model.pth"
-    torch.save({"model_state_dict": {"module.encoder.initial_block.conv.weight": torch.zeros(1)}}, path)
+    path = tmp_path / "weights_best.pth"
+    torch.save({"model_state_dict": {"stardist_unet.conv.weight": torch.zeros(1)}}, path)
     assert load_checkpoint(path) == "read by the third party"

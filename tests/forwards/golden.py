@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+from agreement import agreement
 from exported_models import VARIANTS
-
-from instanseg_export.metrics import match, overlaps
 
 __all__ = ["GOLDEN", "SLOW_ON_LARGE", "agreement"]
 
@@ -31,15 +29,3 @@ GOLDEN = _cases([])
 
 SLOW_ON_LARGE = _cases([pytest.mark.slow])
 """The same, with the large images left to the slow tests."""
-
-
-def agreement(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
-    """Return the share of instances matched at an IoU of 0.99, and the share of pixels in the same instance."""
-    pairs = overlaps(found, expected)
-    instances = max(len(pairs.first_ids), len(pairs.second_ids))
-    matched = len(match(pairs, 0.99)) / instances if instances else 1.0
-    translated = np.zeros(int(found.max()) + 1, dtype=np.int64)
-    translated[1:] = -1
-    for pair in match(pairs, 0.5):
-        translated[pairs.first_ids[pairs.first[pair]]] = pairs.second_ids[pairs.second[pair]]
-    return matched, float((translated[found.astype(np.int64)] == expected).mean())

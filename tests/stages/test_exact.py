@@ -8,7 +8,7 @@ import pytest
 import torch
 from scripted import agreed
 
-from instanseg_export.stages.exact import logit, tanh
+from instanseg_export.stages.exact import exp, logit, sigmoid, tanh
 
 
 def test_tanh_is_accurate_to_2e_7() -> None:
@@ -39,3 +39,23 @@ def test_logit_of_certainty_is_finite() -> None:
     low, high = agreed(logit, torch.tensor([0.0, 1.0])).tolist()
     assert -14 < low < -13
     assert 13 < high < 14
+
+
+def test_exp_is_accurate_to_2e_7_of_its_value() -> None:
+    x = torch.linspace(-39.9, 39.9, 400_001)
+    error = agreed(exp, x).double() / torch.exp(x.double()) - 1
+    assert float(error.abs().max()) < 2e-7
+
+
+def test_exp_beyond_its_range_is_that_of_the_nearer_end() -> None:
+    low, high = agreed(exp, torch.tensor([-1e30, 1e30])).tolist()
+    assert low == pytest.approx(math.exp(-40))
+    assert high == pytest.approx(math.exp(40))
+
+
+def test_sigmoid_is_accurate_and_saturates_where_float32_does() -> None:
+    x = torch.linspace(-30, 30, 400_001)
+    result = agreed(sigmoid, x)
+    assert float((result.double() - torch.sigmoid(x.double())).abs().max()) < 1.2e-7
+    assert (result[x > 17.4] == 1).all()
+    assert (result[x < 15] < 1).all()

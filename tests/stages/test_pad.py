@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import agreed
 
-from instanseg_export.stages.pad import pad_to_multiple
+from instanseg_export.stages.pad import crop_axis, pad_axis, pad_to_multiple
 
 
 @settings(max_examples=50, deadline=None)
@@ -26,3 +26,15 @@ def test_image_smaller_than_its_padding_is_mirrored_back_and_forth(height: int, 
     image = torch.rand(1, 1, height, width)
     margins = ((0, 0), (0, 0), (0, -height % multiple), (0, -width % multiple))
     np.testing.assert_array_equal(agreed(pad_to_multiple, image, multiple), np.pad(image, margins, mode="reflect"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(size=st.integers(1, 40), multiple=st.sampled_from([1, 8]), half=st.booleans())
+def test_padding_on_both_sides_and_its_crop(size: int, multiple: int, half: bool) -> None:
+    image = torch.rand(2, size, 3)
+    missing = -size % multiple
+    before = missing // 2 if half else 0
+    padded = agreed(pad_axis, image, 1, multiple, before)
+    expected = np.pad(image, ((0, 0), (before, missing - before), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(padded, expected)
+    assert torch.equal(agreed(crop_axis, padded, 1, before, size), image)
