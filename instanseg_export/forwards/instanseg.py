@@ -12,8 +12,10 @@ from ..checkpoints.spec import InstanSegSpec
 from ..errors import SettingError
 from ..networks.folding import for_inference
 from ..stages import loops
+from ..stages.augment import view_count
 from ..stages.cleanup import clean_up
 from ..stages.cluster import PixelClustering
+from ..stages.cluster_augmented import AugmentedClustering
 from ..stages.cluster_guided import GuidedClustering
 from ..stages.exact import logit
 from ..stages.fields import coordinate_step, read_fields
@@ -26,6 +28,7 @@ from ..stages.paint import list_members, paint
 from ..stages.seeds import pick_seeds
 from ..stages.sentinels import nobody
 from ..stages.windows import chunk_seeds, open_windows
+from .augmented import AugmentedNetwork
 from .tunables import INSTANSEG_TUNABLES, NORMALIZE_MODES, Tunable, Value, resolve_settings
 
 __all__ = ["InstanSegForward", "Settings", "Trace"]
@@ -84,16 +87,18 @@ class InstanSegForward(nn.Module):
         self,
         spec: InstanSegSpec,
         network: nn.Module,
-        clustering: PixelClustering | GuidedClustering,
+        clustering: PixelClustering | GuidedClustering | AugmentedClustering,
         settings: Dict[str, Value],  # noqa: UP006
     ) -> None:
         super().__init__()
         self.network = network
         self.clustering = clustering
-        self.dim_coords = spec.dim_coords
-        self.n_sigma = spec.n_sigma
+        # An augmented network gives the embeddings of all views, and one seed map.
+        views = view_count() if settings["tta"] else 1
+        self.dim_coords = spec.dim_coords * views
+        self.n_sigma = spec.n_sigma * views
         self.dim_seeds = spec.dim_seeds
-        self.channels_per_target = spec.channels_per_target
+        self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
         self.target_count = len(spec.targets)
         self.channels = spec.channels or 0
         self.multiple = int(network.multiple)  # type: ignore[arg-type]
@@ -323,10 +328,13 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
         )
     network = for_inference(checkpoint.network)
     classifier: Any = network.pixel_classifier
-    clustering: PixelClustering | GuidedClustering
+    clustering: PixelClustering | GuidedClustering | AugmentedClustering
     if spec.feature_engineering == "10":
         clustering = GuidedClustering(classifier, spec.dim_coords)
     else:
         layers = classifier.fc1, classifier.fc2, classifier.fc3
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
+    if values["tta"]:
+        network = AugmentedNetwork(network, spec)
+        clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
     return InstanSegForward(spec, network, clustering, values).eval().requires_grad_(False)

@@ -148,6 +148,13 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         static_in=("onnx",),
         help="which targets to return, for networks that segment nuclei and cells.",
     ),
+    Tunable(
+        "tta",
+        "bool",
+        False,
+        static_in=("torchscript", "onnx"),
+        help="test-time augmentation: look at the image from its eight sides and take the median, in eight times the time.",
+    ),
 )
 
 
