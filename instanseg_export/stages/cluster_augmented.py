@@ -19,8 +19,7 @@ class AugmentedClustering(nn.Module):
     The classifier was trained on what points right and down in the image that the network saw. So it is asked about
     each view by itself: the window around the seed as it lies in the view, with the view's own offsets. The seed is
     the same pixel in all views, and so are the pixels of its window. The sigmoid rises everywhere, so the median of
-    logits belongs to the median of probabilities (InstanSeg paper, section 2.8); only of eight values that is the mean
-    of two, and this is the mean of two logits.
+    logits is the logit of the median of probabilities (InstanSeg paper, section 2.8).
 
     Args:
         clustering: maps windows of one view to logits.
