@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.spec import InstanSegSpec
+from ..checkpoints.instanseg_spec import InstanSegSpec
 from ..stages.augment import undo_view, view, view_count
 from ..stages.pad import pad_to_multiple
 
