@@ -107,6 +107,7 @@ class InstanSegForward(nn.Module):
         views = view_count() if settings["tta"] else 1
         self.dim_coords = spec.dim_coords * views
         self.n_sigma = spec.n_sigma * views
+        self.seeds_at_a_time = 8 if settings["tta"] else 32
         self.dim_seeds = spec.dim_seeds
         self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
         self.target_count = len(spec.targets)
@@ -257,7 +258,7 @@ class InstanSegForward(nn.Module):
 
         threshold = logit(settings.mask_threshold)
         half = settings.window_size
-        chunks = chunk_seeds(seeds)
+        chunks = chunk_seeds(seeds, self.seeds_at_a_time)
         table = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
         logits = self.cluster(table, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments)

@@ -58,19 +58,25 @@ class AugmentedClustering(nn.Module):
             step_y: likewise.
             windows: the chunk.
         """
-        rows = table.shape[0] // view_count()
-        logits = []
-        for index in range(view_count()):
-            seen = view_windows(windows, index)
-            seen = Windows(
-                pixel=seen.pixel + index * rows,
-                inside=seen.inside,
-                seed_pixel=seen.seed_pixel + index * rows,
-                is_seed=seen.is_seed,
-                from_seed_x=seen.from_seed_x,
-                from_seed_y=seen.from_seed_y,
-            )
-            # A view that exchanges rows and columns exchanges their coordinates' steps, too.
-            right, down = (step_y, step_x) if index >= view_count() // 2 else (step_x, step_y)
-            logits.append(undo_view(self.clustering(table, right, down, seen), index))
-        return median_of_eight(logits)
+        views, count = view_count(), windows.pixel.shape[0]
+        seen = [view_windows(windows, index) for index in range(views)]
+        table_of_view = torch.arange(views, device=table.device)[:, None] * (table.shape[0] // views)
+        pixel = torch.stack([one.pixel for one in seen]) + table_of_view[:, :, None]
+        seed_pixel = torch.stack([one.seed_pixel for one in seen]) + table_of_view
+        # The second half of the views exchanges rows and columns, and so the steps of their coordinates.
+        half = torch.ones([views // 2 * count, 1, 1], device=table.device)
+        logits = self.clustering(
+            table,
+            torch.cat([half * step_x, half * step_y]),
+            torch.cat([half * step_y, half * step_x]),
+            Windows(
+                pixel=pixel.flatten(0, 1),
+                inside=torch.cat([one.inside for one in seen]),
+                seed_pixel=seed_pixel.flatten(0, 1),
+                is_seed=torch.cat([one.is_seed for one in seen]),
+                from_seed_x=torch.cat([one.from_seed_x for one in seen]),
+                from_seed_y=torch.cat([one.from_seed_y for one in seen]),
+            ),
+        )
+        of_views = [undo_view(logits[index * count : (index + 1) * count], index) for index in range(views)]
+        return median_of_eight(of_views)
