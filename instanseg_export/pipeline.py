@@ -65,6 +65,7 @@ def export(
     targets: Sequence[str] = ("torchscript", "onnx"),
     output: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    tta: bool = False,
     spec: Mapping[str, str] | None = None,
     card: str | Path | None = None,
     samples: Sequence[str | Path] | None = None,
@@ -83,6 +84,7 @@ def export(
         targets: names of formats; see ``targets/``.
         output: the folder to make; by default one named after the model, in the current folder.
         settings: values of tunables to bake in.
+        tta: bake in test-time augmentation, where the family has it; the same as ``settings={"tta": True}``.
         spec: facts about the network that win over what the checkpoint says.
         card: card.yaml; by default the one beside the checkpoint, else one made of what the checkpoint says.
         samples: images that the model is made for; by default the card's, else two that come with this package.
@@ -117,6 +119,8 @@ def export(
     from .targets import TARGETS, write_artifact
 
     started = time.perf_counter()
+    if tta and "tta" in (settings or {}):
+        raise SettingError("Test-time augmentation is asked for twice.", hint="Give either --tta or --set tta=...")
     names = list(dict.fromkeys(targets))
     if not names:
         raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
@@ -134,7 +138,7 @@ def export(
         raise SettingError("spec has no effect on a checkpoint that is loaded.", hint="Pass it to load_checkpoint.")
     model_card = card_for(source, card)
     source = with_pixel_size(source, model_card)
-    forward = build_forward(source, settings)
+    forward = build_forward(source, {**(settings or {}), **({"tta": True} if tta else {})})
     channels, outputs = source.spec.channels, Contents(model_card, source, forward, (), ()).targets
     if reduced and source.spec.dimensions == 3:
         raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")

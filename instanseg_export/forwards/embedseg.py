@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..checkpoints.base import Checkpoint
 from ..checkpoints.embedseg_spec import EmbedSegSpec
 from ..networks.folding import for_inference
-from ..stages.augment import turn, turn_back, views
+from ..stages.augment_embedding import turn, turn_back, views
 from ..stages.embedding import read_points
 from ..stages.greedy import cluster_greedily, number_clusters
 from ..stages.normalize import finite, rescale

@@ -12,8 +12,10 @@ from ..checkpoints.instanseg_spec import InstanSegSpec
 from ..errors import SettingError
 from ..networks.folding import for_inference
 from ..stages import loops
+from ..stages.augment import view_count
 from ..stages.cleanup import clean_up, pack, unpack
 from ..stages.cluster import PixelClustering
+from ..stages.cluster_augmented import AugmentedClustering
 from ..stages.cluster_guided import GuidedClustering
 from ..stages.exact import logit
 from ..stages.fields import coordinate_step, read_fields
@@ -26,6 +28,7 @@ from ..stages.paint import list_members, paint
 from ..stages.seeds import pick_seeds
 from ..stages.sentinels import nobody
 from ..stages.windows import chunk_seeds, open_windows
+from .augmented import AugmentedNetwork
 from .base import FurtherOutput
 from .tunables import INSTANSEG_TUNABLES, NORMALIZE_MODES, Tunable, Value, resolve_settings
 
@@ -52,7 +55,8 @@ class Trace(NamedTuple):
     """What the forward computes on its way.
 
     normalize: (B, C, H, W) float32, the image that the network sees.
-    network: (B, channels, H, W) float32, its raw output, cropped to the image.
+    network: (B, channels, H, W) float32, its raw output, cropped to the image; see :class:`.augmented.AugmentedNetwork`
+        for what it is with test-time augmentation.
     seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
     cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
     paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
@@ -93,16 +97,19 @@ class InstanSegForward(nn.Module):
         self,
         spec: InstanSegSpec,
         network: nn.Module,
-        clustering: PixelClustering | GuidedClustering,
+        clustering: PixelClustering | GuidedClustering | AugmentedClustering,
         settings: Dict[str, Value],  # noqa: UP006
     ) -> None:
         super().__init__()
         self.network = network
         self.clustering = clustering
-        self.dim_coords = spec.dim_coords
-        self.n_sigma = spec.n_sigma
+        # An augmented network gives the embeddings of all views, and one seed map.
+        views = view_count() if settings["tta"] else 1
+        self.dim_coords = spec.dim_coords * views
+        self.n_sigma = spec.n_sigma * views
+        self.seeds_at_a_time = 8 if settings["tta"] else 32
         self.dim_seeds = spec.dim_seeds
-        self.channels_per_target = spec.channels_per_target
+        self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
         self.target_count = len(spec.targets)
         self.channels = spec.channels or 0
         self.multiple = int(network.multiple)  # type: ignore[arg-type]
@@ -251,7 +258,7 @@ class InstanSegForward(nn.Module):
 
         threshold = logit(settings.mask_threshold)
         half = settings.window_size
-        chunks = chunk_seeds(seeds)
+        chunks = chunk_seeds(seeds, self.seeds_at_a_time)
         table = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
         logits, packed = self.cluster(table, step_x, step_y, chunks, half, height, width, threshold)
@@ -366,10 +373,13 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
         )
     network = for_inference(checkpoint.network)
     classifier: Any = network.pixel_classifier
-    clustering: PixelClustering | GuidedClustering
+    clustering: PixelClustering | GuidedClustering | AugmentedClustering
     if spec.feature_engineering == "10":
         clustering = GuidedClustering(classifier, spec.dim_coords)
     else:
         layers = classifier.fc1, classifier.fc2, classifier.fc3
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
+    if values["tta"]:
+        network = AugmentedNetwork(network, spec)
+        clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
     return InstanSegForward(spec, network, clustering, values).eval().requires_grad_(False)

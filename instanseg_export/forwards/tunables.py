@@ -163,6 +163,14 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         static_in=("onnx",),
         help="which targets to return, for networks that segment nuclei and cells.",
     ),
+    Tunable(
+        "tta",
+        "bool",
+        False,
+        static_in=("torchscript", "onnx"),
+        help="test-time augmentation: judge each pixel from eight sides of the image and take the median, in eight "
+        "times the time.",
+    ),
 )
 
 

@@ -1,67 +1,90 @@
-"""Test-time augmentation of embeddings: turned and mirrored views, and their outputs brought back (EmbedSeg)."""
+"""The eight views of an image: its flips and quarter turns, and the way back from each.
+
+The 16 "combinations of axis aligned rotations and flips" of the InstanSeg paper (section 2.8: a horizontal flip or none,
+a vertical flip or none, four quarter turns) show the image in eight ways, each of them twice, since a flip of both is
+half a turn. These are the eight.
+"""
 
 import torch
 from torch import Tensor
 
-__all__ = ["turn", "turn_back", "views"]
+from .windows import Windows
+
+__all__ = ["undo_view", "view", "view_count", "view_windows"]
 
 
-def views(dimensions: int) -> int:
-    """Return how many views there are: four quarter turns, mirrored along y, and for volumes also along z.
+def view_count() -> int:
+    """How many views there are; view 0 is the image as it is."""
+    return 8
+
+
+def _exchanges_axes(index: int) -> bool:
+    return index // 4 == 1
+
+
+def _flips_rows(index: int) -> bool:
+    return index // 2 % 2 == 1
+
+
+def _flips_columns(index: int) -> bool:
+    return index % 2 == 1
+
+
+def view(image: Tensor, index: int) -> Tensor:
+    """Show an image from one of its eight sides.
 
     Args:
-        dimensions: 2 or 3.
-    """
-    return 8 if dimensions == 2 else 16
-
-
-def turn(image: Tensor, view: int) -> Tensor:
-    """Return a view of an image.
-
-    Args:
-        image: (B, C, [D,] H, W).
-        view: from 0, which is the image itself: ``view % 4`` quarter turns in the plane of rows and columns, then
-            mirrored along y, along z and along both for each four further.
+        image: (..., H, W) of any type.
+        index: from 0 to 7. From 4 on rows and columns are exchanged; then 2 and 3 of each four reverse the order of the
+            rows, and odd ones that of the columns.
 
     Returns:
-        (B, C, [D,] H, W), or (B, C, [D,] W, H) where the number of quarter turns is odd.
+        (..., H, W), or (..., W, H) where rows and columns are exchanged.
     """
-    turned = torch.rot90(image, view % 4, [-2, -1])
-    if view // 4 % 2 == 1:
-        turned = turned.flip([-2])
-    if view // 8 == 1:
-        turned = turned.flip([-3])
-    return turned
+    if _exchanges_axes(index):
+        image = image.transpose(-2, -1)
+    if _flips_rows(index):
+        image = torch.flip(image, [-2])
+    if _flips_columns(index):
+        image = torch.flip(image, [-1])
+    return image
 
 
-def turn_back(output: Tensor, view: int) -> Tensor:
-    """Return what the network's output of a view says of the image itself.
+def undo_view(image: Tensor, index: int) -> Tensor:
+    """Undo :func:`view`. Numbers that point along an axis keep pointing where they did in the view."""
+    if _flips_columns(index):
+        image = torch.flip(image, [-1])
+    if _flips_rows(index):
+        image = torch.flip(image, [-2])
+    if _exchanges_axes(index):
+        image = image.transpose(-2, -1)
+    return image
 
-    Offsets are turned with the image. Weights belong to an axis: quarter turns exchange those of x and y.
+
+def view_windows(windows: Windows, index: int) -> Windows:
+    """Show windows as they lie in a view of their image: the same pixels, in the view's order and directions.
 
     Args:
-        output: (B, 2A + 1, [D,] H, W), raw: offsets along x, y(, z), weights likewise, and the seed map. The hyperbolic
-            tangent that offsets go through later is odd, so that their signs can be changed before.
-        view: see :func:`turn`.
+        windows: on the image.
+        index: of the view.
+
+    Returns:
+        Windows whose ``pixel`` and ``seed_pixel`` are still places in the image.
     """
-    axes = output.dim() - 2
-    x, y, others = output[:, 0:1], output[:, 1:2], output[:, 2:axes]
-    weight_x, weight_y, rest = output[:, axes : axes + 1], output[:, axes + 1 : axes + 2], output[:, axes + 2 :]
-    if view // 4 % 2 == 1:
-        y = -y
-    if view // 8 == 1:
-        others = -others
-    if view % 4 == 1:
-        x, y = -y, x
-    elif view % 4 == 2:
-        x, y = -x, -y
-    elif view % 4 == 3:
-        x, y = y, -x
-    if view % 2 == 1:
-        weight_x, weight_y = weight_y, weight_x
-    back = torch.cat([x, y, others, weight_x, weight_y, rest], dim=1)
-    if view // 8 == 1:
-        back = back.flip([-3])
-    if view // 4 % 2 == 1:
-        back = back.flip([-2])
-    return torch.rot90(back, -(view % 4), [-2, -1])
+    size = windows.inside.shape[2]
+    pixel = view(windows.pixel.view(-1, size, size), index).flatten(1)
+    x, y = windows.from_seed_x, windows.from_seed_y
+    if _exchanges_axes(index):
+        x, y = y.transpose(1, 2), x.transpose(1, 2)
+    if _flips_columns(index):
+        x = -torch.flip(x, [2])
+    if _flips_rows(index):
+        y = -torch.flip(y, [1])
+    return Windows(
+        pixel=pixel,
+        inside=view(windows.inside, index),
+        seed_pixel=windows.seed_pixel,
+        is_seed=view(windows.is_seed, index),
+        from_seed_x=x,
+        from_seed_y=y,
+    )
