@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError
-from .spec import ChannelNetSpec, Norm, UNetSpec
+from .sam import ENCODERS, kind_of_backbone, measure_encoder
+from .spec import BackboneSpec, CellposeSamSpec, CellSamSpec, ChannelNetSpec, Norm, SamUNetSpec, UNetSpec
 from .weights import need
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ class Structure:
     """All of a network that can be measured.
 
     Attributes:
-        backbone, adaptor: the parts; a ChannelNet's ablation has the shapes of "concat", so that is assumed.
+        backbone, adaptor: the parts; a ChannelNet's ablation has the shapes of "concat", so that is assumed, as is
+            the size of the images that a network with SAM's encoder was trained on where the encoder resizes them.
         mlp_inputs, mlp_width: of the pixel classifier.
         convolutional: whether the pixel classifier is that of feature engineering 10.
     """
 
-    backbone: UNetSpec
+    backbone: BackboneSpec
     adaptor: ChannelNetSpec | UNetSpec | None
     mlp_inputs: int
     mlp_width: int
@@ -46,7 +48,7 @@ def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
         adaptor = _channel_net(weights, path)
     elif any(name.startswith("adaptor.encoder.") for name in weights):
         adaptor = _unet(weights, "adaptor.", path)
-    backbone = _unet(weights, "backbone.", path)
+    backbone = _backbone(weights, path)
     convolutional = "pixel_classifier.layer2.fc1.weight" in weights
     if convolutional:
         _explain_lost_guide(weights, path)
@@ -54,6 +56,26 @@ def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
     else:
         first = need(weights, "pixel_classifier.fc1.weight", 2, path)
     return Structure(backbone, adaptor, first.shape[1], first.shape[0], convolutional)
+
+
+_TRAINING_TILE = 256
+"""Pixels along a side of the images that upstream trains on, unless told otherwise."""
+
+
+def _backbone(weights: Mapping[str, Tensor], path: Path) -> BackboneSpec:
+    kind = kind_of_backbone(weights)
+    if kind is None:
+        return _unet(weights, "backbone.", path)
+    vit = measure_encoder(weights, ENCODERS[kind], path)
+    if kind == "sam_unet":
+        unet = _unet(weights, "backbone.", path)
+        return SamUNetSpec(**dict(unet), vit=vit)
+    if kind == "cellposesam":
+        readout = need(weights, "backbone.out.weight", 4, path).shape[0]
+        return CellposeSamSpec(vit=vit, heads=((readout // vit.patch**2,),))
+    first = need(weights, "backbone.mask_decoder.2.weight", 4, path)
+    last = need(weights, "backbone.mask_decoder.5.weight", 4, path)
+    return CellSamSpec(vit=vit, hidden=first.shape[1], window=_TRAINING_TILE, heads=((last.shape[1],),))
 
 
 def _explain_lost_guide(weights: Mapping[str, Tensor], path: Path) -> None:

@@ -19,6 +19,9 @@ _WRAPPERS = ("module.", "_orig_mod.", "model.", "fcn.", "network.")
 _UNUSED = ("adaptor.upcat_1.reduce_block.",)
 """Upstream creates these weights and never calls them: after ChannelNet's last block the channels are joined."""
 
+_DIAMETERS = (".diam_labels", ".diam_mean")
+"""Cellpose's encoder carries them for Cellpose's own use."""
+
 
 def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
     """Return the weights as float32 under the names of :class:`InstanSegNetwork`.
@@ -36,7 +39,7 @@ def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]
                 hint="Give the file that training wrote.",
             )
         name = _rename(key)
-        if name.startswith(_UNUSED) or name.endswith(".num_batches_tracked"):
+        if name.startswith(_UNUSED) or name.endswith((".num_batches_tracked", *_DIAMETERS)):
             continue
         if value.layout != torch.strided or value.is_quantized or not value.is_floating_point():
             raise CheckpointError(
@@ -62,7 +65,8 @@ def _rename(key: str) -> str:
         return "adaptor." + key.removeprefix("AdaptorNet.")
     if key.startswith(("adaptor.", "backbone.", "pixel_classifier.")):
         return key
-    return "backbone." + key
+    # Upstream wraps SAM's encoder twice within its U-Net.
+    return "backbone." + key.replace("vit_model.model.", "vit.", 1)
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
