@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError, SpecError
-from .spec import SamEncoderSpec
+from .backbone_spec import SamEncoderSpec
 from .weights import need
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ENCODERS", "measure_encoder", "settle"]
+__all__ = ["ENCODERS", "kind_of_backbone", "measure_encoder", "settle"]
 
 ENCODERS = {
     "sam_unet": "backbone.vit.encoder.",

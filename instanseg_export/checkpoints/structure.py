@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError
+from .backbone_spec import BackboneSpec, CellposeSamSpec, CellSamSpec, Norm, SamUNetSpec, UNetSpec
+from .instanseg_spec import ChannelNetSpec
 from .sam import ENCODERS, kind_of_backbone, measure_encoder
-from .spec import BackboneSpec, CellposeSamSpec, CellSamSpec, ChannelNetSpec, Norm, SamUNetSpec, UNetSpec
 from .weights import need
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def _backbone(weights: Mapping[str, Tensor], path: Path) -> BackboneSpec:
         return _unet(weights, "backbone.", path)
     vit = measure_encoder(weights, ENCODERS[kind], path)
     if kind == "sam_unet":
-        unet = _unet(weights, "backbone.", path)
-        return SamUNetSpec(**dict(unet), vit=vit)
+        return SamUNetSpec(**dict(_unet(weights, "backbone.", path)), vit=vit)
     if kind == "cellposesam":
         readout = need(weights, "backbone.out.weight", 4, path).shape[0]
         return CellposeSamSpec(vit=vit, heads=((readout // vit.patch**2,),))

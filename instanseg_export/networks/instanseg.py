@@ -3,15 +3,8 @@
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 from torch import Tensor, nn
 
-from ..checkpoints.spec import (
-    BackboneSpec,
-    CellposeSamSpec,
-    CellSamSpec,
-    ChannelNetSpec,
-    InstanSegSpec,
-    SamUNetSpec,
-    UNetSpec,
-)
+from ..checkpoints.backbone_spec import BackboneSpec, CellposeSamSpec, CellSamSpec, SamUNetSpec, UNetSpec
+from ..checkpoints.instanseg_spec import ChannelNetSpec, InstanSegSpec
 from .channel_net import ChannelNet
 from .pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from .sam_backbones import CellposeSam, CellSam, SamUNet

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoints.spec import CellposeSamSpec, CellSamSpec, SamEncoderSpec, SamUNetSpec
+from ..checkpoints.backbone_spec import CellposeSamSpec, CellSamSpec, SamEncoderSpec, SamUNetSpec
 from .sam_encoder import SamEncoder
 from .unet import UNet
 

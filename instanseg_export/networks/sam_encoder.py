@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoints.spec import SamEncoderSpec
+from ..checkpoints.backbone_spec import SamEncoderSpec
 
 __all__ = ["SamEncoder"]
 

@@ -3,14 +3,23 @@
 import torch
 from torch import Tensor
 
-__all__ = ["pad_to_multiple"]
+__all__ = ["mirror", "pad_to_multiple"]
 
 
-def _mirror(size: int, multiple: int, device: torch.device) -> Tensor:
-    padded = (size + multiple - 1) // multiple * multiple
-    period = torch.full([1], 2 * (size - 1), dtype=torch.int64, device=device).clamp(min=1)
-    place = torch.arange(padded, device=device) % period
+def mirror(place: Tensor, size: int) -> Tensor:
+    """Return the pixels that stand at ``place`` when an image is mirrored back and forth beyond its far border.
+
+    Args:
+        place: any shape, int64, at least 0.
+        size: of the image along that axis, at least 1.
+    """
+    period = torch.full([1], 2 * (size - 1), dtype=torch.int64, device=place.device).clamp(min=1)
+    place = place % period
     return torch.where(place < size, place, period - place)
+
+
+def _mirrored(size: int, multiple: int, device: torch.device) -> Tensor:
+    return mirror(torch.arange((size + multiple - 1) // multiple * multiple, device=device), size)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
@@ -25,6 +34,6 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     Returns:
         (B, C, H', W') with ``image`` in its upper left corner.
     """
-    rows = _mirror(image.shape[2], multiple, image.device)
-    columns = _mirror(image.shape[3], multiple, image.device)
+    rows = _mirrored(image.shape[2], multiple, image.device)
+    columns = _mirrored(image.shape[3], multiple, image.device)
     return image.index_select(2, rows).index_select(3, columns)
