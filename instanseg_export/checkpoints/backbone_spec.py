@@ -113,7 +113,7 @@ class SamUNetSpec(UNetSpec):
 
     @property
     def window(self) -> int:
-        return self.vit.size * 2 ** (len(self.layers) - 1)
+        return self.vit.size << (len(self.layers) - 1)
 
     @property
     def architecture(self) -> str:

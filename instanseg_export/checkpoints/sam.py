@@ -66,8 +66,8 @@ def _without_readout_map(weights: Mapping[str, Tensor], place: str, path: Path) 
     size = weight.shape[0]
     if w2.ndim != 4 or w2.shape[0] != size or w2[0].numel() != size or bias.shape[0] != size:
         raise SpecError(
-            f"{path}: the weight {place}W2 has the shape {tuple(w2.shape)}, which does not fit the {size} channels that "
-            "it maps.",
+            f"{path}: the weight {place}W2 has the shape {tuple(w2.shape)}, which does not fit the {size} channels "
+            "that it maps.",
             hint="Give the checkpoint as training wrote it.",
         )
     square = w2.reshape(size, size)
@@ -109,18 +109,12 @@ def measure_encoder(weights: Mapping[str, Tensor], place: str, path: Path) -> Sa
             f"not fit a grid of {grid} tokens.",
             hint="Give the checkpoint as training wrote it.",
         )
-    width, head_width = patches.shape[0], tables[0].shape[1]
-    if width % head_width:
-        raise SpecError(
-            f"{path}: the encoder's {width} channels cannot be divided into heads of {head_width}.",
-            hint="Give the checkpoint as training wrote it.",
-        )
     return SamEncoderSpec(
         in_channels=patches.shape[1],
         patch=patches.shape[2],
         grid=grid,
-        width=width,
-        head_width=head_width,
+        width=patches.shape[0],
+        head_width=tables[0].shape[1],
         mlp_width=need(weights, f"{place}blocks.0.mlp.lin1.weight", 2, path).shape[0],
         neck=need(weights, f"{place}neck.0.weight", 4, path).shape[0],
         attention_windows=tuple(0 if side == grid else side for side in sides),

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import CheckpointError
+from pydantic import ValidationError
+
+from ..errors import CheckpointError, SpecError
 from .backbone_spec import BackboneSpec, CellposeSamSpec, CellSamSpec, Norm, SamUNetSpec, UNetSpec
 from .instanseg_spec import ChannelNetSpec
 from .sam import ENCODERS, kind_of_backbone, measure_encoder
@@ -64,9 +66,17 @@ _TRAINING_TILE = 256
 
 
 def _backbone(weights: Mapping[str, Tensor], path: Path) -> BackboneSpec:
-    kind = kind_of_backbone(weights)
-    if kind is None:
-        return _unet(weights, "backbone.", path)
+    try:
+        kind = kind_of_backbone(weights)
+        return _unet(weights, "backbone.", path) if kind is None else _with_encoder(weights, kind, path)
+    except ValidationError as error:
+        raise SpecError(
+            f"The weights of {path} contradict each other: {error.errors()[0]['msg']}.",
+            hint="Give the checkpoint as training wrote it.",
+        ) from error
+
+
+def _with_encoder(weights: Mapping[str, Tensor], kind: str, path: Path) -> BackboneSpec:
     vit = measure_encoder(weights, ENCODERS[kind], path)
     if kind == "sam_unet":
         return SamUNetSpec(**dict(_unet(weights, "backbone.", path)), vit=vit)

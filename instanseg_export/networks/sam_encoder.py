@@ -1,4 +1,4 @@
-"""SAM's image encoder: a vision transformer with relative positions (Kirillov et al. 2023, appendix A; Li et al. 2022)."""
+"""SAM's image encoder, a vision transformer with relative positions (Kirillov et al. 2023; Li et al. 2022)."""
 
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 import torch
@@ -35,8 +35,6 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
-        place = torch.arange(side)
-        self.register_buffer("distance", place[:, None] - place[None, :] + side - 1, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, side, _, width = x.shape
@@ -52,13 +50,16 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Map queries, keys and values (B, heads, tokens, channels) to (B, heads, tokens, channels)."""
+        batch, heads, tokens, channels = q.shape
         side = self.side
-        square = q.unflatten(2, [side, side])
-        by_row = square.matmul(self.rel_pos_h[self.distance].transpose(1, 2))
-        by_column = square.transpose(2, 3).matmul(self.rel_pos_w[self.distance].transpose(1, 2)).transpose(2, 3)
-        scores = (q * self.scale).matmul(k.transpose(2, 3)).unflatten(3, [side, side]).unflatten(2, [side, side])
+        place = torch.arange(side, device=q.device)
+        distance = place[:, None] - place[None, :] + side - 1
+        square = q.reshape(batch, heads, side, side, channels)
+        by_row = square.matmul(self.rel_pos_h[distance].transpose(1, 2))
+        by_column = square.transpose(2, 3).matmul(self.rel_pos_w[distance].transpose(1, 2)).transpose(2, 3)
+        scores = (q * self.scale).matmul(k.transpose(2, 3)).view(batch, heads, side, side, side, side)
         scores = scores + by_row[:, :, :, :, :, None] + by_column[:, :, :, :, None, :]
-        return torch.softmax(scores.flatten(4).flatten(2, 3), dim=-1).matmul(v)
+        return torch.softmax(scores.view(batch, heads, tokens, tokens), dim=-1).matmul(v)
 
 
 class Mlp(nn.Module):
@@ -107,7 +108,8 @@ class Block(nn.Module):
         squares = F.pad(x, [0, 0, 0, missing, 0, missing]).view(batch, count, window, count, window, width)
         squares = self.attn(squares.transpose(2, 3).reshape(-1, window, window, width))
         whole = squares.view(batch, count, count, window, window, width).transpose(2, 3)
-        return whole.reshape(batch, count * window, count * window, width)[:, :grid, :grid]
+        joined: Tensor = whole.reshape(batch, count * window, count * window, width)[:, :grid, :grid]
+        return joined
 
 
 class PatchEmbedding(nn.Module):
@@ -118,8 +120,8 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(spec.in_channels, spec.width, spec.patch, stride=spec.patch)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens: Tensor = self.proj(x).permute(0, 2, 3, 1)
-        return tokens
+        tokens: Tensor = self.proj(x)
+        return tokens.permute(0, 2, 3, 1)
 
 
 class ChannelNorm(nn.Module):
@@ -132,7 +134,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, 1e-6).permute(0, 3, 1, 2)
+        normed: Tensor = F.layer_norm(last, self.weight.shape, self.weight, self.bias, 1e-6)
+        return normed.permute(0, 3, 1, 2)
 
 
 class SamEncoder(nn.Module):

@@ -98,7 +98,8 @@ class TiledNetwork(nn.Module):
         self.network: nn.Module = network
         self.multiple = int(network.multiple)
         self.tile = int(network.window)
-        self.register_buffer("profile", torch.exp(-2.0 * torch.linspace(-1.0, 1.0, self.tile) ** 2), persistent=False)
+        # Numbers, for a tensor would be taken for a weight of the network where a file is read back.
+        self.profile: List[float] = torch.exp(-2.0 * torch.linspace(-1.0, 1.0, self.tile) ** 2).tolist()  # noqa: UP006
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, channels of the output, H, W)."""
@@ -114,9 +115,11 @@ class TiledNetwork(nn.Module):
             ],
             dim=3,
         )
-        tiles = self.run_tiles(image, places.flatten(0, 2)).unflatten(0, shape)
-        rows = blend(tiles.permute(0, 1, 3, 4, 2, 5).flatten(4), 4, lefts, width, self.profile)
-        return blend(rows.transpose(1, 2).flatten(2, 3), 2, tops, height, self.profile)
+        profile = torch.tensor(self.profile, dtype=torch.float32, device=image.device)
+        outputs = self.run_tiles(image, places.flatten(0, 2))
+        tiles = outputs.view(shape + list(outputs.shape[1:]))
+        rows = blend(tiles.permute(0, 1, 3, 4, 2, 5).flatten(4), 4, lefts, width, profile)
+        return blend(rows.transpose(1, 2).flatten(2, 3), 2, tops, height, profile)
 
     def run_tiles(self, image: Tensor, places: Tensor) -> Tensor:
         """Return the network's output (N, channels, tile, tile) for each place (image, top, left)."""
