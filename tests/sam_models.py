@@ -51,7 +51,7 @@ def sam_network(spec: InstanSegSpec, seed: int = 0) -> InstanSegNetwork:
     """A network with random weights whose last layers are scaled so that it finds objects."""
     network = random_network(spec, seed)
     tile = network.window
-    features = network(smooth_image(4, spec.channels or 3, tile, tile, seed=9))
+    features = network(smooth_image(4 if tile <= 64 else 1, spec.channels or 3, tile, tile, seed=9))
     wanted = [(0.0, 0.5)] * spec.dim_coords + [(0.0, 1.0)] * spec.n_sigma + [(0.0, 4.0)]
     for channel, (weight, bias) in enumerate(_outputs(network.backbone)):
         mean, spread = wanted[channel % len(wanted)]

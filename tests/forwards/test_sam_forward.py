@@ -9,13 +9,17 @@ import pytest
 import tifffile
 import torch
 from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
-from sam_models import KINDS, sam_network, sam_run, sam_spec, smooth_image
+from sam_models import KINDS, encoder, sam_network, sam_run, sam_spec, smooth_image
 
 from instanseg_export import build_forward, export, inspect, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.checkpoints.backbone_spec import CellSamSpec, SamUNetSpec
 from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec
 from instanseg_export.inference import run
 from instanseg_export.packaging import zoo_test
+
+SAM = {"head_width": 64, "neck": 256}
+"""What SAM's encoders of all sizes have in common."""
 
 SHAPES = [(1, 3, 150, 97), (2, 3, 64, 64), (1, 3, 20, 130), (1, 3, 1, 1)]
 
@@ -111,3 +115,33 @@ def test_every_kind_agrees_in_both_formats(tmp_path: Path, kind: str) -> None:
         for model in models:
             # The network's rounding may move a pixel at a threshold.
             assert (model(image.numpy()) != expected).mean() <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", ["cellsam", "sam_unet"])
+def test_encoders_of_full_size(tmp_path: Path, kind: str) -> None:
+    """The thesis' ViT-B, of which an image is enlarged to 1024 pixels, and upstream's present ViT-L in a U-Net."""
+    backbone: CellSamSpec | SamUNetSpec
+    if kind == "cellsam":
+        windows = tuple(0 if block in (2, 5, 8, 11) else 14 for block in range(12))
+        sizes = {"patch": 16, "grid": 64, "width": 768, "mlp_width": 3072, "attention_windows": windows}
+        backbone = CellSamSpec(vit=encoder(**SAM, **sizes), hidden=128, window=256, heads=((5,),))
+        millions = 89
+    else:
+        sizes = {"patch": 8, "grid": 16, "width": 1024, "mlp_width": 4096, "attention_windows": (0,) * 24}
+        vit = encoder(**SAM, **sizes, in_channels=64)
+        backbone = SamUNetSpec(in_channels=3, layers=(32, 64), norm="batch", heads=((2, 2, 1),), vit=vit)
+        millions = 308
+    spec = sam_spec(kind, backbone=backbone)
+    network = sam_network(spec)
+    assert sum(tensor.numel() for tensor in network.parameters()) // 10**6 == millions
+    checkpoint = Checkpoint(spec, network, Path("x"), "0" * 64, "test")
+    forward = build_forward(checkpoint)
+    write_both(checkpoint, forward, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["instanseg.pt", "model.onnx"]
+    image = smooth_image(1, 3, 200, 300, seed=3)
+    expected = forward(image).numpy()
+    assert expected.max() >= 20
+    for model in MODELS.values():
+        assert (model(tmp_path)(image.numpy()) != expected).mean() <= 1e-4
