@@ -15,8 +15,10 @@ from instanseg_export import build_forward, export, inspect, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.checkpoints.backbone_spec import CellSamSpec, SamUNetSpec
 from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec
+from instanseg_export.errors import ExportError
 from instanseg_export.inference import run
 from instanseg_export.packaging import zoo_test
+from instanseg_export.precision import calibration_set, write_precision
 
 SAM = {"head_width": 64, "neck": 256}
 """What SAM's encoders of all sizes have in common."""
@@ -80,6 +82,14 @@ def test_run_gives_the_labels_of_the_file(package: Path, tmp_path: Path) -> None
     result = run(package, tmp_path / "image.tif", output=tmp_path / "out", pixel_size=0.5)
     np.testing.assert_array_equal(tifffile.imread(result.labels), TorchScriptModel(package)(pixels)[0, 0])
     assert result.found[0].instances >= 5
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_reduced_precision_is_refused(package: Path, tmp_path: Path, precision: str) -> None:
+    images = calibration_set(["blobs"], [smooth_image(1, 3, 64, 64)[0].numpy()])
+    with pytest.raises(ExportError, match="tile by tile"):
+        write_precision(precision, package / "model.onnx", images, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_objects_far_from_a_seam_do_not_depend_on_tiling() -> None:
