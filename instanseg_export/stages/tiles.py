@@ -32,7 +32,8 @@ def tile_starts(size: int, tile: int, device: torch.device) -> Tensor:
         (N,) int64, rising, N at least 1.
     """
     stride = tile - overlap_of(tile)
-    further = torch.arange(1, (size + stride - 1) // stride + 1, device=device) * stride
+    # One candidate more than can be needed: an exporter would take a list of one for a list of always one.
+    further = torch.arange(1, (size + stride - 1) // stride + 2, device=device) * stride
     # One more is needed where the one before it ends too early.
     reached = torch.nonzero(further - stride + tile < size).flatten()
     last = torch.full([1], size - tile, dtype=torch.int64, device=device)

@@ -104,7 +104,7 @@ def test_objects_far_from_a_seam_do_not_depend_on_tiling() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [*KINDS, "two targets", "ChannelNet"])
+@pytest.mark.parametrize("kind", [*KINDS, "two targets", "ChannelNet", "large tiles"])
 def test_every_kind_agrees_in_both_formats(tmp_path: Path, kind: str) -> None:
     changes: dict[str, object] = {}
     if kind == "two targets":
@@ -112,6 +112,8 @@ def test_every_kind_agrees_in_both_formats(tmp_path: Path, kind: str) -> None:
     elif kind == "ChannelNet":
         adaptor = ChannelNetSpec(out_channels=3, layers=(4, 6, 8), norm="instance")
         kind, changes = "cellposesam", {"channels": None, "adaptor": adaptor}
+    elif kind == "large tiles":  # larger than the image that the exporter sees
+        kind, changes = "cellsam", {"backbone": sam_spec("cellsam").backbone.model_copy(update={"window": 256})}
     spec = sam_spec(kind, **changes)
     checkpoint = Checkpoint(spec, sam_network(spec), Path("x"), "0" * 64, "test")
     forward = build_forward(checkpoint)
