@@ -28,9 +28,13 @@ SHAPES = [(1, 3, 150, 97), (2, 3, 64, 64), (1, 3, 20, 130), (1, 3, 1, 1)]
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of sam_unet, exported as users do it; the comparison of all runtimes has its own, slow test."""
+    """A run of sam_unet, exported as users do it; the comparison of all runtimes has its own, slow test.
+
+    Its tiles of 128 pixels are larger than the image that the ONNX exporter sees.
+    """
     folder = tmp_path_factory.mktemp("sam")
-    run_folder, _ = sam_run(folder / "run", "sam_unet")
+    backbone = sam_spec("sam_unet").backbone.model_copy(update={"vit": encoder(in_channels=8, patch=8)})
+    run_folder, _ = sam_run(folder / "run", "sam_unet", backbone=backbone)
     return export(run_folder, output=folder / "package", targets=("torchscript", "onnx"), validate=False).folder
 
 
@@ -56,7 +60,8 @@ def assert_formats_agree(folder: Path, forward: object, shapes: list[tuple[int, 
         assert expected["labels"].shape == (shape[0], 1, *shape[2:])
         for name, model in models.items():
             stages = model.stages(image.numpy())
-            scale = np.abs(expected["network"]).max()
+            # Instance norm magnifies rounding where an image is flat.
+            scale = max(np.abs(expected["network"]).max(), 5.0)
             np.testing.assert_allclose(stages["network"], expected["network"], rtol=0, atol=2e-5 * scale, err_msg=name)
             np.testing.assert_array_equal(stages["labels"], expected["labels"], err_msg=name)
         found += int(expected["labels"].max())
@@ -70,7 +75,7 @@ def test_both_formats_agree_at_any_size(package: Path) -> None:
 
 def test_a_file_says_what_it_is(package: Path) -> None:
     rows = dict(inspect(package).rows())
-    expected = "U-Net 6 8, instance normalisation, with SAM ViT of 2 blocks and 16 channels, 8 x 8 tokens of 4 x 4"
+    expected = "U-Net 6 8, instance normalisation, with SAM ViT of 2 blocks and 16 channels, 8 x 8 tokens of 8 x 8"
     assert rows["network"].startswith(expected)
     facts = inspect(package.parent / "run")
     assert "GFLOP per megapixel" in dict(facts.rows())["cost"]
