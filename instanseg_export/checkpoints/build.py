@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base import Checkpoint
 from .describe import Fact, describe
+from .sam import settle
 from .structure import measure
 from .weights import fill
 
@@ -44,6 +45,7 @@ def build(
     """
     from ..networks.instanseg import InstanSegNetwork
 
+    weights = settle(weights, source)
     spec, inferred = describe(measure(weights, source), facts, source, settings=settings)
     network = InstanSegNetwork(spec)
     fill(network, weights, source)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ..errors import SpecError
 from ..registry import closest
+from .backbone_spec import BackboneSpec, CellSamSpec, UNetSpec
 from .instanseg_spec import ChannelNetSpec, InstanSegSpec, TargetName
 from .structure import Structure
 
@@ -71,6 +72,13 @@ def _parse_pixel_size(text: str) -> float | None:
     return value
 
 
+def _parse_window(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 8192:
+        raise ValueError("expected are pixels, from 1 to 8192")
+    return value
+
+
 def _parse_feature_engineering(text: str) -> str:
     if text.strip() not in FEATURE_ENGINEERING:
         raise ValueError(f"expected is one of {', '.join(FEATURE_ENGINEERING)}")
@@ -108,6 +116,7 @@ _OVERRIDES: dict[str, Callable[[str], Any]] = {
     "feature_engineering": _parse_feature_engineering,
     "norm": _parse_norm,
     "aggregation": _parse_aggregation,
+    "window": _parse_window,
     "source_datasets": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
 }
 
@@ -143,8 +152,13 @@ def facts_of(spec: InstanSegSpec, origin: str) -> dict[str, Fact]:
         name: getattr(spec, name)
         for name in ("name", "targets", "channels", "pixel_size", "dim_coords", "n_sigma", "dim_seeds", "mlp_width")
     }
-    fields |= {name: getattr(spec, name) for name in ("feature_engineering", "source_datasets", "backbone")}
-    fields |= {"layers": spec.backbone.layers, "norm": spec.backbone.norm}
+    fields |= {name: getattr(spec, name) for name in ("feature_engineering", "source_datasets")}
+    if isinstance(spec.backbone, UNetSpec):
+        fields |= {"layers": spec.backbone.layers, "norm": spec.backbone.norm}
+    if spec.backbone.window:
+        fields["window"] = spec.backbone.window
+    if not isinstance(spec.backbone, CellSamSpec):  # of which a part, its window, can be overridden
+        fields["backbone"] = spec.backbone
     if isinstance(spec.adaptor, ChannelNetSpec):
         fields["aggregation"] = spec.adaptor.aggregation
     return {name: Fact(value, f"{origin} ({name})") for name, value in fields.items()}
@@ -173,11 +187,15 @@ def describe(
     """
     join = _Join(facts, path)
     backbone, adaptor = structure.backbone, structure.adaptor
-    join.agree("layers", backbone.layers)
-    join.agree("norm", backbone.norm)
+    join.agree("model_str", getattr(backbone, "kind", "instanseg_unet"), silent=True)
+    if isinstance(backbone, UNetSpec):
+        join.agree("layers", backbone.layers)
+        join.agree("norm", backbone.norm)
+    if type(backbone) is UNetSpec:  # the others have one head, or one per target, whatever was asked for
+        join.agree("multihead", len(backbone.heads) > 1, silent=True)
+    backbone = _with_window(backbone, join)
     join.agree("dim_in", backbone.in_channels, silent=True)
     join.agree("dim_out", backbone.out_channels, silent=True)
-    join.agree("multihead", len(backbone.heads) > 1, silent=True)
     join.agree("backbone", backbone, silent=True)
     if isinstance(adaptor, ChannelNetSpec):
         stated = join.stated("aggregation", None)
@@ -250,6 +268,18 @@ class _Join:
             f"{_shown(measured)}.",
             hint=f"Use the weights and the description of the same training run{remedy}.",
         )
+
+
+def _with_window(backbone: BackboneSpec, join: _Join) -> BackboneSpec:
+    """Return the backbone with the size of the images that it was trained on, where its weights do not tell that."""
+    if not isinstance(backbone, CellSamSpec):
+        join.agree("window", backbone.window or "no fixed size", silent=True)
+        return backbone
+    if "window" not in join.facts:
+        join.inferred.append(
+            f"window is {backbone.window}: nothing states the size of the images that the network was trained on."
+        )
+    return backbone.model_copy(update={"window": join.stated("window", backbone.window)})
 
 
 def _shown(value: Any) -> str:

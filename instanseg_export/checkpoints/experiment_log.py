@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import SettingError, SpecError
 from ..forwards.tunables import INSTANSEG_TUNABLES, Value
 from .describe import Fact, parse_targets, text_or_none
+from .sam import ENCODERS
 
 __all__ = ["read_best_params", "read_experiment_log", "tuned"]
 
@@ -70,7 +71,8 @@ def read_experiment_log(path: Path) -> dict[str, Fact]:
             hint=f"Add the line {missing[0]},… to it, or remove the file: the weights' shapes say nearly everything.",
         )
     backbone = rows["model_str"].value
-    if backbone.lower() != "instanseg_unet":
+    kind = backbone.lower()
+    if kind not in ("instanseg_unet", *ENCODERS):
         from .unknown import family_error
 
         raise family_error(path, backbone, f"{path}, line {rows['model_str'].line}: model_str")
@@ -86,8 +88,9 @@ def read_experiment_log(path: Path) -> dict[str, Fact]:
             raise SpecError(
                 f"{path}, line {row.line}: {name} is {row.value[:80]!r}; {reason}.", hint="Correct the line."
             ) from error
-        if value is not None:
+        if value is not None and (kind in ENCODERS or field != "window"):
             facts[field] = Fact(value, f"{path}, line {row.line} ({name}),")
+    facts["model_str"] = Fact(kind, f"{path}, line {rows['model_str'].line} (model_str),")
     _check_targets(facts)
     return facts
 
@@ -187,6 +190,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "mlp_width": ("mlp_width", _whole),
     "feature_engineering": ("feature_engineering", _engineering),
     "requested_pixel_size": ("pixel_size", _pixel_size),
+    "tile_size": ("window", _whole),
     "source_dataset": ("source_datasets", _datasets),
 }
 """Column of the log to field of the description and its parser, which gives None for "not set"."""

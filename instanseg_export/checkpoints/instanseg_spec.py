@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from .backbone_spec import BackboneSpec, Norm, UNetSpec
 from .spec import ModelSpec, SpecPart
 
 __all__ = ["ChannelNetSpec", "InstanSegSpec", "Norm", "TargetName", "UNetSpec"]
 
-Norm = Literal["batch", "instance", "none"]
 TargetName = Literal["nuclei", "cells"]
 
 _INSTANSEG = (
@@ -23,26 +23,6 @@ _CHANNELNET = (
     "nuclei in multiplexed images using InstanSeg. bioRxiv.",
     "10.1101/2024.09.04.611150",
 )
-
-
-class UNetSpec(SpecPart):
-    """The convolutional U-Net of InstanSeg (Goldsborough et al. 2024, section 2.3).
-
-    Attributes:
-        in_channels: channels of its input.
-        layers: channels of each level, from full resolution to the coarsest.
-        norm: the normalisation after each convolution.
-        heads: per decoder, the output channels of each of its final blocks.
-    """
-
-    in_channels: int = Field(ge=1)
-    layers: tuple[int, ...] = Field(min_length=1)
-    norm: Norm
-    heads: tuple[tuple[int, ...], ...] = Field(min_length=1)
-
-    @property
-    def out_channels(self) -> int:
-        return sum(sum(head) for head in self.heads)
 
 
 class ChannelNetSpec(SpecPart):
@@ -79,7 +59,7 @@ class InstanSegSpec(ModelSpec):
 
     family: Literal["instanseg"] = "instanseg"
     targets: tuple[TargetName, ...] = Field(min_length=1, max_length=2)
-    backbone: UNetSpec
+    backbone: BackboneSpec
     adaptor: ChannelNetSpec | UNetSpec | None = None
     dim_coords: int = Field(ge=2)
     n_sigma: int = Field(ge=0)
@@ -96,11 +76,11 @@ class InstanSegSpec(ModelSpec):
         front = ""
         if self.adaptor is not None:
             front = "ChannelNet and " if isinstance(self.adaptor, ChannelNetSpec) else "U-Net in front and "
-        return f"{front}U-Net {' '.join(map(str, self.backbone.layers))}, {self.backbone.norm} normalisation"
+        return front + self.backbone.architecture
 
     @property
     def tags(self) -> tuple[str, ...]:
-        return ("instanseg", "unet")
+        return ("instanseg", *self.backbone.tags)
 
     @property
     def citations(self) -> tuple[tuple[str, str], ...]:

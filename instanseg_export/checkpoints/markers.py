@@ -6,18 +6,14 @@ __all__ = ["BACKBONES", "EMBEDSEG", "family_of"]
 
 EMBEDSEG = "EmbedSeg (BranchedERFNet)"
 
-BACKBONES = {
-    "sam_unet": "InstanSeg with a SAM encoder (sam_unet)",
-    "sam": "InstanSeg with SAM features (sam)",
-    "cellposesam": "CellposeSAM (cellposesam)",
-}
+BACKBONES = {"sam": "InstanSeg with SAM features and a neighbourhood attention filter (sam)"}
 """Values of ``model_str`` in a training log that stand for families of their own."""
 
 _MARKERS: tuple[tuple[bytes, str], ...] = (
     (b"encoder.initial_block.conv.weight", EMBEDSEG),
-    (b"vit_model.", BACKBONES["sam_unet"]),
-    (b"image_encoder.", BACKBONES["sam"]),
-    (b"encoder.patch_embed.proj", BACKBONES["cellposesam"]),
+    (b"image_encoder.encoder.", BACKBONES["sam"]),
+    (b"prompt_encoder.", "Segment Anything (SAM), without InstanSeg"),
+    (b"encoder.patch_embed.proj", "InstanSeg"),
     (b"encoder.0.conv0.0.weight", "InstanSeg"),
 )
 """Part of a weight's name, the most specific first, and the family that it belongs to."""

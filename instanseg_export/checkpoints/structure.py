@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import CheckpointError
-from .instanseg_spec import ChannelNetSpec, Norm, UNetSpec
+from pydantic import ValidationError
+
+from ..errors import CheckpointError, SpecError
+from .backbone_spec import BackboneSpec, CellposeSamSpec, CellSamSpec, Norm, SamUNetSpec, UNetSpec
+from .instanseg_spec import ChannelNetSpec
+from .sam import ENCODERS, kind_of_backbone, measure_encoder
 from .weights import need
 
 if TYPE_CHECKING:
@@ -23,12 +27,13 @@ class Structure:
     """All of a network that can be measured.
 
     Attributes:
-        backbone, adaptor: the parts; a ChannelNet's ablation has the shapes of "concat", so that is assumed.
+        backbone, adaptor: the parts; a ChannelNet's ablation has the shapes of "concat", so that is assumed, as is
+            the size of the images that a network with SAM's encoder was trained on where the encoder resizes them.
         mlp_inputs, mlp_width: of the pixel classifier.
         convolutional: whether the pixel classifier is that of feature engineering 10.
     """
 
-    backbone: UNetSpec
+    backbone: BackboneSpec
     adaptor: ChannelNetSpec | UNetSpec | None
     mlp_inputs: int
     mlp_width: int
@@ -46,7 +51,7 @@ def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
         adaptor = _channel_net(weights, path)
     elif any(name.startswith("adaptor.encoder.") for name in weights):
         adaptor = _unet(weights, "adaptor.", path)
-    backbone = _unet(weights, "backbone.", path)
+    backbone = _backbone(weights, path)
     convolutional = "pixel_classifier.layer2.fc1.weight" in weights
     if convolutional:
         _explain_lost_guide(weights, path)
@@ -54,6 +59,33 @@ def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
     else:
         first = need(weights, "pixel_classifier.fc1.weight", 2, path)
     return Structure(backbone, adaptor, first.shape[1], first.shape[0], convolutional)
+
+
+_TRAINING_TILE = 256
+"""Pixels along a side of the images that upstream trains on, unless told otherwise."""
+
+
+def _backbone(weights: Mapping[str, Tensor], path: Path) -> BackboneSpec:
+    try:
+        kind = kind_of_backbone(weights)
+        return _unet(weights, "backbone.", path) if kind is None else _with_encoder(weights, kind, path)
+    except ValidationError as error:
+        raise SpecError(
+            f"The weights of {path} contradict each other: {error.errors()[0]['msg']}.",
+            hint="Give the checkpoint as training wrote it.",
+        ) from error
+
+
+def _with_encoder(weights: Mapping[str, Tensor], kind: str, path: Path) -> BackboneSpec:
+    vit = measure_encoder(weights, ENCODERS[kind], path)
+    if kind == "sam_unet":
+        return SamUNetSpec(**dict(_unet(weights, "backbone.", path)), vit=vit)
+    if kind == "cellposesam":
+        readout = need(weights, "backbone.out.weight", 4, path).shape[0]
+        return CellposeSamSpec(vit=vit, heads=((readout // vit.patch**2,),))
+    first = need(weights, "backbone.mask_decoder.2.weight", 4, path)
+    last = need(weights, "backbone.mask_decoder.5.weight", 4, path)
+    return CellSamSpec(vit=vit, hidden=first.shape[1], window=_TRAINING_TILE, heads=((last.shape[1],),))
 
 
 def _explain_lost_guide(weights: Mapping[str, Tensor], path: Path) -> None:

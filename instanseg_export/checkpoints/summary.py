@@ -28,7 +28,8 @@ class Summary:
         parameters: trained numbers, the pixel classifier's included.
         gflop_per_megapixel: thousand million multiplications and additions (two for each multiply-accumulate) of the
             network for 10^6 pixels, of three channels where it takes any number. The pixel classifier is not in it:
-            its cost depends on the number of objects.
+            its cost depends on the number of objects; nor is the overlap of the windows in which a network of a fixed
+            size sees an image.
         reader: which reader recognised the file.
         sha256: of the file, in hex.
     """
@@ -73,7 +74,7 @@ def gflop_per_megapixel(network: nn.Module, channels: int, dimensions: int = 2) 
     from torch.utils.flop_counter import FlopCounterMode
 
     hollow = copy.deepcopy(network).to("meta")
-    side = (16 if dimensions == 2 else 4) * cast("_Padded", network).multiple
+    side = getattr(network, "window", 0) or (16 if dimensions == 2 else 4) * cast("_Padded", network).multiple
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         hollow(torch.empty(1, channels, *[side] * dimensions, device="meta"))
     return float(counter.get_total_flops()) / float(side**dimensions) * 1e6 / 1e9

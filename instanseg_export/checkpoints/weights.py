@@ -19,6 +19,9 @@ _WRAPPERS = ("module.", "_orig_mod.", "model.", "fcn.", "network.")
 _UNUSED = ("adaptor.upcat_1.reduce_block.",)
 """Upstream creates these weights and never calls them: after ChannelNet's last block the channels are joined."""
 
+_DIAMETERS = (".diam_labels", ".diam_mean")
+"""Cellpose's encoder carries them for Cellpose's own use."""
+
 
 def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
     """Return the weights as float32 under the names of :class:`InstanSegNetwork`; see :func:`dense_weights`."""
@@ -49,7 +52,7 @@ def dense_weights(
                 hint="Give the file that training wrote.",
             )
         name = rename(key)
-        if name.startswith(unused) or name.endswith(".num_batches_tracked"):
+        if name.startswith(unused) or name.endswith((".num_batches_tracked", *_DIAMETERS)):
             continue
         if value.layout != torch.strided or value.is_quantized or not value.is_floating_point():
             raise CheckpointError(
@@ -75,7 +78,8 @@ def _rename(key: str) -> str:
         return "adaptor." + key.removeprefix("AdaptorNet.")
     if key.startswith(("adaptor.", "backbone.", "pixel_classifier.")):
         return key
-    return "backbone." + key
+    # Upstream wraps SAM's encoder twice within its U-Net.
+    return "backbone." + key.replace("vit_model.model.", "vit.", 1)
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path, *, title: str = "InstanSeg") -> None:

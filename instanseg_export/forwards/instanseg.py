@@ -27,6 +27,7 @@ from ..stages.pad import pad_to_multiple
 from ..stages.paint import list_members, paint
 from ..stages.seeds import pick_seeds
 from ..stages.sentinels import nobody
+from ..stages.tiles import TiledNetwork
 from ..stages.windows import chunk_seeds, open_windows
 from .augmented import AugmentedNetwork
 from .base import FurtherOutput
@@ -379,6 +380,8 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
     else:
         layers = classifier.fc1, classifier.fc2, classifier.fc3
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
+    if spec.backbone.window:
+        network = TiledNetwork(network)
     if values["tta"]:
         network = AugmentedNetwork(network, spec)
         clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)

@@ -56,10 +56,18 @@ class UNet(nn.Module):
         self.decoders = nn.ModuleList(Decoder(spec.layers, heads, spec.norm) for heads in spec.heads)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Return the features of each level, from full resolution to the coarsest."""
         features: list[Tensor] = []
         for block in self.encoder:
             x = block(x)
             features.append(x)
+        return features
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Return the outputs of all decoders, one after another."""
         outputs: list[Tensor] = []
         for place, decoder in enumerate(self.decoders):
             outputs.append(decoder(features if place == len(self.decoders) - 1 else features.copy()))

@@ -43,12 +43,14 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
     model = onnx.load(source)
     try:
         with _quiet():
-            result = _convert(precision, model, metadata["stages"], calibration)
+            result = _convert(precision, model, metadata, calibration)
         metadata["precision"] = precision
         if precision == "int8":
             metadata["calibration"] = {"images": len(calibration.images), "sha256": calibration.sha256}
         _describe(result, metadata)
         onnx.checker.check_model(result, full_check=True)
+    except ExportError:
+        raise
     except Exception as error:  # the converters raise errors of many kinds
         reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
         raise ExportError(
@@ -61,12 +63,19 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
     return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
 
 
-def _convert(precision: str, model: Any, stages: dict[str, str], calibration: ImageSet) -> Any:
+def _convert(precision: str, model: Any, metadata: dict[str, Any], calibration: ImageSet) -> Any:
     from .float16 import halve_network
     from .int8 import quantize_network
     from .network import BorderReader, cut_network, replace_network
 
+    stages = metadata["stages"]
     part = cut_network(model, stages)
+    if any(node.op_type in ("Loop", "Scan") for node in part.graph.node):
+        raise ExportError(
+            f"The network of {metadata['spec']['name']} sees images tile by tile, in a loop, and {precision} is not "
+            "made of networks in loops.",
+            hint="Export it without --precision.",
+        )
     if precision == "fp16":
         return replace_network(model, stages, halve_network(part))
     read = BorderReader(model, part)

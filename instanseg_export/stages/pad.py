@@ -3,13 +3,18 @@
 import torch
 from torch import Tensor
 
-__all__ = ["crop_axis", "pad_axis", "pad_to_multiple"]
+__all__ = ["crop_axis", "mirror", "pad_axis", "pad_to_multiple"]
 
 
-def _mirror(size: int, multiple: int, device: torch.device, before: int) -> Tensor:
-    padded = (size + multiple - 1) // multiple * multiple
-    period = torch.full([1], 2 * (size - 1), dtype=torch.int64, device=device).clamp(min=1)
-    place = torch.abs(torch.arange(padded, device=device) - before) % period
+def mirror(place: Tensor, size: int) -> Tensor:
+    """Return the pixels that stand at ``place`` when an image is mirrored back and forth beyond its borders.
+
+    Args:
+        place: any shape, int64.
+        size: of the image along that axis, at least 1.
+    """
+    period = torch.full([1], 2 * (size - 1), dtype=torch.int64, device=place.device).clamp(min=1)
+    place = torch.abs(place) % period
     return torch.where(place < size, place, period - place)
 
 
@@ -24,7 +29,8 @@ def pad_axis(image: Tensor, axis: int, multiple: int, before: int) -> Tensor:
         multiple: at least 1.
         before: how much of the padding lies before the image.
     """
-    return image.index_select(axis, _mirror(image.shape[axis], multiple, image.device, before))
+    padded = (image.shape[axis] + multiple - 1) // multiple * multiple
+    return image.index_select(axis, mirror(torch.arange(padded, device=image.device) - before, image.shape[axis]))
 
 
 def crop_axis(image: Tensor, axis: int, before: int, size: int) -> Tensor:

@@ -95,6 +95,7 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
     baked = signature.baked()
     with warnings.catch_warnings(), _quiet(), torch.no_grad():
         warnings.simplefilter("ignore")
+        torch.compiler.reset()  # or loop bodies of an earlier export, with its sizes, are taken for this one's
         # Guards such as "a width of 2 has other strides" hold for all sizes as far as values are concerned.
         program = torch.export.export(
             signature,

@@ -211,9 +211,8 @@ def test_zip_files_of_other_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "family"),
     [
-        ("vit_model.model.encoder.patch_embed.proj.weight", "sam_unet"),
         ("image_encoder.encoder.neck.0.weight", "(sam)"),
-        ("model.encoder.patch_embed.proj.weight", "cellposesam"),
+        ("prompt_encoder.no_mask_embed.weight", "Segment Anything"),
     ],
 )
 @pytest.mark.parametrize("new_form", [True, False])

@@ -102,7 +102,7 @@ def test_columns_about_targets_must_agree(run: Path) -> None:
         load_checkpoint(run)
 
 
-@pytest.mark.parametrize("backbone", ["sam_unet", "cellposesam", "sam", "AttentionUNet"])
+@pytest.mark.parametrize("backbone", ["sam", "AttentionUNet"])
 def test_other_backbones_are_named(run: Path, backbone: str) -> None:
     write_log(run, {**log_of(small_spec()), "model_str": backbone})
     with pytest.raises(CheckpointError, match=backbone) as caught:
