@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["logit", "tanh"]
+__all__ = ["exp_of_negative", "logit", "sigmoid", "tanh"]
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -33,3 +33,29 @@ def logit(probability: Tensor) -> Tensor:
     """
     p = probability.clamp(min=1e-6, max=1.0 - 1e-6)
     return torch.round(torch.log(p / (1.0 - p)) * 65536.0) / 65536.0
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """Logistic function by :func:`tanh`.
+
+    Args:
+        x: any shape, float32, finite.
+    """
+    return (tanh(x * 0.5) + 1.0) * 0.5
+
+
+def exp_of_negative(x: Tensor) -> Tensor:
+    """Exponential of numbers up to 0, to about 1e-5 of the result: a power series of x / 128, squared seven times.
+
+    Args:
+        x: any shape, float32, at most 0; below -80 it counts as -80.
+    """
+    y = x.clamp(min=-80.0) * 0.0078125
+    series = y * (1.0 / 720.0) + (1.0 / 120.0)
+    series = series * y + (1.0 / 24.0)
+    series = series * y + (1.0 / 6.0)
+    series = series * y + 0.5
+    series = (series * y + 1.0) * y + 1.0
+    for _ in range(7):
+        series = series * series
+    return series
