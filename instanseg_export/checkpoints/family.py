@@ -49,5 +49,10 @@ class Family(Protocol):
 
 
 FAMILIES: Registry[Family] = Registry(
-    "family", "instanseg_export.families", {"instanseg": "instanseg_export.checkpoints.instanseg:FAMILY"}
+    "family",
+    "instanseg_export.families",
+    {
+        "instanseg": "instanseg_export.checkpoints.instanseg:FAMILY",
+        "iaunet": "instanseg_export.checkpoints.iaunet:FAMILY",
+    },
 )

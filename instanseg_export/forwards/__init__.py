@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["FORWARDS", "build_forward"]
 
 FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registry(
-    "family", "instanseg_export.forwards", {"instanseg": "instanseg_export.forwards.instanseg:build"}
+    "family",
+    "instanseg_export.forwards",
+    {
+        "instanseg": "instanseg_export.forwards.instanseg:build",
+        "iaunet": "instanseg_export.forwards.iaunet:build",
+    },
 )
 """What builds the forward of each family of ``checkpoints.family.FAMILIES``."""
 

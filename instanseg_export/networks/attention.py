@@ -79,11 +79,12 @@ class QueryBlock(nn.Module):
 
 
 def _sines(size: int, channels: int, device: torch.device) -> Tensor:
-    place = torch.arange(1, size + 1, device=device).to(torch.float32)
-    place = place / (place[-1] + 1e-6) * (2.0 * math.pi)
+    last = torch.full([1], size, dtype=torch.float32, device=device)
+    # One more than there are: a table of one row is a case of its own to the exporter.
+    place = torch.arange(1, size + 2, device=device).to(torch.float32) / (last + 1e-6) * (2.0 * math.pi)
     pair = torch.arange(channels // 2, device=device).to(torch.float32)
     angle = place[:, None] / torch.pow(10000.0, pair * (2.0 / channels))
-    return torch.stack([torch.sin(angle), torch.cos(angle)], dim=2).flatten(1)
+    return torch.stack([torch.sin(angle), torch.cos(angle)], dim=2).view(-1, channels)
 
 
 def sine_positions(height: int, width: int, dim: int, device: torch.device) -> Tensor:
@@ -100,6 +101,9 @@ def sine_positions(height: int, width: int, dim: int, device: torch.device) -> T
     Returns:
         (height * width, dim) float32.
     """
-    down = _sines(height, dim // 2, device)[:, None].expand(-1, width, -1)
-    right = _sines(width, dim // 2, device)[None].expand(height, -1, -1)
-    return torch.cat([down, right], dim=2).flatten(0, 1)
+    # Looked up, for an expansion would make the exporter exclude maps of one row.
+    place = torch.arange(height * width, device=device)
+    row = torch.div(place, width, rounding_mode="floor")
+    down = _sines(height, dim // 2, device).index_select(0, row)
+    right = _sines(width, dim // 2, device).index_select(0, place - row * width)
+    return torch.cat([down, right], dim=1)

@@ -23,9 +23,26 @@ def for_inference(network: nn.Module) -> nn.Module:
     """
     folded = copy.deepcopy(network).eval()
     for block in folded.modules():
-        if isinstance(block, nn.Sequential) and len(block) > 1:
-            convolution, norm = block[0], block[1]
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                block[0] = fuse_conv_bn_eval(convolution, norm)
-                del block[1]
+        if isinstance(block, nn.Sequential):
+            _fold_sequence(block)
+        else:
+            _fold_attributes(block)
     return folded.to(memory_format=torch.channels_last)
+
+
+def _fold_sequence(block: nn.Sequential) -> None:
+    # From the end, so that places before what is deleted stay.
+    for place in range(len(block) - 1, 0, -1):
+        convolution, norm = block[place - 1], block[place]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            block[place - 1] = fuse_conv_bn_eval(convolution, norm)
+            del block[place]
+
+
+def _fold_attributes(block: nn.Module) -> None:
+    """Fold ``bn1`` into ``conv1`` and so on, as torchvision calls them."""
+    for name, norm in list(block.named_children()):
+        convolution = getattr(block, name.replace("bn", "conv"), None)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(block, name.replace("bn", "conv"), fuse_conv_bn_eval(convolution, norm))
+            setattr(block, name, nn.Identity())

@@ -13,17 +13,14 @@ from .swin import Swin
 __all__ = ["IAUNetNetwork"]
 
 
-class SeparableConv(nn.Module):
+def _separable(inputs: int, outputs: int) -> nn.Sequential:
     """A 3 x 3 convolution of each channel, one across channels, norm and ReLU."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
-        self.pointwise = nn.Conv2d(inputs, outputs, 1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.pointwise(self.depthwise(x))))
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs),
+        nn.Conv2d(inputs, outputs, 1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
 
 
 class SqueezeExcitation(nn.Module):
@@ -56,8 +53,8 @@ class PixelDecoderLevel(nn.Module):
         super().__init__()
         inputs = 2 + dim if first else 2 + 2 * dim
         self.skip = nn.Conv2d(skip, dim, 1)
-        self.conv1 = SeparableConv(inputs, dim)
-        self.conv2 = SeparableConv(dim, dim)
+        self.conv1 = _separable(inputs, dim)
+        self.conv2 = _separable(dim, dim)
         self.shortcut = nn.Conv2d(inputs, dim, 1)
         self.excitation = SqueezeExcitation(dim)
         self.mask_branch = nn.Sequential(*_conv_norm_relu(dim), *_conv_norm_relu(dim))
@@ -75,16 +72,23 @@ class PixelDecoderLevel(nn.Module):
         return x
 
 
-def _axis(size: int, device: torch.device) -> Tensor:
-    return torch.arange(size, device=device).to(torch.float32) * (2.0 / max(size - 1, 1)) - 1.0
+def _scaled(place: Tensor, size: int) -> Tensor:
+    last = torch.full([1], size - 1, dtype=torch.float32, device=place.device).clamp(min=1.0)
+    return place.to(torch.float32) * 2.0 / last - 1.0
 
 
 def _coordinates(like: Tensor) -> Tensor:
     """Return columns and rows from -1 to 1, (B, 2, H, W): CoordConv (Liu et al. 2018)."""
-    batch, height, width = like.shape[0], like.shape[2], like.shape[3]
-    right = _axis(width, like.device)[None].expand(height, -1)
-    down = _axis(height, like.device)[:, None].expand(-1, width)
-    return torch.stack([right, down])[None].expand(batch, -1, -1, -1)
+    height, width = like.shape[2], like.shape[3]
+    place = torch.arange(height * width, device=like.device)
+    row = torch.div(place, width, rounding_mode="floor")
+    both = torch.stack([_scaled(place - row * width, width), _scaled(row, height)]).view(1, 2, height, width)
+    return _repeat(both, like.shape[0])
+
+
+def _repeat(x: Tensor, times: int) -> Tensor:
+    """Repeat (1, ...) along the first dimension; an expansion would make the exporter exclude one time."""
+    return x.index_select(0, torch.zeros([times], dtype=torch.int64, device=x.device))
 
 
 def _twice(x: Tensor) -> Tensor:
@@ -141,11 +145,11 @@ class IAUNetNetwork(nn.Module):
         """
         maps: list[Tensor] = self.encoder(image)
         features, masks = self.decode_pixels(maps)
-        queries = self.query_features[None].expand(image.shape[0], -1, -1)
+        queries = _repeat(self.query_features[None], image.shape[0])
         for level, block in enumerate(self.blocks):
             pixels = features[level // self.blocks_per_level]
             positions = sine_positions(pixels.shape[2], pixels.shape[3], self.dim, pixels.device)
-            flat = pixels.flatten(2).transpose(1, 2)
+            flat = pixels.contiguous().flatten(2).transpose(1, 2).contiguous()
             queries = block(queries, self.query_places, flat, flat + positions)
         return self.predict(queries, masks)
 
@@ -174,6 +178,6 @@ class IAUNetNetwork(nn.Module):
         Training supervises it after each block; :meth:`forward` asks after the last.
         """
         queries = self.query_norm(queries)
-        masks = torch.matmul(self.mask_head(queries), embedding.flatten(2))
+        masks = torch.matmul(self.mask_head(queries), embedding.contiguous().flatten(2))
         classes: Tensor = self.class_head(queries)
         return masks.view(masks.shape[0], masks.shape[1], embedding.shape[2], embedding.shape[3]), classes

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..stages.pad import grow
+
 __all__ = ["Swin"]
 
 
@@ -17,22 +19,15 @@ class WindowAttention(nn.Module):
         window: width of a window in positions.
     """
 
-    relative_position_index: Tensor
-
     def __init__(self, dim: int, heads: int, window: int) -> None:
         super().__init__()
         self.heads = heads
+        self.window = window
         self.head_dim = dim // heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        places = torch.arange(window * window)
-        rows = torch.div(places, window, rounding_mode="floor")
-        columns = places % window
-        down = rows[:, None] - rows[None] + window - 1
-        right = columns[:, None] - columns[None] + window - 1
-        self.register_buffer("relative_position_index", down * (2 * window - 1) + right, persistent=False)
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
         """Attend within windows.
@@ -44,13 +39,25 @@ class WindowAttention(nn.Module):
         batch, windows, area, dim = x.shape
         qkv = self.qkv(x).view(batch, windows, area, 3, self.heads, self.head_dim).permute(3, 0, 1, 4, 2, 5)
         attention = torch.matmul(qkv[0] * self.head_dim**-0.5, qkv[1].transpose(-2, -1))
-        bias = self.relative_position_bias_table.index_select(0, self.relative_position_index.flatten())
-        attention = attention + bias.view(area, area, self.heads).permute(2, 0, 1)
+        attention = attention + self.position_bias()
         apart = (region[:, :, None] != region[:, None, :]).to(x.dtype) * -100.0
         weights = torch.softmax(attention + apart[:, None], dim=-1)
         mixed = torch.matmul(weights, qkv[2]).transpose(2, 3).reshape(batch, windows, area, dim)
         attended: Tensor = self.proj(mixed)
         return attended
+
+    def position_bias(self) -> Tensor:
+        """Return what each head adds for each pair of positions, (heads, window * window, window * window)."""
+        window = self.window
+        area = window * window
+        # Computed, not stored: an exported file would list it among the weights.
+        place = torch.arange(area, device=self.relative_position_bias_table.device)
+        row = torch.div(place, window, rounding_mode="floor")
+        column = place - row * window
+        down = row[:, None] - row[None] + (window - 1)
+        right = column[:, None] - column[None] + (window - 1)
+        index = (down * (2 * window - 1) + right).flatten()
+        return self.relative_position_bias_table.index_select(0, index).view(area, area, self.heads).permute(2, 0, 1)
 
 
 class Mlp(nn.Module):
@@ -95,28 +102,44 @@ class SwinBlock(nn.Module):
         batch, height, width, dim = x.shape
         window, shift = self.window, self.shift
         rows, columns = (height + window - 1) // window, (width + window - 1) // window
-        x = F.pad(x, [0, 0, 0, columns * window - width, 0, rows * window - height])
+        x = grow(grow(x, 1, rows * window), 2, columns * window)
         if shift > 0:
             x = torch.roll(x, [-shift, -shift], [1, 2])
         x = x.view(batch, rows, window, columns, window, dim).transpose(2, 3)
-        x = self.attn(x.reshape(batch, rows * columns, window * window, dim), self.regions(rows, columns, x))
+        x = self.attn(x.reshape(batch, rows * columns, window * window, dim), self.regions(rows, columns, x.device))
         x = x.view(batch, rows, columns, window, window, dim).transpose(2, 3)
         x = x.reshape(batch, rows * window, columns * window, dim)
         if shift > 0:
             x = torch.roll(x, [shift, shift], [1, 2])
-        return x[:, :height, :width]
+        # Looked up by place: that there is enough to slice is more than the exporter can prove.
+        place = torch.arange(height * width, device=x.device)
+        row = torch.div(place, width, rounding_mode="floor")
+        place = row * (columns * window) + place - row * width
+        return x.flatten(1, 2).index_select(1, place).view(batch, height, width, dim)
 
-    def regions(self, rows: int, columns: int, like: Tensor) -> Tensor:
-        """Number what lies together in the image: shifting brings opposite borders into one window."""
-        window = self.window
-        region = self.border(rows, like)[:, None] * 2 + self.border(columns, like)[None]
-        region = region.view(rows, window, columns, window).transpose(1, 2)
-        return region.reshape(rows * columns, window * window)
+    def regions(self, rows: int, columns: int, device: torch.device) -> Tensor:
+        """Number what lies together in the image: shifting brings opposite borders into one window.
 
-    def border(self, windows: int, like: Tensor) -> Tensor:
-        """Return 1 for positions that the shift brought from the other end, along one axis, and 0 for all others."""
-        place = torch.arange(windows * self.window, device=like.device)
-        return (place >= windows * self.window - self.shift).to(torch.int64)
+        Args:
+            rows: of windows.
+            columns: of windows.
+            device: of the result.
+
+        Returns:
+            (rows * columns, window * window) int64.
+        """
+        area = self.window * self.window
+        # Counted through, for outer sums would make the exporter exclude maps of one window.
+        place = torch.arange(rows * columns * area, device=device)
+        window = torch.div(place, area, rounding_mode="floor")
+        within = place - window * area
+        row_of_windows = torch.div(window, columns, rounding_mode="floor")
+        row_within = torch.div(within, self.window, rounding_mode="floor")
+        row = row_of_windows * self.window + row_within
+        column = (window - row_of_windows * columns) * self.window + within - row_within * self.window
+        from_below = (row >= rows * self.window - self.shift).to(torch.int64)
+        from_right = (column >= columns * self.window - self.shift).to(torch.int64)
+        return (from_below * 2 + from_right).view(rows * columns, area)
 
 
 class PatchMerging(nn.Module):

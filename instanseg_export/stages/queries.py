@@ -8,8 +8,9 @@ from torch import Tensor
 
 from . import loops
 from .exact import exp_of_negative, sigmoid
+from .sentinels import huge
 
-__all__ = ["Queries", "keep_queries", "suppress_duplicates"]
+__all__ = ["Queries", "inside_image", "keep_queries", "suppress_duplicates"]
 
 
 class Queries(NamedTuple):
@@ -20,7 +21,7 @@ class Queries(NamedTuple):
         query: (N,) int64.
         label: (N,) int64, the class.
         score: (N,) float32.
-        logits: (N, h * w) float32, of their masks, at the network's resolution.
+        logits: (N, pixels) float32, of their masks, at the network's resolution.
     """
 
     image: Tensor
@@ -28,6 +29,25 @@ class Queries(NamedTuple):
     label: Tensor
     score: Tensor
     logits: Tensor
+
+
+def inside_image(masks: Tensor, height: int, width: int) -> Tensor:
+    """Flatten masks at a quarter of the resolution and take what lies in the padding out of them.
+
+    Args:
+        masks: (B, Q, h, w) float32 logits of a padded image.
+        height: of the image, at most 4 h.
+        width: of the image, at most 4 w.
+
+    Returns:
+        (B, Q, h * w); pixels of which nothing lies in the image have -huge().
+    """
+    columns = masks.shape[3]
+    place = torch.arange(masks.shape[2] * columns, device=masks.device)
+    row = torch.div(place, columns, rounding_mode="floor")
+    inside = (row * 4 < height) & ((place - row * columns) * 4 < width)
+    flat = masks.flatten(2)
+    return torch.where(inside, flat, torch.full_like(flat, -huge()))
 
 
 def class_probabilities(classes: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +107,7 @@ def keep_queries(masks: Tensor, classes: Tensor, score_threshold: Tensor, thresh
     A mask's mean probability is at most 1, so what fails by its class alone is dropped before any mask is looked at.
 
     Args:
-        masks: (B, Q, h, w) float32 logits.
+        masks: (B, Q, pixels) float32 logits.
         classes: (B, Q, K + 1) float32 logits, the last for "no object".
         score_threshold: scalar that a score must exceed.
         threshold: scalar; pixels above this logit are in a mask.
@@ -95,7 +115,7 @@ def keep_queries(masks: Tensor, classes: Tensor, score_threshold: Tensor, thresh
     queries = masks.shape[1]
     probability, label = class_probabilities(classes)
     hopeful = torch.nonzero(probability.flatten() > score_threshold)[:, 0]
-    logits = masks.flatten(2).flatten(0, 1).index_select(0, hopeful)
+    logits = masks.flatten(0, 1).index_select(0, hopeful)
     score = probability.flatten().index_select(0, hopeful) * maskness(logits, threshold)
     certain = torch.nonzero((score > score_threshold) & (score > 0.0))[:, 0]
     place = hopeful.index_select(0, certain)

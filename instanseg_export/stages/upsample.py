@@ -13,7 +13,8 @@ def _blend(x: Tensor, dim: int, size: int) -> Tensor:
     eighths = (2 * place - 3).clamp(min=0)
     before = torch.div(eighths, 8, rounding_mode="floor")
     weight = (eighths - before * 8).to(torch.float32) * 0.125
-    after = torch.minimum(before + 1, torch.full_like(before, x.shape[dim] - 1))
+    # Beyond the last place that has a part in the result lies padding.
+    after = torch.minimum(before + 1, torch.full_like(before, (size + 3) // 4 - 1))
     if dim == 1:
         weight = weight[:, None]
     return x.index_select(dim, before) * (1.0 - weight) + x.index_select(dim, after) * weight
@@ -22,8 +23,7 @@ def _blend(x: Tensor, dim: int, size: int) -> Tensor:
 def enlarge(x: Tensor, height: int, width: int) -> Tensor:
     """Enlarge maps four times by bilinear interpolation between the centres of pixels, and crop.
 
-    Equal to ``interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)[:, :height, :width]``, which libraries
-    compute in different orders.
+    Equal to torch's ``interpolate`` of the maps that end with the result, which libraries compute in different orders.
 
     Args:
         x: (N, h, w) float32.
