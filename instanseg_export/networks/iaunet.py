@@ -143,15 +143,28 @@ class IAUNetNetwork(nn.Module):
         Returns:
             logits of masks (B, Q, H / 4, W / 4), and of classes (B, Q, K + 1), the last of which is "no object".
         """
+        queries, embedding = self.refine(image)
+        return self.predict(queries[-1], embedding)
+
+    @torch.jit.unused
+    def predictions(self, image: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return what :meth:`forward` does after each block, for deep supervision in training."""
+        queries, embedding = self.refine(image)
+        return [self.predict(state, embedding) for state in queries]
+
+    def refine(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the queries after each block, (B, Q, dim), and the pixel embeddings at 1/4."""
         maps: list[Tensor] = self.encoder(image)
-        features, masks = self.decode_pixels(maps)
+        features, embedding = self.decode_pixels(maps)
         queries = _repeat(self.query_features[None], image.shape[0])
-        for level, block in enumerate(self.blocks):
-            pixels = features[level // self.blocks_per_level]
+        states: list[Tensor] = []
+        for step, block in enumerate(self.blocks):
+            pixels = features[step // self.blocks_per_level]
             positions = sine_positions(pixels.shape[2], pixels.shape[3], self.dim, pixels.device)
-            flat = pixels.contiguous().flatten(2).transpose(1, 2).contiguous()
+            flat = pixels.flatten(2).transpose(1, 2).contiguous()
             queries = block(queries, self.query_places, flat, flat + positions)
-        return self.predict(queries, masks)
+            states.append(queries)
+        return states, embedding
 
     def decode_pixels(self, maps: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Return the mask features of each level, from coarse to fine, and the pixel embeddings at 1/4."""
@@ -173,11 +186,8 @@ class IAUNetNetwork(nn.Module):
         return features, embedding
 
     def predict(self, queries: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits of masks and classes; see :meth:`forward`.
-
-        Training supervises it after each block; :meth:`forward` asks after the last.
-        """
+        """Return logits of masks and classes; see :meth:`forward`."""
         queries = self.query_norm(queries)
-        masks = torch.matmul(self.mask_head(queries), embedding.contiguous().flatten(2))
+        masks = torch.matmul(self.mask_head(queries), embedding.flatten(2))
         classes: Tensor = self.class_head(queries)
         return masks.view(masks.shape[0], masks.shape[1], embedding.shape[2], embedding.shape[3]), classes

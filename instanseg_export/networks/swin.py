@@ -164,7 +164,9 @@ class SwinStage(nn.Module):
     def __init__(self, dim: int, depth: int, heads: int, window: int, merges: bool) -> None:
         super().__init__()
         self.downsample: nn.Module = PatchMerging(dim // 2) if merges else nn.Identity()
-        self.blocks = nn.Sequential(*(SwinBlock(dim, heads, window, block % 2 * (window // 2)) for block in range(depth)))
+        self.blocks = nn.Sequential(
+            *(SwinBlock(dim, heads, window, block % 2 * (window // 2)) for block in range(depth))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.blocks(self.downsample(x))
@@ -198,9 +200,7 @@ class Swin(nn.Module):
         window: width of a window in positions.
     """
 
-    def __init__(
-        self, channels: int, dim: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int
-    ) -> None:
+    def __init__(self, channels: int, dim: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int) -> None:
         super().__init__()
         self.widths = [dim * 2**level for level in range(len(depths))]
         self.patch_embed = PatchEmbedding(channels, dim)
