@@ -83,7 +83,7 @@ class IAUNetSpec(ModelSpec):
     targets: tuple[str, ...] = Field(default=("cells",), min_length=1, max_length=1)
     channels: int = Field(default=3, ge=1)
     encoder: ResNetSpec | SwinSpec = Field(discriminator="kind")
-    classes: tuple[str, ...] = Field(default=("cell",), min_length=1)
+    classes: tuple[str, ...] = Field(default=("cell",), min_length=1, max_length=255)
     queries: int = Field(default=100, ge=1)
     dim: int = Field(default=256, ge=4)
     heads: int = Field(default=8, ge=1)

@@ -34,7 +34,7 @@ class FurtherOutput:
     axes: tuple[str, ...]
     channels: tuple[str, ...] = ()
     dtype: str = "float32"
-    """Of the tensor, as bioimageio calls it."""
+    """Of the tensor, as bioimageio calls it. An output whose values stand for names must be unsigned for its reader."""
 
 
 class Forward(Protocol):

@@ -74,7 +74,7 @@ class Trace(NamedTuple):
     instance_masks: (N, H, W) uint8.
     instance_images: (N,) float32.
     instance_scores: (N,) float32.
-    detection_classes: (N,) float32.
+    detection_classes: (N,) uint8.
     """
 
     normalize: Tensor
@@ -142,7 +142,7 @@ class IAUNetForward(nn.Module):
             FurtherOutput("instance_images", "Place in the batch of the image of each instance.", row),
             FurtherOutput("instance_scores", "Class probability times mean mask probability of each instance.", row),
             # The last, for QuPath 0.6 reads the rows of the last output into all of them.
-            FurtherOutput("detection_classes", "Class of each instance.", row, self._classes),
+            FurtherOutput("detection_classes", "Class of each instance.", row, self._classes, "uint8"),
         )
 
     @property
@@ -166,7 +166,7 @@ class IAUNetForward(nn.Module):
             args: settings of this call by name, as clients send them; unknown names are ignored.
 
         Returns:
-            labels (B, 1, H, W) float32; masks (N, H, W) uint8; images, scores and classes (N,) float32. The N rows
+            labels (B, 1, H, W) float32; masks (N, H, W) uint8; images and scores (N,) float32; classes (N,) uint8. The N rows
             are the instances of all images one after another; in each image row r belongs to label r + 1.
         """
         trace = self.trace(image, self.read_settings(args))
@@ -213,10 +213,7 @@ class IAUNetForward(nn.Module):
         self.check(image)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
         proper = finite(image.to(torch.float32))
-        if self.standard:
-            normal = standardize(proper, settings.normalize)
-        else:
-            normal = normalize(proper, settings.normalize)
+        normal = standardize(proper, settings.normalize) if self.standard else normalize(proper, settings.normalize)
         padded = pad_with_zeros(normal, self.multiple)
         masks, classes = self.network(padded)
 
@@ -233,7 +230,7 @@ class IAUNetForward(nn.Module):
             instance_masks=instances.masks,
             instance_images=instances.image.to(torch.float32),
             instance_scores=instances.score,
-            detection_classes=instances.label.to(torch.float32),
+            detection_classes=instances.label.to(torch.uint8),
         )
 
     def check(self, image: Tensor) -> None:
@@ -250,6 +247,6 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:
     """Build the forward of an IAUNet checkpoint; see :func:`forwards.build_forward`."""
     spec = cast(IAUNetSpec, checkpoint.spec)
     values = resolve_settings(spec.settings, settings, table=IAUNET_TUNABLES)
-    # Channels-last would make the exporter fix the image's smallest size, for orders of maps of one pixel are ambiguous.
+    # In channels-last order maps of one pixel are ambiguous, and the exporter would exclude small images.
     network = for_inference(checkpoint.network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return IAUNetForward(spec, network, values).eval().requires_grad_(False)

@@ -144,8 +144,7 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
             axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
     data: dict[str, Any] = {"type": output.dtype}
     if output.channels and "channel" not in output.axes:
-        # The type is that of the names, not of the numbers that stand for them.
-        data = {"type": "string", "values": list(output.channels)}
+        data["values"] = list(output.channels)
     return {"id": output.name, "description": output.help, "axes": axes, "data": data}
 
 

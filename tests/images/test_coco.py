@@ -13,7 +13,9 @@ from instanseg_export.images.coco import encode_mask, write_coco
 
 def _masks() -> list[np.ndarray]:
     generator = np.random.default_rng(0)
-    drawn = [generator.random((int(h), int(w))) < p for h, w, p in ((1, 1, 1.0), (1, 9, 0.5), (57, 40, 0.1), (33, 64, 0.9))]
+    drawn = [
+        generator.random((int(h), int(w))) < p for h, w, p in ((1, 1, 1.0), (1, 9, 0.5), (57, 40, 0.1), (33, 64, 0.9))
+    ]
     disc = np.hypot(*np.mgrid[-300:301, -250:251]) < 240
     return [*drawn, disc, np.zeros((7, 5), bool), np.ones((5, 7), bool)]
 
@@ -35,7 +37,9 @@ def test_file_says_which_instance_is_which(tmp_path: Path) -> None:
     masks = np.zeros((2, 6, 8), np.uint8)
     masks[0, 1:4, 2:7] = 1
     masks[1, 3:6, 0:3] = 1
-    write_coco(tmp_path / "a.json", masks, image="a.png", scores=[0.75, 0.5], categories=[1, 0], names=["cell", "nucleus"])
+    write_coco(
+        tmp_path / "a.json", masks, image="a.png", scores=[0.75, 0.5], categories=[1, 0], names=["cell", "nucleus"]
+    )
     content = json.loads((tmp_path / "a.json").read_text())
     assert [(one["id"], one["category_id"], one["area"], one["bbox"]) for one in content["annotations"]] == [
         (1, 2, 15, [2, 1, 5, 3]),
