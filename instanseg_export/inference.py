@@ -175,7 +175,7 @@ def run(
                     masks,
                     image=image_path.name,
                     scores=further.get("instance_scores", np.ones(len(masks))),
-                    categories=further.get("detection_classes", np.zeros(len(masks))).astype(int),
+                    categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
                     names=spec.get("classes", spec["targets"]),
                 )
             write_labels(labels_path, labels, size, names=names, overwrite=overwrite)

@@ -132,6 +132,8 @@ class IAUNetForward(nn.Module):
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
         row = ("instance",)
+        # From 1, for the zoo refuses a test output of zeros, which a model of one class would have.
+        names = ("no object", *self._classes)
         return (
             FurtherOutput(
                 "instance_masks",
@@ -139,10 +141,10 @@ class IAUNetForward(nn.Module):
                 ("instance", "y", "x"),
                 dtype="uint8",
             ),
-            FurtherOutput("instance_images", "Place in the batch of the image of each instance.", row),
+            FurtherOutput("instance_images", "Place in the batch, from 1, of the image of each instance.", row),
             FurtherOutput("instance_scores", "Class probability times mean mask probability of each instance.", row),
             # The last, for QuPath 0.6 reads the rows of the last output into all of them.
-            FurtherOutput("detection_classes", "Class of each instance.", row, self._classes, "uint8"),
+            FurtherOutput("detection_classes", "Class of each instance.", row, names, "uint8"),
         )
 
     @property
@@ -166,8 +168,8 @@ class IAUNetForward(nn.Module):
             args: settings of this call by name, as clients send them; unknown names are ignored.
 
         Returns:
-            labels (B, 1, H, W) float32; masks (N, H, W) uint8; images and scores (N,) float32; classes (N,) uint8. The N rows
-            are the instances of all images one after another; in each image row r belongs to label r + 1.
+            labels (B, 1, H, W) float32; masks (N, H, W) uint8; images and scores (N,) float32; classes (N,) uint8.
+            The N rows are the instances of all images one after another; in each image row r belongs to label r + 1.
         """
         trace = self.trace(image, self.read_settings(args))
         return (
@@ -228,9 +230,9 @@ class IAUNetForward(nn.Module):
             network=torch.cat([logits, classes], dim=2),
             labels=instances.labels[:, None].to(torch.float32),
             instance_masks=instances.masks,
-            instance_images=instances.image.to(torch.float32),
+            instance_images=(instances.image + 1).to(torch.float32),
             instance_scores=instances.score,
-            detection_classes=instances.label.to(torch.uint8),
+            detection_classes=(instances.label + 1).to(torch.uint8),
         )
 
     def check(self, image: Tensor) -> None:
@@ -248,5 +250,5 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:
     spec = cast(IAUNetSpec, checkpoint.spec)
     values = resolve_settings(spec.settings, settings, table=IAUNET_TUNABLES)
     # In channels-last order maps of one pixel are ambiguous, and the exporter would exclude small images.
-    network = for_inference(checkpoint.network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network = for_inference(checkpoint.network).to(memory_format=torch.contiguous_format)
     return IAUNetForward(spec, network, values).eval().requires_grad_(False)

@@ -64,7 +64,7 @@ def write_coco(
         masks: (N, H, W), 0 outside; row r belongs to label r + 1.
         image: file name of the image.
         scores: of each row.
-        categories: of each row, from 0.
+        categories: of each row, from 1.
         names: of the categories.
     """
     _, height, width = masks.shape
@@ -79,7 +79,7 @@ def write_coco(
             {
                 "id": row + 1,
                 "image_id": 1,
-                "category_id": int(categories[row]) + 1,
+                "category_id": int(categories[row]),
                 "segmentation": encode_mask(mask),
                 "area": int(np.count_nonzero(mask)),
                 "bbox": box,

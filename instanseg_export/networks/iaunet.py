@@ -68,8 +68,8 @@ class PixelDecoderLevel(nn.Module):
         """
         skip = self.skip(encoded)
         x = torch.cat([_coordinates(skip), below, skip], dim=1)
-        x = self.excitation(self.conv2(self.conv1(x)) + self.shortcut(x))
-        return x
+        main: Tensor = self.excitation(self.conv2(self.conv1(x)) + self.shortcut(x))
+        return main
 
 
 def _scaled(place: Tensor, size: int) -> Tensor:

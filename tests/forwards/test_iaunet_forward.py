@@ -158,7 +158,7 @@ def test_nan_and_infinity_are_background() -> None:
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 2, 64, 64), (1, 3, 0, 64)])
 def test_unfit_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="shape|channels"):
+    with pytest.raises(ValueError, match=r"shape|channels"):
         build_forward(random_checkpoint())(torch.zeros(shape))
 
 

@@ -38,7 +38,7 @@ def test_file_says_which_instance_is_which(tmp_path: Path) -> None:
     masks[0, 1:4, 2:7] = 1
     masks[1, 3:6, 0:3] = 1
     write_coco(
-        tmp_path / "a.json", masks, image="a.png", scores=[0.75, 0.5], categories=[1, 0], names=["cell", "nucleus"]
+        tmp_path / "a.json", masks, image="a.png", scores=[0.75, 0.5], categories=[2, 1], names=["cell", "nucleus"]
     )
     content = json.loads((tmp_path / "a.json").read_text())
     assert [(one["id"], one["category_id"], one["area"], one["bbox"]) for one in content["annotations"]] == [
