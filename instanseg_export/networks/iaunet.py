@@ -175,10 +175,10 @@ class IAUNetNetwork(nn.Module):
         for step, level in enumerate(self.levels):
             if step == 0:
                 main = level(main, coarsest)
-                mask = level.mask_branch(main)
+                mask = level.mask_branch(main)  # type: ignore[operator]
             else:
                 main = level(_twice(main), maps[len(maps) - 1 - step])
-                mask = level.mask_branch(_twice(mask) + main)
+                mask = level.mask_branch(_twice(mask) + main)  # type: ignore[operator]
             features.append(mask)
         fine = maps[0]
         upsampled = F.interpolate(mask, size=[fine.shape[2], fine.shape[3]], mode="bilinear", align_corners=False)
