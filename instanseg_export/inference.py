@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
 from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels
+from .images.coco import write_coco
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
 
@@ -48,6 +50,7 @@ class RunResult:
         model, image: what it was given.
         labels: the label file, a page per target, of the image's own height and width.
         overlay: the picture of the outlines.
+        masks: for models whose masks may overlap, the file with the whole masks as COCO run-length encoding, else None.
         found: per target, in the order of the pages.
         runtime: what ran the model.
         pixel_size: of the image, in micrometres, as used; None if unknown.
@@ -62,6 +65,7 @@ class RunResult:
     image: Path
     labels: Path
     overlay: Path
+    masks: Path | None
     found: tuple[Found, ...]
     runtime: str
     pixel_size: float | None
@@ -87,6 +91,8 @@ def run(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> RunResult:
     """Segment one image with an exported model and write ``<stem>_labels.tif`` and ``<stem>_overlay.png``.
+
+    Models whose masks may overlap get ``<stem>_masks.json`` too: see :func:`.images.coco.write_coco`.
 
     Args:
         model: a package folder, its zip, or one exported file.
@@ -117,7 +123,7 @@ def run(
     labels_path, overlay_path = folder / f"{stem}_labels.tif", folder / f"{stem}_overlay.png"
     for path in (labels_path, overlay_path):
         if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")
+            raise _exists(path)
     if pixel_size is not None and not 0 < pixel_size < np.inf:
         raise ImageError(f"The pixel size {pixel_size:g} is no length.", hint="Give it in micrometres, as in 0.5.")
 
@@ -140,10 +146,16 @@ def run(
             seen = rescale(planes, size, spec["pixel_size"], axial) if resample else seen
         report("segment", 1, 4)
         parsed = _parse(settings or {}, metadata, chosen, file)
-        labels, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
+        labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
+    masks = further.get("instance_masks")
+    if masks is not None:
+        coco_path = folder / f"{stem}_masks.json"
+        if coco_path.exists() and not overwrite:
+            raise _exists(coco_path)
     lost: list[int] = []
     if resample:
         labels, lost = rescale_labels(labels, planes.shape[1:])
+        masks = None if masks is None else rescale_labels(masks, planes.shape[1:])[0]
     if lost:
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
 
@@ -155,14 +167,28 @@ def run(
 
         Pillow.fromarray(picture).save(staged, format="PNG")
         report("write", 3, 4)
-        # Inside, so that neither file appears if the other cannot be written.
-        write_labels(labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite)
+        # Inside, so that no file appears if another cannot be written.
+        with contextlib.ExitStack() as beside:
+            if masks is not None:
+                coco = beside.enter_context(staged_file(coco_path, overwrite=overwrite))
+                write_coco(
+                    coco,
+                    masks,
+                    image=image_path.name,
+                    scores=further.get("instance_scores", np.ones(len(masks))),
+                    categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
+                    names=spec.get("classes", spec["targets"]),
+                )
+            write_labels(
+                labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite
+            )
     report("done", 4, 4)
     return RunResult(
         model=Path(model),
         image=image_path,
         labels=labels_path,
         overlay=overlay_path,
+        masks=None if masks is None else coco_path,
         found=tuple(
             _count(name, plane, size if plane.ndim == 2 else None) for name, plane in zip(names, labels, strict=True)
         ),
@@ -174,6 +200,10 @@ def run(
         notes=tuple(notes),
         seconds=time.perf_counter() - started,
     )
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")
 
 
 def _choose_channels(image: Image, channels: Sequence[int | str] | None, expected: int | None) -> Any:
@@ -260,8 +290,8 @@ def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Ru
 
 def _predict(
     runtime: Runtime, file: Path, image: Any, settings: Mapping[str, Any], device: str, time_limit: float
-) -> tuple[Any, str]:
-    """Return the label maps (T, H, W) and the runtime's title and version."""
+) -> tuple[Any, Mapping[str, Any], str]:
+    """Return the label maps (T, H, W), what the model gives beside them, and the runtime's title and version."""
     from .parity.runners import run_runtime
 
     with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
@@ -276,7 +306,7 @@ def _predict(
                 hint="Use --device cpu; instanseg-export doctor shows what this machine has.",
             )
         try:
-            return outcome.labels()[0], f"{runtime.title} {outcome.version}".strip()
+            return outcome.labels()[0], outcome.further(), f"{runtime.title} {outcome.version}".strip()
         except ValueError as error:
             raise PackageError(
                 f"{runtime.title} failed with {file.name}: {error}.",

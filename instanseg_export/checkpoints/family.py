@@ -55,5 +55,6 @@ FAMILIES: Registry[Family] = Registry(
         "instanseg": "instanseg_export.checkpoints.instanseg:FAMILY",
         "embedseg": "instanseg_export.checkpoints.embedseg:FAMILY",
         "embedseg_3d": "instanseg_export.checkpoints.embedseg:FAMILY_3D",
+        "iaunet": "instanseg_export.checkpoints.iaunet:FAMILY",
     },
 )

@@ -215,7 +215,8 @@ def run_command(
         ]
         title = f"{image.name} in {result.runtime}, {result.seconds:.1f} s"
         show_table(title, ("target", "instances", "median area", ""), rows)
-        console.print(f"\nWritten: {result.labels}\n         {result.overlay}")
+        written = [result.labels, result.overlay, *([] if result.masks is None else [result.masks])]
+        console.print("\nWritten: " + "\n         ".join(map(str, written)))
         console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
     return 0
 

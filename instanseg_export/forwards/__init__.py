@@ -20,6 +20,7 @@ FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registr
         "instanseg": "instanseg_export.forwards.instanseg:build",
         "embedseg": "instanseg_export.forwards.embedseg:build",
         "embedseg_3d": "instanseg_export.forwards.embedseg:build",
+        "iaunet": "instanseg_export.forwards.iaunet:build",
     },
 )
 """What builds the forward of each family of ``checkpoints.family.FAMILIES``."""

@@ -33,6 +33,8 @@ class FurtherOutput:
     help: str
     axes: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    dtype: str = "float32"
+    """Of the tensor, as bioimageio calls it. An output whose values stand for names must be unsigned for its reader."""
 
 
 class Forward(Protocol):

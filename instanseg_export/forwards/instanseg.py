@@ -342,7 +342,7 @@ class InstanSegForward(nn.Module):
             return logits, packed
         else:
             chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold)
-            stacked, bits = loops.map_rows(chunk, chunks)
+            stacked, bits = loops.map_rows_to_tuples(chunk, chunks)
             return stacked.flatten(0, 1), bits.transpose(0, 1).flatten(1, 2)
 
     def cluster_chunk(

@@ -25,11 +25,35 @@ def for_inference(network: nn.Module) -> nn.Module:
     """
     folded = copy.deepcopy(network).eval()
     for block in folded.modules():
-        if isinstance(block, nn.Sequential) and len(block) > 1:
-            convolution, norm = block[0], block[1]
-            if isinstance(convolution, _CONVOLUTIONS) and isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
-                transposed = isinstance(convolution, (nn.ConvTranspose2d, nn.ConvTranspose3d))
-                block[0] = fuse_conv_bn_eval(convolution, norm, transpose=transposed)
-                del block[1]
+        if isinstance(block, nn.Sequential):
+            _fold_sequence(block)
+        else:
+            _fold_attributes(block)
     volumes = any(isinstance(module, nn.Conv3d) for module in folded.modules())
     return folded.to(memory_format=torch.channels_last_3d if volumes else torch.channels_last)
+
+
+def _fold_sequence(block: nn.Sequential) -> None:
+    # From the end, so that places before what is deleted stay.
+    for place in range(len(block) - 1, 0, -1):
+        folded = _fold(block[place - 1], block[place])
+        if folded is not None:
+            block[place - 1] = folded
+            del block[place]
+
+
+def _fold_attributes(block: nn.Module) -> None:
+    """Fold ``bn1`` into ``conv1`` and so on, as torchvision calls them."""
+    for name, norm in list(block.named_children()):
+        folded = _fold(getattr(block, name.replace("bn", "conv"), None), norm)
+        if folded is not None:
+            setattr(block, name.replace("bn", "conv"), folded)
+            setattr(block, name, nn.Identity())
+
+
+def _fold(convolution: object, norm: nn.Module) -> nn.Module | None:
+    """Return the convolution that does what both do, or None if they are no such pair."""
+    if not isinstance(convolution, _CONVOLUTIONS) or not isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
+        return None
+    transposed = isinstance(convolution, (nn.ConvTranspose2d, nn.ConvTranspose3d))
+    return fuse_conv_bn_eval(convolution, norm, transpose=transposed)

@@ -93,7 +93,7 @@ def write_package(
     write_rdf(folder, content)
 
 
-def _segment(model: Contents, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def _segment(model: Contents, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """Return what the forward makes of an image as bioimageio.core feeds it, by the name of the output."""
     import torch
 
@@ -101,7 +101,7 @@ def _segment(model: Contents, image: NDArray[np.float32]) -> dict[str, NDArray[n
         result = model.forward(torch.from_numpy(preprocess(model, image[None])))
     names = [LABELS, *(output.name for output in model.forward.further)]
     tensors = result if isinstance(result, tuple) else (result,)
-    return {name: tensor.to(torch.float32).numpy() for name, tensor in zip(names, tensors, strict=True)}
+    return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
 
 
 def _write_samples(

@@ -155,7 +155,7 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
             )
         else:
             axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
-    data: dict[str, Any] = {"type": "float32"}
+    data: dict[str, Any] = {"type": output.dtype}
     if output.channels and "channel" not in output.axes:
         data["values"] = list(output.channels)
     return {"id": output.name, "description": output.help, "axes": axes, "data": data}

@@ -1,8 +1,8 @@
 """The eight views of an image: its flips and quarter turns, and the way back from each.
 
-The 16 "combinations of axis aligned rotations and flips" of the InstanSeg paper (section 2.8: a horizontal flip or none,
-a vertical flip or none, four quarter turns) show the image in eight ways, each of them twice, since a flip of both is
-half a turn. These are the eight.
+The 16 "combinations of axis aligned rotations and flips" of the InstanSeg paper (section 2.8: a horizontal flip or
+none, a vertical flip or none, four quarter turns) show the image in eight ways, each of them twice, since a flip of
+both is half a turn. These are the eight.
 """
 
 import torch

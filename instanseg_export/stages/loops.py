@@ -14,11 +14,12 @@ A stage that loops writes a step as a module-level function of tensors, and the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-__all__ = ["map_rows", "while_true"]
+__all__ = ["map_rows", "map_rows_to_tuples", "while_true"]
 
 
 def while_true(
@@ -39,13 +40,22 @@ def while_true(
     return state
 
 
-def map_rows(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor) -> tuple[Tensor, ...]:
+def _in_tuple(function: Callable[[Tensor], Tensor], row: Tensor) -> tuple[Tensor, ...]:
+    return (function(row),)
+
+
+def map_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     """Apply ``function`` to each ``rows[i]`` in turn and stack the results, so that only one is in work at a time.
 
     Args:
-        function: from a slice of ``rows`` to tensors of fixed shapes.
+        function: from a slice of ``rows`` to a tensor of fixed shape.
         rows: (N, ...) with N >= 1.
     """
+    return map_rows_to_tuples(partial(_in_tuple, function), rows)[0]
+
+
+def map_rows_to_tuples(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor) -> tuple[Tensor, ...]:
+    """Do the same for a ``function`` that returns several tensors; each is stacked by itself."""
     if torch.compiler.is_exporting():
         from torch._higher_order_ops.scan import scan
 

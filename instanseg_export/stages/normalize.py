@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .sentinels import huge
 
-__all__ = ["finite", "normalize", "percentiles", "rescale"]
+__all__ = ["finite", "normalize", "percentiles", "rescale", "standardize"]
 
 
 def finite(image: Tensor) -> Tensor:
@@ -82,3 +82,24 @@ def rescale(image: Tensor, mode: Tensor, low: int = 1, high: int = 1) -> Tensor:
     offset = torch.where(wanted, lower, torch.zeros_like(lower))
     scale = torch.where(wanted, (upper - lower).clamp(min=smallest_range), torch.ones_like(lower))
     return (image - offset) / scale
+
+
+def standardize(image: Tensor, mode: Tensor) -> Tensor:
+    """Bring each image to mean 0 and standard deviation 1, over all its channels, unless ``mode`` says never.
+
+    That does not depend on how a client has scaled the image, so auto has nothing to find out.
+
+    Args:
+        image: (B, C, H, W) float32, finite.
+        mode: int64 scalar: 0 auto, 1 always, 2 never.
+
+    Returns:
+        (B, C, H, W) float32; a flat image becomes 0.
+    """
+    # Between 0 and 1 first: sums of large raw values lose digits.
+    lowest = image.amin(dim=(1, 2, 3), keepdim=True)
+    span = (image.amax(dim=(1, 2, 3), keepdim=True) - lowest).clamp(min=1e-20)
+    unit = (image - lowest) / span
+    centred = unit - unit.mean(dim=(1, 2, 3), keepdim=True)
+    deviation = torch.sqrt((centred * centred).mean(dim=(1, 2, 3), keepdim=True))
+    return torch.where(mode == 2, image, centred / deviation.clamp(min=1e-6))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["crop_axis", "mirror", "pad_axis", "pad_to_multiple"]
+__all__ = ["crop_axis", "grow", "mirror", "pad_axis", "pad_to_multiple", "pad_with_zeros"]
 
 
 def mirror(place: Tensor, size: int) -> Tensor:
@@ -54,3 +54,25 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
         (B, C, H', W') with ``image`` in its upper left corner.
     """
     return pad_axis(pad_axis(image, 2, multiple, 0), 3, multiple, 0)
+
+
+def grow(x: Tensor, dim: int, size: int) -> Tensor:
+    """Add zeros at the end of a dimension until it has ``size`` places."""
+    # Not torch's padding, which has another path for "nothing to add" and so fixes sizes when it is exported.
+    place = torch.arange(size, device=x.device)
+    shape = [1] * x.dim()
+    shape[dim] = size
+    inside = (place < x.shape[dim]).to(x.dtype).view(shape)
+    return x.index_select(dim, place.clamp(max=x.shape[dim] - 1)) * inside
+
+
+def pad_with_zeros(image: Tensor, multiple: int) -> Tensor:
+    """Add zeros at the lower and right border of ``image`` until height and width are multiples.
+
+    Args:
+        image: (B, C, H, W), H and W at least 1; finite.
+        multiple: at least 1.
+    """
+    rows = (image.shape[2] + multiple - 1) // multiple * multiple
+    columns = (image.shape[3] + multiple - 1) // multiple * multiple
+    return grow(grow(image, 2, rows), 3, columns)

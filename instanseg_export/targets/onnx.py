@@ -27,8 +27,9 @@ IR_VERSION = 10
 _INPUT = "image"
 _AXES = {2: ("batch", "channels", "height", "width"), 3: ("batch", "channels", "depth", "height", "width")}
 _LARGEST = {"batch": 1024, "channels": 512, "depth": 4096, "height": 32768, "width": 32768}
-_EXAMPLE = {2: (96, 112), 3: (24, 40, 48)}
-"""Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants."""
+_EXAMPLE = {2: (1180, 1310), 3: (24, 40, 48)}
+"""Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants, also those of the coarsest maps and
+of the windows in them. It computes no values."""
 
 
 class OnnxTarget:
