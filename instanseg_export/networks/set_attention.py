@@ -7,9 +7,6 @@ from torch import Tensor, nn
 
 __all__ = ["InducedSetAttention", "SetAttention"]
 
-_NEVER = -1e30
-"""Attention score of what does not exist; finite, since infinities spread."""
-
 
 class SetAttention(nn.Module):
     """Multihead attention block: MAB(Q, K) = H + relu(fc_o(H)) with H = fc_q(Q) + attention (equations 6 and 7).
@@ -50,7 +47,8 @@ class SetAttention(nn.Module):
         """
         queries = self.fc_q(query)
         scores = torch.matmul(self.split(queries), self.split(self.fc_k(key)).transpose(2, 3)) * self.scale
-        scores = torch.where(present[:, None, None, :], scores, torch.full_like(scores, _NEVER))
+        # Finite, since infinities spread.
+        scores = torch.where(present[:, None, None, :], scores, torch.full_like(scores, -1e30))
         seen = torch.matmul(torch.softmax(scores, dim=3), self.split(self.fc_v(key)))
         hidden = self.ln0(queries + seen.transpose(1, 2).flatten(2))
         attended: Tensor = self.ln1(hidden + F.relu(self.fc_o(hidden)))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .number import largest_label
 from .sentinels import huge
 
 __all__ = ["Objects", "chunk_objects", "crop_objects", "list_objects", "pixel_table", "rows_of_images"]
@@ -24,16 +25,6 @@ class Objects(NamedTuple):
     present: Tensor
 
 
-def _largest(labels: Tensor) -> int:
-    if torch.jit.is_scripting():
-        return int(labels.max().item())
-    else:
-        # Not int(...), which would fix the size at export.
-        size = labels.max().to(torch.int64).item()
-        torch._check(size >= 0)
-        return size  # type: ignore[return-value]
-
-
 def list_objects(labels: Tensor) -> Objects:
     """Find every object of a batch of label maps and its centre of mass, rounded down to a pixel.
 
@@ -42,7 +33,7 @@ def list_objects(labels: Tensor) -> Objects:
     """
     batch, height, width = labels.shape
     device = labels.device
-    slots = _largest(labels) + 1
+    slots = largest_label(labels) + 1
     image = torch.arange(batch, device=device)[:, None, None] * slots
     slot = (labels.to(torch.int64) + image).flatten()
     zeros = torch.zeros([batch * slots], device=device)
@@ -109,7 +100,7 @@ def crop_objects(table: Tensor, chunk: Tensor, size: int, height: int, width: in
         width: of the image.
 
     Returns:
-        (n, C + 1, size, size) float32: the image, then 1 where the object is.
+        (n, C + 1, size, size) float32, channels last in memory: the image, then 1 where the object is.
     """
     along = torch.arange(size, device=chunk.device)
     rows = _corner(chunk[:, 2], size, height)[:, None] + along
@@ -120,7 +111,7 @@ def crop_objects(table: Tensor, chunk: Tensor, size: int, height: int, width: in
     values = table.index_select(0, pixel.flatten()).view(-1, size, size, table.shape[1])
     mask = (values[:, :, :, -1:] == chunk[:, 1].to(torch.float32)[:, None, None, None]).to(torch.float32)
     crops = torch.cat([values[:, :, :, :-1], mask], dim=3) * inside[:, :, :, None].to(torch.float32)
-    return crops.permute(0, 3, 1, 2).contiguous()
+    return crops.permute(0, 3, 1, 2)
 
 
 def rows_of_images(values: Tensor, objects: Objects) -> Tensor:
