@@ -138,9 +138,8 @@ def run(
             resample = abs(size / spec["pixel_size"] - 1) > _SAME_SIZE
             seen = rescale(planes, size, spec["pixel_size"]) if resample else seen
         report("segment", 1, 4)
-        labels, ran_in = _predict(
-            chosen, file, seen, _parse(settings or {}, metadata, chosen, file), device, time_limit
-        )
+        parsed = _parse(settings or {}, metadata, chosen, file)
+        labels, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
     lost: list[int] = []
     if resample:
         labels, lost = rescale_labels(labels, (planes.shape[1], planes.shape[2]))
@@ -148,7 +147,7 @@ def run(
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
 
     report("write", 2, 4)
-    names = _target_names(spec["targets"], settings or {}, labels.shape[0])
+    names = _target_names(spec["targets"], parsed, labels.shape[0])
     picture = overlay(planes, labels)
     with staged_file(overlay_path, overwrite=overwrite) as staged:
         from PIL import Image as Pillow
@@ -243,10 +242,11 @@ def _undescribed(model: Path, file: Path) -> dict[str, Any]:
 
 
 def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Runtime, file: Path) -> dict[str, Any]:
-    from .forwards.tunables import parse_settings
+    from .forwards.tunables import parse_settings, tunables_of
 
-    parsed = parse_settings(settings)
-    fixed = [row["name"] for row in metadata["tunables"] if runtime.target in row.get("static_in", ())]
+    table = tunables_of(metadata if metadata["tunables"] else None)
+    parsed = parse_settings(settings, table)
+    fixed = [tunable.name for tunable in table if metadata["tunables"] and runtime.target in tunable.static_in]
     if stuck := [name for name in parsed if name in fixed]:
         raise SettingError(
             f"{file.name} has {' and '.join(stuck)} fixed at export.",
@@ -284,9 +284,7 @@ def _predict(
 def _target_names(targets: Sequence[str], settings: Mapping[str, Any], count: int) -> tuple[str, ...]:
     if count == len(targets):
         return tuple(targets)
-    from .forwards.tunables import parse_settings
-
-    flags: Any = parse_settings(settings).get("target_segmentation", ())
+    flags = settings.get("target_segmentation", ())
     chosen = tuple(name for name, flag in zip(targets, flags, strict=False) if flag)
     return chosen if len(chosen) == count else tuple(f"target {index + 1}" for index in range(count))
 

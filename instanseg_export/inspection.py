@@ -24,6 +24,7 @@ class CheckpointFacts:
         spec: the description of the network (see ``checkpoints.spec``), JSON-ready.
         reader: which reader recognised the file.
         sha256: of the file with the weights, in hex.
+        architecture: the network in a few words.
         parameters: trained numbers.
         gflop_per_megapixel: thousand million operations of the network for 10^6 pixels.
         inferred: one sentence for each fact that no file states.
@@ -34,6 +35,7 @@ class CheckpointFacts:
     spec: dict[str, Any]
     reader: str
     sha256: str
+    architecture: str
     parameters: int
     gflop_per_megapixel: float
     inferred: tuple[str, ...]
@@ -48,6 +50,7 @@ class CheckpointFacts:
         return [
             ("checkpoint of", f"{self.spec['family']}, read as {self.reader}"),
             *_spec_rows(self.spec),
+            ("network", self.architecture),
             ("parameters", f"{self.parameters:,}"),
             ("cost", f"{self.gflop_per_megapixel:.1f} GFLOP per megapixel"),
             ("source", f"sha256 {self.sha256[:16]}"),
@@ -63,6 +66,7 @@ class ModelFacts:
         path: what was inspected.
         files: exported files in it, by target.
         spec: the description of the network, JSON-ready.
+        architecture: the network in a few words.
         settings: the baked-in value of each setting.
         version: of the package that wrote it.
         source_sha256: of the checkpoint that it was made from.
@@ -72,6 +76,7 @@ class ModelFacts:
     path: Path
     files: dict[str, str]
     spec: dict[str, Any]
+    architecture: str
     settings: dict[str, Any]
     version: str
     source_sha256: str
@@ -88,6 +93,7 @@ class ModelFacts:
             ("exported model of", str(self.spec["family"])),
             ("files", ", ".join(f"{name} ({target})" for target, name in self.files.items())),
             *_spec_rows(self.spec),
+            ("network", self.architecture),
             *([] if self.precision == "fp32" else [("precision", self.precision)]),
             ("settings", ", ".join(f"{name}={_text(value)}" for name, value in self.settings.items())),
             ("written by", f"instanseg-export {self.version}"),
@@ -126,6 +132,7 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
         spec=checkpoint.spec.model_dump(mode="json"),
         reader=summary.reader,
         sha256=summary.sha256,
+        architecture=summary.architecture,
         parameters=summary.parameters,
         gflop_per_megapixel=summary.gflop_per_megapixel,
         inferred=summary.inferred,
@@ -134,6 +141,7 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
 
 
 def _model_facts(path: Path) -> ModelFacts:
+    from .checkpoints.single_file import parse_spec
     from .parity.subject import open_subject
 
     with open_subject(path) as subject:
@@ -151,6 +159,7 @@ def _model_facts(path: Path) -> ModelFacts:
             path=path,
             files=files,
             spec=dict(subject.metadata["spec"]),
+            architecture=parse_spec(subject.metadata["spec"], path).architecture,
             settings=dict(subject.metadata["settings"]),
             version=str(subject.metadata["version"]),
             source_sha256=str(subject.metadata["source_sha256"]),
@@ -159,14 +168,11 @@ def _model_facts(path: Path) -> ModelFacts:
 
 
 def _spec_rows(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    layers = " ".join(map(str, spec["backbone"]["layers"]))
-    front = "" if spec["adaptor"] is None else ", another network in front"
     rows = [
         ("name", str(spec["name"])),
         ("targets", ", ".join(spec["targets"])),
         ("channels", "any number" if spec["channels"] is None else str(spec["channels"])),
         ("pixel size", "unknown" if spec["pixel_size"] is None else f"{spec['pixel_size']:g} µm"),
-        ("network", f"U-Net {layers}, {spec['backbone']['norm']} normalisation{front}"),
     ]
     if spec["source_datasets"]:
         rows.append(("trained on", ", ".join(spec["source_datasets"])))

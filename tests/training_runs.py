@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from instanseg_export.checkpoints.spec import ChannelNetSpec, InstanSegSpec, UNetSpec
+from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec, InstanSegSpec, UNetSpec
 from instanseg_export.networks.instanseg import InstanSegNetwork
 
 

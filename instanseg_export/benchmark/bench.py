@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .. import __version__
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError, SettingError
-from ..forwards.tunables import parse_settings
+from ..forwards.tunables import parse_settings, tunables_of
 from ..parity.images import NamedImage
 from ..parity.runtimes import Runtime, build_runtime, find_runtime, list_runtimes
 from ..parity.subject import Subject, open_subject
@@ -76,11 +76,13 @@ def bench(
     for what, value in (("number of threads", threads), ("number of turns", turns), ("time limit", time_limit)):
         if value is not None and not value > 0:
             raise SettingError(f"The {what} is {value:g}, which is not positive.", hint="Give 1 or more.")
-    checked = parse_settings(settings or {})
     used = threads or threads_of_environment()
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with contextlib.ExitStack() as stack:
         subjects = _named_apart([stack.enter_context(open_subject(path)) for path in paths], paths)
+        checked = {}
+        for subject in subjects:
+            checked = parse_settings(settings or {}, tunables_of(subject.metadata))
         chosen = choose_images(subjects, images, size, objects)
         batches, notes = _prepare(chosen, subjects)
         programs, rows = _programs(subjects, selected)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import nn
 
-    from .spec import InstanSegSpec
+    from .spec import ModelSpec
 
 __all__ = ["Checkpoint", "Reader"]
 
@@ -19,16 +19,17 @@ class Checkpoint:
     """A network with its weights and its description.
 
     Attributes:
-        spec: the description.
-        network: on the CPU, float32, in eval mode; maps images (B, C, H, W) with H and W multiples of 16 to feature
-            maps (B, targets x channels_per_target, H, W). It owns the ``pixel_classifier``, which forwards call.
+        spec: the description, of the network's own family.
+        network: on the CPU, float32, in eval mode; maps images (B, C, [D,] H, W), whose sizes are multiples of its
+            attribute ``multiple``, to feature maps. It owns whatever else has trained weights, such as InstanSeg's
+            ``pixel_classifier``, which forwards call.
         source: the file that the weights came from.
         sha256: of that file, in hex.
         reader: the name of the reader that read it.
         inferred: one plain sentence for each fact that no file states and that was concluded from the weights.
     """
 
-    spec: InstanSegSpec
+    spec: ModelSpec
     network: nn.Module
     source: Path
     sha256: str

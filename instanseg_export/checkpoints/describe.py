@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ..errors import SpecError
 from ..registry import closest
-from .spec import ChannelNetSpec, InstanSegSpec, TargetName
+from .instanseg_spec import ChannelNetSpec, InstanSegSpec, TargetName
 from .structure import Structure
 
 __all__ = ["FEATURE_ENGINEERING", "Fact", "describe", "facts_of", "parse_overrides", "parse_targets", "text_or_none"]

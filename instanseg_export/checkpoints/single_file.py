@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..errors import CheckpointError, OutputError, SpecError
+from ..errors import CheckpointError, OutputError, SpecError, UnknownNameError
 from ..files import sha256_of, staged_file
 from .archive import damaged, kind_of, peek
 from .base import Checkpoint
-from .build import build
-from .describe import facts_of, parse_overrides
-from .spec import InstanSegSpec
+from .family import FAMILIES
+from .spec import ModelSpec
 from .torch_file import load_tensors
-from .weights import canonical_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,29 +39,31 @@ class SingleFileReader:
     def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
         content = _read_safetensors(path) if kind_of(path) == "safetensors" else _read_torch(path)
         spec = parse_spec(content["spec"], path)
-        facts = {**facts_of(spec, f"The description in {path}"), **parse_overrides(overrides)}
-        return build(
-            canonical_weights(content["weights"], path),
-            facts,
-            path,
-            sha256=sha256_of(path),
-            reader=self.name,
-            settings=spec.settings,
+        return FAMILIES.get(spec.family).restore(
+            spec, content["weights"], overrides, path, sha256=sha256_of(path), reader=self.name
         )
 
 
-def parse_spec(text: Any, path: Path) -> InstanSegSpec:
+def parse_spec(text: Any, path: Path) -> ModelSpec:
     """Read an embedded description.
 
+    Args:
+        text: JSON, or what it holds.
+        path: of the file, for messages.
+
     Raises:
-        SpecError: it is no JSON, of another family, or a field is missing or wrong.
+        SpecError: it is no JSON, of an unknown family, or a field is missing or wrong.
     """
     try:
         fields = json.loads(text) if isinstance(text, str) else text
-        return InstanSegSpec.model_validate(fields)
+        return FAMILIES.get(str(fields["family"])).spec.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         fact = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except UnknownNameError as error:
+        raise SpecError(f"The description in {path} is of no known family: {error}", hint=error.hint) from error
+    except (KeyError, TypeError):
+        fact = "it names no family"
     except (ValueError, RecursionError) as error:
         fact = str(error)
     raise SpecError(f"The description in {path} is malformed: {fact}.", hint="Save the checkpoint again.")

@@ -1,111 +1,59 @@
-"""What a checkpoint says of its network: frozen, validated and serialisable."""
+"""What a checkpoint says of its network, whatever its family: frozen, validated and serialisable."""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ChannelNetSpec", "InstanSegSpec", "Norm", "TargetName", "UNetSpec"]
-
-Norm = Literal["batch", "instance", "none"]
-TargetName = Literal["nuclei", "cells"]
+__all__ = ["ModelSpec", "SpecPart"]
 
 
-class _Spec(BaseModel):
+class SpecPart(BaseModel):
+    """A group of fields: frozen, and without unknown ones."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class UNetSpec(_Spec):
-    """The convolutional U-Net of InstanSeg (Goldsborough et al. 2024, section 2.3).
+class ModelSpec(SpecPart, ABC):
+    """All that is needed to rebuild a network and its forward, except for the weights. Each family adds its own fields.
 
     Attributes:
-        in_channels: channels of its input.
-        layers: channels of each level, from full resolution to the coarsest.
-        norm: the normalisation after each convolution.
-        heads: per decoder, the output channels of each of its final blocks.
-    """
-
-    in_channels: int = Field(ge=1)
-    layers: tuple[int, ...] = Field(min_length=1)
-    norm: Norm
-    heads: tuple[tuple[int, ...], ...] = Field(min_length=1)
-
-    @property
-    def out_channels(self) -> int:
-        return sum(sum(head) for head in self.heads)
-
-
-class ChannelNetSpec(_Spec):
-    """ChannelNet, which maps any number of channels to a fixed one (thesis, section 4.3).
-
-    Attributes:
-        out_channels: channels that it hands to the U-Net.
-        layers: channels of its three levels, from full resolution to the coarsest.
-        norm: the normalisation after each convolution.
-        aggregation: how a channel's features meet the maximum over all channels.
-    """
-
-    out_channels: int = Field(ge=1)
-    layers: tuple[int, int, int]
-    norm: Norm
-    aggregation: Literal["concat", "no_aggregation", "sum"] = "concat"
-
-
-class InstanSegSpec(_Spec):
-    """All that is needed to rebuild an InstanSeg network and its forward, except for the weights.
-
-    Attributes:
+        family: name of the family in ``checkpoints.family.FAMILIES``.
         name: of the model, as the user knows it.
-        targets: what is segmented, in the order of the output channels.
-        channels: of the image; None where a ChannelNet takes any number.
+        targets: what is segmented, in the order of the label map's channels.
+        channels: of the image; None where any number is taken.
         pixel_size: in micrometres, of the images that the network was trained on; None when unknown.
-        dim_coords, n_sigma, dim_seeds: channels per target of the positional embedding, of the conditional embedding
-            and of the seed map, in the order of the network's output.
-        mlp_width: hidden units of the pixel classifier.
-        feature_engineering: what the pixel classifier sees beside offsets ("0" and "7": offsets and sigma; "2": the
-            offsets' norm too; "3": sigma zeroed; "10": a positional guide, with a deeper classifier).
         settings: defaults of tunables that training found better than ours (name to value).
         source_datasets: names of the training data.
     """
 
-    family: Literal["instanseg"] = "instanseg"
+    title: ClassVar[str]
+    """Of the family, for people."""
+
+    dimensions: ClassVar[int] = 2
+    """Spatial axes of the image: 2 (H, W) or 3 (D, H, W)."""
+
+    family: str
     name: str
-    targets: tuple[TargetName, ...] = Field(min_length=1, max_length=2)
+    targets: tuple[str, ...] = Field(min_length=1)
     channels: int | None = Field(ge=1)
     pixel_size: float | None = Field(default=None, gt=0)
-    backbone: UNetSpec
-    adaptor: ChannelNetSpec | UNetSpec | None = None
-    dim_coords: int = Field(ge=2)
-    n_sigma: int = Field(ge=0)
-    dim_seeds: int = Field(ge=1, le=2)
-    mlp_width: int = Field(ge=1)
-    feature_engineering: Literal["0", "2", "3", "7", "10"] = "0"
     settings: dict[str, float | int | bool | str | tuple[int, ...]] = Field(default_factory=dict)
     source_datasets: tuple[str, ...] = ()
 
     @property
-    def channels_per_target(self) -> int:
-        return self.dim_coords + self.n_sigma + self.dim_seeds
+    @abstractmethod
+    def architecture(self) -> str:
+        """The network in a few words, as in "U-Net 32 64 128 256, batch normalisation"."""
 
-    @model_validator(mode="after")
-    def _parts_fit(self) -> InstanSegSpec:
-        expected = len(self.targets) * self.channels_per_target
-        if self.backbone.out_channels != expected:
-            raise ValueError(
-                f"the network's heads give {self.backbone.out_channels} channels, but {len(self.targets)} target(s) of "
-                f"dim_coords {self.dim_coords}, n_sigma {self.n_sigma} and dim_seeds {self.dim_seeds} need {expected}"
-            )
-        if len(set(self.targets)) != len(self.targets):
-            raise ValueError(f"targets are named twice: {', '.join(self.targets)}")
-        if (self.channels is None) != isinstance(self.adaptor, ChannelNetSpec):
-            raise ValueError("a network takes any number of channels if, and only if, it has a ChannelNet in front")
-        if self.adaptor is not None and self.adaptor.out_channels != self.backbone.in_channels:
-            raise ValueError(
-                f"the adaptor gives {self.adaptor.out_channels} channels, but the U-Net takes "
-                f"{self.backbone.in_channels}"
-            )
-        takes = self.adaptor.in_channels if isinstance(self.adaptor, UNetSpec) else self.backbone.in_channels
-        if self.channels is not None and self.channels != takes:
-            raise ValueError(f"channels is {self.channels}, but the network takes {takes}")
-        return self
+    @property
+    @abstractmethod
+    def tags(self) -> tuple[str, ...]:
+        """Words under which a model zoo lists the model."""
+
+    @property
+    @abstractmethod
+    def citations(self) -> tuple[tuple[str, str], ...]:
+        """Text and DOI of each publication that describes the family."""

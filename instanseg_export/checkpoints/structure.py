@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError
-from .spec import ChannelNetSpec, Norm, UNetSpec
+from .instanseg_spec import ChannelNetSpec, Norm, UNetSpec
 from .weights import need
 
 if TYPE_CHECKING:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from .base import Checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ..networks.instanseg import InstanSegNetwork
 
 __all__ = ["ANY_CHANNELS", "Summary", "gflop_per_megapixel", "summarise"]
 
@@ -24,10 +22,9 @@ class Summary:
     """The facts that ``instanseg-export inspect`` prints.
 
     Attributes:
-        family, name, targets, pixel_size, norm, inferred: as in the description and the checkpoint.
+        family, name, targets, pixel_size, inferred: as in the description and the checkpoint.
         channels: of the image; None for any number.
-        layers: channels of the U-Net's levels, from full resolution to the coarsest.
-        adaptor: the kind of network in front of the U-Net, or None.
+        architecture: the network in a few words.
         parameters: trained numbers, the pixel classifier's included.
         gflop_per_megapixel: thousand million multiplications and additions (two for each multiply-accumulate) of the
             network for 10^6 pixels, of three channels where it takes any number. The pixel classifier is not in it:
@@ -41,9 +38,7 @@ class Summary:
     targets: tuple[str, ...]
     channels: int | None
     pixel_size: float | None
-    layers: tuple[int, ...]
-    norm: str
-    adaptor: str | None
+    architecture: str
     parameters: int
     gflop_per_megapixel: float
     reader: str
@@ -60,19 +55,17 @@ def summarise(checkpoint: Checkpoint) -> Summary:
         targets=spec.targets,
         channels=spec.channels,
         pixel_size=spec.pixel_size,
-        layers=spec.backbone.layers,
-        norm=spec.backbone.norm,
-        adaptor=None if spec.adaptor is None else type(spec.adaptor).__name__.removesuffix("Spec"),
+        architecture=spec.architecture,
         parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
-        gflop_per_megapixel=gflop_per_megapixel(checkpoint.network, spec.channels or ANY_CHANNELS),
+        gflop_per_megapixel=gflop_per_megapixel(checkpoint.network, spec.channels or ANY_CHANNELS, spec.dimensions),
         reader=checkpoint.reader,
         sha256=checkpoint.sha256,
         inferred=checkpoint.inferred,
     )
 
 
-def gflop_per_megapixel(network: nn.Module, channels: int) -> float:
-    """Return the cost of a network of the forwards for 10^6 pixels of so many channels; see :class:`Summary`.
+def gflop_per_megapixel(network: nn.Module, channels: int, dimensions: int = 2) -> float:
+    """Return the cost of a network for 10^6 pixels (or voxels) of so many channels; see :class:`Summary`.
 
     It is counted on the meta device, where tensors have shapes and no data.
     """
@@ -80,7 +73,11 @@ def gflop_per_megapixel(network: nn.Module, channels: int) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     hollow = copy.deepcopy(network).to("meta")
-    side = 16 * cast("InstanSegNetwork", network).multiple
+    side = (16 if dimensions == 2 else 4) * cast("_Padded", network).multiple
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        hollow(torch.empty(1, channels, side, side, device="meta"))
-    return float(counter.get_total_flops()) / side**2 * 1e6 / 1e9
+        hollow(torch.empty(1, channels, *[side] * dimensions, device="meta"))
+    return float(counter.get_total_flops()) / float(side**dimensions) * 1e6 / 1e9
+
+
+class _Padded(Protocol):
+    multiple: int

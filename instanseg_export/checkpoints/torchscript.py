@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
 from ..files import sha256_of
@@ -13,11 +13,15 @@ from ..targets.base import METADATA_KEY
 from .archive import TorchArchive, damaged, kind_of
 from .base import Checkpoint
 from .build import build
-from .describe import Fact, facts_of, parse_overrides
+from .describe import Fact, parse_overrides
 from .experiment_log import tuned
-from .inert import plain_attributes, read_script_module, tensors_of
+from .family import FAMILIES
+from .inert import InertObject, plain_attributes, read_script_module, tensors_of
 from .single_file import parse_spec
 from .weights import canonical_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["READER", "TorchScriptReader"]
 
@@ -40,43 +44,38 @@ class TorchScriptReader:
             return False
 
     def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
-        stated = parse_overrides(overrides)
         with TorchArchive(path) as archive:
             module = read_script_module(archive)
             metadata = archive.read(_OURS) if _OURS in archive else None
-        settings: dict[str, Any]
-        notes: tuple[str, ...] = ()
-        wanted: tuple[str, ...]
         if metadata is not None:
             spec = parse_spec(_embedded_spec(metadata, path), path)
-            facts, settings = facts_of(spec, f"The description in {path}"), dict(spec.settings)
-            # The export folds batch norms into the convolutions: the weights tell which norm is left.
-            facts = {name: fact for name, fact in facts.items() if name not in ("norm", "backbone")}
-            wanted = ("network.",)
-        else:
-            attributes = plain_attributes(module)
-            facts = _upstream_facts(attributes, path)
-            defaults = {
-                name.removeprefix("default_"): v for name, v in attributes.items() if name.startswith("default_")
-            }
-            settings, notes = tuned(_plain(defaults), f"{path}")
-            wanted = ("fcn.", "pixel_classifier.")
-        state = {name: tensor for name, tensor in tensors_of(module, path).items() if name.startswith(wanted)}
-        if not state:
-            raise CheckpointError(
-                f"{path} is a TorchScript file, but no InstanSeg network: it has no weights under "
-                f"{' or '.join(wanted)}",
-                hint="Give an instanseg.pt that InstanSeg or instanseg-export wrote, or the training checkpoint.",
+            state = _weights(module, path, ("network.",), spec.title)
+            return FAMILIES.get(spec.family).restore(
+                spec, state, overrides, path, sha256=sha256_of(path), reader=self.name
             )
+        attributes = plain_attributes(module)
+        defaults = {name.removeprefix("default_"): v for name, v in attributes.items() if name.startswith("default_")}
+        settings, notes = tuned(_plain(defaults), f"{path}")
         return build(
-            canonical_weights(state, path),
-            {**facts, **stated},
+            canonical_weights(_weights(module, path, ("fcn.", "pixel_classifier."), "InstanSeg"), path),
+            {**_upstream_facts(attributes, path), **parse_overrides(overrides)},
             path,
             sha256=sha256_of(path),
             reader=self.name,
             settings=settings,
             notes=notes,
         )
+
+
+def _weights(module: InertObject, path: Path, wanted: tuple[str, ...], title: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with one of ``wanted``."""
+    state = {name: tensor for name, tensor in tensors_of(module, path).items() if name.startswith(wanted)}
+    if not state:
+        raise CheckpointError(
+            f"{path} is a TorchScript file, but no {title} network: it has no weights under {' or '.join(wanted)}",
+            hint="Give an instanseg.pt that InstanSeg or instanseg-export wrote, or the training checkpoint.",
+        )
+    return state
 
 
 def _embedded_spec(metadata: bytes, path: Path) -> Any:

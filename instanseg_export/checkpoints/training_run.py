@@ -13,7 +13,7 @@ from .base import Checkpoint
 from .build import build
 from .describe import Fact, parse_overrides
 from .experiment_log import read_best_params, read_experiment_log
-from .families import family_of
+from .markers import family_of
 from .torch_file import load_tensors
 from .weights import canonical_weights
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .archive import TorchArchive, damaged, first_line, kind_of, peek
-from .families import BACKBONES, family_of
+from .markers import BACKBONES, family_of
 from .torch_file import load_tensors
 
 __all__ = ["explain", "family_error"]

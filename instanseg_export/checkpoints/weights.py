@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ..errors import CheckpointError, SpecError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["canonical_weights", "fill", "need"]
+__all__ = ["canonical_weights", "dense_weights", "fill", "need"]
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "fcn.", "network.")
 """What wrappers put in front of names: data parallel, compiled, channel invariant, upstream's and our exported file."""
@@ -21,7 +21,20 @@ _UNUSED = ("adaptor.upcat_1.reduce_block.",)
 
 
 def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
-    """Return the weights as float32 under the names of :class:`InstanSegNetwork`.
+    """Return the weights as float32 under the names of :class:`InstanSegNetwork`; see :func:`dense_weights`."""
+    return dense_weights(state, path, rename=_rename, unused=_UNUSED)
+
+
+def dense_weights(
+    state: Mapping[Any, Any], path: Path, *, rename: Callable[[str], str] = str, unused: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
+    """Return the weights as float32 under the names of a network of ours.
+
+    Args:
+        state: name to tensor, as a file holds them.
+        path: of the file, for messages.
+        rename: from the file's name to ours.
+        unused: beginnings of names, ours, of weights that nothing needs.
 
     Raises:
         CheckpointError: a value is no dense tensor of numbers, is not finite, or two names fall together.
@@ -35,8 +48,8 @@ def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]
                 f"{path} holds {key!r}, a {type(value).__name__}, among the weights, which must be named tensors.",
                 hint="Give the file that training wrote.",
             )
-        name = _rename(key)
-        if name.startswith(_UNUSED) or name.endswith(".num_batches_tracked"):
+        name = rename(key)
+        if name.startswith(unused) or name.endswith(".num_batches_tracked"):
             continue
         if value.layout != torch.strided or value.is_quantized or not value.is_floating_point():
             raise CheckpointError(
@@ -65,8 +78,14 @@ def _rename(key: str) -> str:
     return "backbone." + key
 
 
-def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path, *, title: str = "InstanSeg") -> None:
     """Copy the weights into the network, all of them or none.
+
+    Args:
+        network: is put in eval mode, and learns no more.
+        weights: under the names of the network.
+        path: of the file, for messages.
+        title: of the network's family, for messages.
 
     Raises:
         CheckpointError: weights are missing, left over or of another shape; the message names the first few.
@@ -86,7 +105,7 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         problems.append(f"has the wrong shape in {_some(wrong)}")
     if problems:
         raise CheckpointError(
-            f"The weights of {path} do not fit an InstanSeg network: it {'; it '.join(problems)}.",
+            f"The weights of {path} do not fit a network of {title}: it {'; it '.join(problems)}.",
             hint="Give the checkpoint as training wrote it; parts of a network cannot be exported.",
         )
     network.load_state_dict(dict(weights), strict=False)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from ..registry import Registry
 
 if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from .base import Forward
 
-__all__ = ["build_forward"]
+__all__ = ["FORWARDS", "build_forward"]
+
+FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registry(
+    "family", "instanseg_export.forwards", {"instanseg": "instanseg_export.forwards.instanseg:build"}
+)
+"""What builds the forward of each family of ``checkpoints.family.FAMILIES``."""
 
 
 def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> Forward:
@@ -22,11 +29,9 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
 
     Returns:
         An ``nn.Module`` in eval mode; ``forward(image, args=None)`` maps (B, C, H, W) float32 to labels (B, T, H, W)
-        float32.
+        float32; see :class:`.base.Forward`.
 
     Raises:
         SettingError: a setting has an unknown name or an unfit value.
     """
-    from .instanseg import build
-
-    return build(checkpoint, settings or {})
+    return FORWARDS.get(checkpoint.spec.family)(checkpoint, settings or {})

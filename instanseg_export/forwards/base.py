@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .tunables import Tunable, Value
@@ -10,7 +11,28 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Forward"]
+__all__ = ["LABELS", "Forward", "FurtherOutput", "label_map"]
+
+LABELS = "instance_segmentation"
+"""Name of every file's first output. Among the stages it is called "labels"."""
+
+
+@dataclass(frozen=True)
+class FurtherOutput:
+    """A result beside the label map.
+
+    Attributes:
+        name: as clients know it; it is also the name of the stage that gives it.
+        help: what it holds, in one sentence.
+        axes: of the tensor. "instance" stands for rows whose number depends on the image: row r belongs to label r + 1.
+            "channel" for columns; "y" and "x" for those of the image; "batch" for images.
+        channels: what each column of the axis "channel" is, or, without that axis, what each value from 0 on means.
+    """
+
+    name: str
+    help: str
+    axes: tuple[str, ...]
+    channels: tuple[str, ...] = ()
 
 
 class Forward(Protocol):
@@ -18,6 +40,12 @@ class Forward(Protocol):
 
     Attributes:
         channels: of the image; 0 where any number is taken.
+        dimensions: spatial axes of the image, 2 or 3.
+        percentiles: by which ``normalize`` rescales, low and high.
+        stage_names: the intermediate results that ``stages`` gives, in the order of computing: "normalize" (the image
+            that the network sees), "network" (its raw output), what the family computes from it, "labels", and the
+            names of further outputs.
+        further: results beside the label map; their order is that of the tuple that a call then returns.
         tunables: what can be tuned.
         values: the value of each tunable that was baked in.
     """
@@ -25,19 +53,39 @@ class Forward(Protocol):
     channels: int
 
     @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def percentiles(self) -> tuple[float, float]: ...
+
+    @property
+    def stage_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def further(self) -> tuple[FurtherOutput, ...]: ...
+
+    @property
     def tunables(self) -> tuple[Tunable, ...]: ...
 
     @property
     def values(self) -> dict[str, Value]: ...
 
-    def __call__(self, image: Tensor, args: dict[str, Tensor] | None = None) -> Tensor:
-        """Map (B, C, H, W) float32 to labels (B, T, H, W) float32; ``args`` override settings in this call."""
+    def __call__(self, image: Tensor, args: dict[str, Tensor] | None = None) -> Tensor | tuple[Tensor, ...]:
+        """Map (B, C, [D,] H, W) float32 to labels (B, T, [D,] H, W) float32; ``args`` override settings in this call.
+
+        With further outputs it returns a tuple, the labels first.
+        """
         ...
 
     def stages(self, image: Tensor, args: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Return the intermediate results of ``targets.base.STAGES``."""
+        """Return the intermediate results that ``stage_names`` names."""
         ...
 
     def to(self, device: torch.device | str) -> Forward:
         """Move the weights to a device."""
         ...
+
+
+def label_map(result: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Return the labels among the results of a call."""
+    return result[0] if isinstance(result, tuple) else result

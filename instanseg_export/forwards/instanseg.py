@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Dict, List, NamedTuple, Optional  # noqa: UP035 -- TorchScript reads these
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
 
 import torch
 from torch import Tensor, nn
 
 from ..checkpoints.base import Checkpoint
-from ..checkpoints.spec import InstanSegSpec
+from ..checkpoints.instanseg_spec import InstanSegSpec
 from ..errors import SettingError
 from ..networks.folding import for_inference
 from ..stages import loops
@@ -26,6 +26,7 @@ from ..stages.paint import list_members, paint
 from ..stages.seeds import pick_seeds
 from ..stages.sentinels import nobody
 from ..stages.windows import chunk_seeds, open_windows
+from .base import FurtherOutput
 from .tunables import INSTANSEG_TUNABLES, NORMALIZE_MODES, Tunable, Value, resolve_settings
 
 __all__ = ["InstanSegForward", "Settings", "Trace"]
@@ -48,7 +49,15 @@ class Settings(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What the forward computes on its way; see ``targets.base.STAGES``."""
+    """What the forward computes on its way.
+
+    normalize: (B, C, H, W) float32, the image that the network sees.
+    network: (B, channels, H, W) float32, its raw output, cropped to the image.
+    seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
+    cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
+    paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
+    labels: (B, T, H, W) float32, the result.
+    """
 
     normalize: Tensor
     network: Tensor
@@ -68,7 +77,7 @@ class InstanSegForward(nn.Module):
         settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
     """
 
-    __jit_unused_properties__ = ["tunables", "values"]  # noqa: RUF012 -- read by TorchScript
+    __jit_unused_properties__ = ["dimensions", "further", "percentiles", "stage_names", "tunables", "values"]  # noqa: RUF012 -- read by TorchScript
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -111,6 +120,23 @@ class InstanSegForward(nn.Module):
             self.register_buffer(name, torch.tensor(bool(settings[name])))
 
     @property
+    def dimensions(self) -> int:
+        """See :class:`.base.Forward`, as for the next three."""
+        return 2
+
+    @property
+    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+        return 0.1, 99.9
+
+    @property
+    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+        return Trace._fields
+
+    @property
+    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+        return ()
+
+    @property
     def tunables(self) -> tuple[Tunable, ...]:
         """What can be tuned: what has no effect on this network is left out."""
         return tuple(
@@ -139,7 +165,7 @@ class InstanSegForward(nn.Module):
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see ``targets.base.STAGES``."""
+        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
         trace = self.trace(image, self.read_settings(args))
         return {
             "normalize": trace.normalize,
@@ -314,8 +340,8 @@ class InstanSegForward(nn.Module):
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:
     """Build the forward of an InstanSeg checkpoint; see :func:`forwards.build_forward`."""
-    spec = checkpoint.spec
-    values = resolve_settings(spec.settings, settings)
+    spec = cast(InstanSegSpec, checkpoint.spec)
+    values = resolve_settings(spec.settings, settings, table=INSTANSEG_TUNABLES)
     flags = values["target_segmentation"]
     if len(spec.targets) > 1 and not any(flags[: len(spec.targets)]):  # type: ignore[index]
         raise SettingError(

@@ -9,7 +9,16 @@ from typing import Any, Literal
 from ..errors import SettingError
 from ..registry import closest
 
-__all__ = ["INSTANSEG_TUNABLES", "NORMALIZE_MODES", "Tunable", "Value", "parse_settings", "resolve_settings"]
+__all__ = [
+    "INSTANSEG_TUNABLES",
+    "NORMALIZE_MODES",
+    "Tunable",
+    "Value",
+    "normalize_tunable",
+    "parse_settings",
+    "resolve_settings",
+    "tunables_of",
+]
 
 Value = float | int | bool | str | tuple[int, ...]
 
@@ -90,14 +99,20 @@ class Tunable:
         return SettingError(f"The setting {self.name} cannot be {value!r}.", hint=f"Give {expected}: {self.help}")
 
 
-INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
-    Tunable(
+def normalize_tunable(low: float, high: float) -> Tunable:
+    """Return the setting that every family has, for its percentiles."""
+    return Tunable(
         "normalize",
         "choice",
         "auto",
         choices=NORMALIZE_MODES,
-        help="rescale each channel by its 0.1 and 99.9 percentiles: auto does so when the image is not normalised yet.",
-    ),
+        help=f"rescale each channel by its {low:g} and {high:g} percentiles: auto does so when the image is not "
+        "normalised yet.",
+    )
+
+
+INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
+    normalize_tunable(0.1, 99.9),
     Tunable("seed_threshold", "float", 0.7, help="a seed's value in the seed map must exceed this."),
     Tunable(
         "mask_threshold",
@@ -151,7 +166,30 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
 )
 
 
-def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...] = INSTANSEG_TUNABLES) -> dict[str, Value]:
+def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
+    """Return what can be tuned in an exported file; see ``targets/metadata.py``.
+
+    Args:
+        metadata: what the file says of itself; None for upstream's files, which have the settings of InstanSeg.
+    """
+    if metadata is None:
+        return INSTANSEG_TUNABLES
+    return tuple(
+        Tunable(
+            name=row["name"],
+            kind=row["kind"],
+            default=metadata["settings"][row["name"]],
+            help=row["help"],
+            minimum=row.get("minimum", 0.0),
+            maximum=row.get("maximum", 1.0),
+            choices=tuple(row.get("choices", ())),
+            static_in=tuple(row.get("static_in", ())),
+        )
+        for row in metadata["tunables"]
+    )
+
+
+def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:
     """Check names and values of settings against the table.
 
     Raises:
@@ -168,7 +206,7 @@ def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...] = INSTAN
     return settings
 
 
-def resolve_settings(*layers: Mapping[str, Any], table: tuple[Tunable, ...] = INSTANSEG_TUNABLES) -> dict[str, Value]:
+def resolve_settings(*layers: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:
     """Return a value for every tunable: its default, overridden by each layer in turn."""
     settings = {tunable.name: tunable.default for tunable in table}
     for layer in layers:

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.spec import ChannelNetSpec
+from ..checkpoints.instanseg_spec import ChannelNetSpec
 from .blocks import DecoderBlock, EncoderBlock, conv_norm, conv_norm_relu, final_norm
 
 __all__ = ["ChannelNet"]

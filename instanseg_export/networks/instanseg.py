@@ -3,7 +3,7 @@
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 from torch import Tensor, nn
 
-from ..checkpoints.spec import ChannelNetSpec, InstanSegSpec
+from ..checkpoints.instanseg_spec import ChannelNetSpec, InstanSegSpec
 from .channel_net import ChannelNet
 from .pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from .unet import UNet

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.spec import UNetSpec
+from ..checkpoints.instanseg_spec import UNetSpec
 from .blocks import DecoderBlock, EncoderBlock, conv_norm, final_norm
 
 __all__ = ["UNet"]

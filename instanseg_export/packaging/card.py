@@ -150,18 +150,6 @@ class Dataset(_Part):
     note: str = ""
 
 
-INSTANSEG = Citation(
-    text="Goldsborough, T. et al. (2024) InstanSeg: an embedding-based instance segmentation algorithm optimized for "
-    "accurate, efficient and portable cell segmentation. arXiv.",
-    doi="10.48550/arXiv.2408.15954",
-)
-CHANNELNET = Citation(
-    text="Goldsborough, T. et al. (2024) A novel channel invariant architecture for the segmentation of cells and "
-    "nuclei in multiplexed images using InstanSeg. bioRxiv.",
-    doi="10.1101/2024.09.04.611150",
-)
-
-
 class Card(_Part):
     """What people need to know of a model before they use it.
 
@@ -187,7 +175,7 @@ class Card(_Part):
     description: str = Field(min_length=1, max_length=512)
     authors: tuple[Author, ...] = Field(min_length=1)
     license: Annotated[str, AfterValidator(_license)]
-    cite: tuple[Citation, ...] = (INSTANSEG,)
+    cite: tuple[Citation, ...] = ()
     tags: tuple[str, ...] = ()
     version: Annotated[str, AfterValidator(_matching(_VERSION, "a version such as 0.1.0"))] = "0.1.0"
     pixel_size: float | None = Field(default=None, gt=0, le=1000)
@@ -322,7 +310,11 @@ def _about(checkpoint: Checkpoint) -> str:
     channels = "any number of channels" if spec.channels is None else f"{spec.channels} channels"
     if spec.channels == 1:
         channels = "one channel"
-    return f"InstanSeg model that segments {what} as instances in images with {channels}."
+    return f"{spec.title} model that segments {what} as instances in images with {channels}."
+
+
+def _citations(checkpoint: Checkpoint) -> tuple[Citation, ...]:
+    return tuple(Citation(text=text, doi=doi) for text, doi in checkpoint.spec.citations)
 
 
 def default_card(checkpoint: Checkpoint) -> Card:
@@ -337,7 +329,7 @@ def default_card(checkpoint: Checkpoint) -> Card:
         description=_about(checkpoint),
         authors=(Author(name=UNKNOWN_AUTHOR),),
         license=UNSTATED_LICENSE,
-        cite=(INSTANSEG, CHANNELNET) if spec.channels is None else (INSTANSEG,),
+        cite=_citations(checkpoint),
         training_data=tuple(Dataset(name=name) for name in spec.source_datasets if name),
     )
 
@@ -387,7 +379,7 @@ def card_for(checkpoint: Checkpoint, path: str | Path | None = None) -> Card:
         return default_card(checkpoint)
     card = load_card(path or beside)
     check_fit(card, checkpoint)
-    return card
+    return card if card.cite else card.model_copy(update={"cite": _citations(checkpoint)})
 
 
 def _yaml_text(text: str) -> str:

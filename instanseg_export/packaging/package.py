@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..forwards.base import LABELS
 from .card import Card, check_fit
 from .contents import WEIGHTS, Contents
 from .cover import write_cover
 from .documents import readme, readme_name
 from .fiji import MACROS, write_macros
-from .rdf import TEST_INPUT, TEST_OUTPUT, describe, preprocess, write_rdf
+from .rdf import TEST_INPUT, describe, preprocess, test_output, write_rdf
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -62,14 +63,16 @@ def write_package(
     """
     check_fit(card, checkpoint)
     model = Contents(card, checkpoint, forward, artifacts, samples)
-    labels = [_segment(model, sample.image) for sample in samples]
+    results = [_segment(model, sample.image) for sample in samples]
+    labels = [result[LABELS][0] for result in results]
 
     np.save(folder / TEST_INPUT, samples[0].image[None])
-    # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
-    if labels[0].any():
-        np.save(folder / TEST_OUTPUT, labels[0][None])
-    else:
-        (folder / TEST_OUTPUT).unlink(missing_ok=True)
+    for name, values in results[0].items():
+        # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
+        if labels[0].any():
+            np.save(folder / test_output(name), values)
+        else:
+            (folder / test_output(name)).unlink(missing_ok=True)
     pictures = _write_samples(folder, samples, labels)
     write_cover(folder / _COVER, samples[0].image, labels[0])
     write_macros(folder, model.targets, model.checkpoint.spec.channels)
@@ -90,13 +93,15 @@ def write_package(
     write_rdf(folder, content)
 
 
-def _segment(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the labels (T, H, W) that the forward makes of an image as bioimageio.core feeds it."""
+def _segment(model: Contents, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return what the forward makes of an image as bioimageio.core feeds it, by the name of the output."""
     import torch
 
     with torch.inference_mode():
-        labels = model.forward(torch.from_numpy(preprocess(model, image[None])))
-    return np.asarray(labels[0].numpy(), dtype=np.float32)
+        result = model.forward(torch.from_numpy(preprocess(model, image[None])))
+    names = [LABELS, *(output.name for output in model.forward.further)]
+    tensors = result if isinstance(result, tuple) else (result,)
+    return {name: tensor.to(torch.float32).numpy() for name, tensor in zip(names, tensors, strict=True)}
 
 
 def _write_samples(

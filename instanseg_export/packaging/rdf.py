@@ -16,15 +16,16 @@ from pydantic import BaseModel
 from .. import __version__
 from ..errors import PackageError
 from ..files import sha256_of
+from ..forwards.base import LABELS, FurtherOutput
 from .contents import Contents
 
 __all__ = [
     "RDF_FILE",
     "TEST_INPUT",
-    "TEST_OUTPUT",
     "describe",
     "file_entry",
     "preprocess",
+    "test_output",
     "without_lookups",
     "write_rdf",
 ]
@@ -35,9 +36,7 @@ the covers are groups of keys instead of paths, which QuPath's reader refuses.""
 
 RDF_FILE = "rdf.yaml"
 TEST_INPUT = "test-input.npy"
-TEST_OUTPUT = "test-output-instance_segmentation.npy"
 INPUT_ID = "raw"
-OUTPUT_ID = "instance_segmentation"
 
 _SMALLEST = 32
 """Smallest height and width that clients are told of. Every size works, but some take the smallest for a tile."""
@@ -46,7 +45,6 @@ _NO_LOOKUP_URL = "https://example.com"
 _NO_LOOKUP_USER = "bioimageiobot"
 """An address and a GitHub user that bioimageio.spec takes without asking."""
 
-_PERCENTILES = (0.1, 99.9)
 _TORCHSCRIPT_NEEDS = "2.0.0"
 _MODALITIES = (
     "electron-microscopy",
@@ -61,6 +59,11 @@ _MODALITIES = (
     "other",
 )
 _SOFTWARE = ("qupath", "fiji", "imagej", "deepimagej")
+
+
+def test_output(name: str) -> str:
+    """Return the file name of an output's test tensor."""
+    return f"test-output-{name}.npy"
 
 
 def file_entry(folder: Path, name: str) -> dict[str, str]:
@@ -103,8 +106,8 @@ def _input(model: Contents) -> dict[str, Any]:
                 "id": "scale_range",
                 "kwargs": {
                     "axes": ["y", "x"],
-                    "min_percentile": _PERCENTILES[0],
-                    "max_percentile": _PERCENTILES[1],
+                    "min_percentile": model.forward.percentiles[0],
+                    "max_percentile": model.forward.percentiles[1],
                 },
             }
         ],
@@ -113,7 +116,7 @@ def _input(model: Contents) -> dict[str, Any]:
 
 def _output(model: Contents) -> dict[str, Any]:
     return {
-        "id": OUTPUT_ID,
+        "id": LABELS,
         "description": "Label maps: 0 is background, each instance has an id from 1 on.",
         "axes": [
             {"type": "batch"},
@@ -122,6 +125,27 @@ def _output(model: Contents) -> dict[str, Any]:
         ],
         "data": {"type": "float32"},
     }
+
+
+def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
+    """Return a result beside the label map, without its files."""
+    axes: list[dict[str, Any]] = []
+    for axis in output.axes:
+        if axis == "batch":
+            axes.append({"type": "batch"})
+        elif axis == "instance":
+            # How many rows there are depends on the image.
+            axes.append({"type": "index", "id": "instance", "size": {"min": 1}})
+        elif axis == "channel":
+            axes.append(
+                {"type": "channel", "id": "channel", "channel_names": [_identifier(n) for n in output.channels]}
+            )
+        else:
+            axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
+    data: dict[str, Any] = {"type": "float32"}
+    if output.channels and "channel" not in output.axes:
+        data["values"] = list(output.channels)
+    return {"id": output.name, "description": output.help, "axes": axes, "data": data}
 
 
 def _opset(path: Path) -> int:
@@ -150,7 +174,8 @@ def _weights(folder: Path, model: Contents) -> dict[str, Any]:
 def _tags(model: Contents) -> list[str]:
     given = model.card.tags
     modality = [] if any(tag in _MODALITIES for tag in given) else ["other"]
-    own = ["instanseg", "instance-segmentation", *model.targets, "2d", "unet", "pytorch", *_SOFTWARE]
+    spec = model.checkpoint.spec
+    own = [*spec.tags, "instance-segmentation", *model.targets, f"{spec.dimensions}d", "pytorch", *_SOFTWARE]
     return list(dict.fromkeys([*given, *modality, *own]))
 
 
@@ -182,9 +207,11 @@ def describe(
     """
     card = model.card
     files = {"test_tensor": file_entry(folder, TEST_INPUT), "sample_tensor": file_entry(folder, pictures[0])}
-    results = {"sample_tensor": file_entry(folder, pictures[1])}
-    if (folder / TEST_OUTPUT).is_file():
-        results["test_tensor"] = file_entry(folder, TEST_OUTPUT)
+    outputs = [_output(model) | {"sample_tensor": file_entry(folder, pictures[1])}]
+    outputs += [_further(output, model) for output in model.forward.further]
+    for output in outputs:
+        if (folder / test_output(output["id"])).is_file():
+            output["test_tensor"] = file_entry(folder, test_output(output["id"]))
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "type": "model",
@@ -198,7 +225,7 @@ def describe(
         "documentation": documentation,
         "covers": [cover],
         "inputs": [_input(model) | files],
-        "outputs": [_output(model) | results],
+        "outputs": outputs,
         "weights": _weights(folder, model),
         "attachments": [file_entry(folder, name) for name in attachments],
     }
@@ -208,7 +235,8 @@ def describe(
         content["git_repo"] = card.git_repo
     content["config"] = {
         "bioimageio": {
-            "architecture_type": "InstanSeg" if model.checkpoint.spec.adaptor is None else "ChannelNet and InstanSeg",
+            "architecture_type": model.checkpoint.spec.title,
+            "architecture": model.checkpoint.spec.architecture,
             "task": "instance segmentation",
             "target_structure": model.targets,
             "model_parameter_count": sum(weight.numel() for weight in model.checkpoint.network.parameters()),

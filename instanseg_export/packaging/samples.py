@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, PackageError
+from ..forwards.base import label_map
 
 if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
@@ -67,7 +68,7 @@ def _count(forward: Forward, image: FloatArray) -> int:
 
     always = torch.tensor(1)
     with torch.inference_mode():
-        labels = forward(torch.from_numpy(image[None]), {"normalize": always})
+        labels = label_map(forward(torch.from_numpy(image[None]), {"normalize": always}))
     return int(torch.unique(labels[labels > 0]).numel())
 
 

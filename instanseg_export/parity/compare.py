@@ -10,13 +10,17 @@ from pydantic import BaseModel, ConfigDict
 
 from ..metrics import Overlaps, match, overlaps
 
-__all__ = ["FEW_PIXELS", "PPM", "Comparison", "compare_labels", "compare_planes"]
+__all__ = ["FEW_PIXELS", "PPM", "Comparison", "compare_labels", "compare_planes", "compare_values"]
 
 PPM = 10
 """Two runtimes agree when at most this many pixels in a million differ."""
 
 FEW_PIXELS = 3
 """Where 10 pixels in a million are fewer than this, as in all images below 300,000 pixels, this many may differ."""
+
+
+VALUE_TOLERANCE = 1e-3
+"""Largest difference of a float output that is rounding, as a part of the reference's largest value (at least 1)."""
 
 
 class Comparison(BaseModel):
@@ -109,3 +113,24 @@ def _apart(labels: npt.NDArray[Any], stride: int) -> npt.NDArray[np.int64]:
     planes = whole.reshape(-1, *whole.shape[-2:])
     offsets = np.arange(len(planes), dtype=np.int64)[:, None, None] * stride
     return np.where(planes > 0, planes + offsets, planes).reshape(whole.shape)
+
+
+def compare_values(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> str:
+    """Return in words how an output beside the label map differs by more than rounding; empty where it does not.
+
+    Args:
+        reference: of any shape.
+        other: of the runtime that is judged.
+    """
+    if reference.shape != other.shape:
+        return f"it has shape {other.shape}, the reference's {reference.shape}"
+    first, second = reference.astype(np.float64), other.astype(np.float64)
+    scale = max(1.0, float(np.abs(first[np.isfinite(first)]).max(initial=0.0)))
+    far = ~np.isclose(first, second, rtol=0.0, atol=VALUE_TOLERANCE * scale, equal_nan=True)
+    allowed = max(FEW_PIXELS, first.size * PPM // 1_000_000) if _whole(first) and _whole(second) else 0
+    return f"{int(far.sum())} of {first.size} values differ" if far.sum() > allowed else ""
+
+
+def _whole(values: npt.NDArray[np.float64]) -> bool:
+    """Tell whether values are classes or masks, where a step at a threshold flips one as in a label map."""
+    return bool((np.isfinite(values) & (values == np.round(values))).all())

@@ -91,6 +91,14 @@ class Outcome:
             raise ValueError(f"its {RESULT} holds values that are not whole numbers from 0 on")
         return whole
 
+    def further(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the outputs beside the label map, by name.
+
+        Raises:
+            ValueError: the output is damaged.
+        """
+        return self._read(lambda name: name != RESULT and not name.startswith("stage."))
+
     def stages(self) -> dict[str, npt.NDArray[Any]]:
         """Return the intermediate results, by the name of their stage.
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from ..targets.base import STAGES
 from .compare import compare_labels
 
 __all__ = ["TOLERANCES", "StageDifference", "compare_stages", "first_difference"]
@@ -41,15 +40,13 @@ class StageDifference(BaseModel):
 
 
 def compare_stages(reference: Stages, other: Stages) -> list[StageDifference]:
-    """Compare the stages that both sides have, in the order of the forward.
+    """Compare the stages that both sides have, in the order of the reference, which is that of the forward.
 
     Args:
-        reference: stage name to array; see ``targets.base.STAGES``.
+        reference: stage name to array; see ``forwards.base.Forward.stage_names``.
         other: the same of another runtime.
     """
-    return [
-        _compare(stage, reference[stage], other[stage]) for stage in STAGES if stage in reference and stage in other
-    ]
+    return [_compare(stage, reference[stage], other[stage]) for stage in reference if stage in other]
 
 
 def first_difference(stages: Sequence[StageDifference]) -> str | None:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from .. import __version__
 from ..errors import ImageError, PackageError
 from ..files import sha256_of
-from ..forwards.tunables import parse_settings
+from ..forwards.tunables import parse_settings, tunables_of
 from ..precision import PRECISIONS, filename_of
-from .compare import FEW_PIXELS, PPM, Comparison, compare_labels
+from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
 from .images import NamedImage, standard_images
 from .pictures import Pictures
@@ -175,10 +175,10 @@ def run_validation(
     progress: Progress | None,
 ) -> Report:
     """See :func:`instanseg_export.parity.validate`."""
-    checked = parse_settings(settings or {})
     # A runtime in Java is built where it is asked for by name, since that takes a minute and a network.
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
+        checked = parse_settings(settings or {}, tunables_of(subject.metadata))
         chosen = [*subject.samples, *standard_images(subject.channels)] if images is None else list(images)
         _check_images(chosen, subject.channels)
         _check_precision(subject)
@@ -367,10 +367,22 @@ def _cell(
     differences = stages.get((name, index), ())
     row |= {"comparison": comparison, "stages": differences}
     if comparison.agrees:
-        return Cell(**row, status="passed")
+        further = _further_difference(reference.outcomes[index], outcome)
+        return Cell(**row, status="failed", why=further, defect=further) if further else Cell(**row, status="passed")
     defect = name_defect(expected, labels, comparison, differences)
     first = first_difference(differences)
     return Cell(**row, status="failed", why=_explain(defect, first, differences), defect=defect, first_stage=first)
+
+
+def _further_difference(reference: Outcome, other: Outcome) -> str:
+    """Return in words which output beside the label map differs, and how; empty where none does."""
+    expected, found = reference.further(), other.further()
+    for name in dict.fromkeys([*expected, *found]):
+        if name not in expected or name not in found:
+            return f"{name} is missing on one side"
+        if difference := compare_values(expected[name], found[name]):
+            return f"another {name}: {difference}"
+    return ""
 
 
 def _explain(defect: str, first: str | None, stages: Sequence[StageDifference]) -> str:

@@ -80,7 +80,7 @@ def _describe(model: Any, metadata: dict[str, Any]) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
 
 
 @contextmanager

@@ -9,21 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from ..forwards.base import Forward
 
-__all__ = ["METADATA_KEY", "STAGES", "Artifact", "Target"]
+__all__ = ["METADATA_KEY", "Artifact", "Target"]
 
 METADATA_KEY = "instanseg_export"
 """Name of the metadata property (ONNX), and with ``.json`` of the extra file (TorchScript)."""
-
-STAGES = ("normalize", "network", "seeds", "cluster", "paint", "labels")
-"""Intermediate results that every file can give for diagnosis, in the order in which the forward computes them.
-
-normalize: (B, C, H, W) float32, the image that the network sees.
-network: (B, channels, H, W) float32, its raw output, cropped to the image.
-seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
-cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
-paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
-labels: (B, T, H, W) float32, the result.
-"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +41,7 @@ class Target(Protocol):
         describes: one line for the list of targets.
         overridable: whether settings can be overridden at run time.
         dynamic_shapes: whether one file takes any batch size, height and width.
-        exposes_stages: whether the file can give the intermediate results of ``STAGES``.
+        exposes_stages: whether the file can give the intermediate results that the forward names.
     """
 
     name: str

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PackageError
+from ..forwards.base import LABELS
 from .base import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
 
     Returns:
         JSON-ready: format, version (of this package), target, spec, source_sha256, settings (value of each tunable),
-        tunables (name, kind, help, range, and ``fixed`` where this format cannot override it at run time).
+        tunables (name, kind, help, range, and ``fixed`` where this format cannot override it at run time), outputs
+        (their names, in order).
     """
     from .. import __version__
 
@@ -41,6 +43,7 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
             name: list(value) if isinstance(value, tuple) else value for name, value in forward.values.items()
         },
         "tunables": rows,
+        "outputs": [LABELS, *(output.name for output in forward.further)],
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError, PackageError
-from .base import STAGES
+from ..forwards.base import LABELS
 from .metadata import METADATA_KEY, parse
 
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ OPSET = 18
 
 IR_VERSION = 10
 
-_INPUT, _OUTPUT = "image", "instance_segmentation"
-_LARGEST = {"batch": 1024, "channels": 512, "height": 32768, "width": 32768}
+_INPUT = "image"
+_AXES = {2: ("batch", "channels", "height", "width"), 3: ("batch", "channels", "depth", "height", "width")}
+_LARGEST = {"batch": 1024, "channels": 512, "depth": 4096, "height": 32768, "width": 32768}
+_EXAMPLE = {2: (96, 112), 3: (24, 40, 48)}
+"""Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants."""
 
 
 class OnnxTarget:
@@ -82,10 +85,10 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
 
     names = [_INPUT, *(row["name"] for row in metadata["tunables"] if not row["fixed"])]
     signature = OnnxSignature(forward, names[1:])
-    sizes = ["batch", "channels", "height", "width"] if forward.channels == 0 else ["batch", "", "height", "width"]
-    shape = {axis: torch.export.Dim(size, min=1, max=_LARGEST[size]) for axis, size in enumerate(sizes) if size}
-    # Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants.
-    image = torch.rand(2, forward.channels or 3, 96, 112)
+    sizes = [size for size in _AXES[forward.dimensions] if size != "channels" or forward.channels == 0]
+    axes = [_AXES[forward.dimensions].index(size) for size in sizes]
+    shape = {axis: torch.export.Dim(size, min=1, max=_LARGEST[size]) for axis, size in zip(axes, sizes, strict=True)}
+    image = torch.rand(2, forward.channels or 3, *_EXAMPLE[forward.dimensions])
     baked = signature.baked()
     with warnings.catch_warnings(), _quiet(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -101,28 +104,30 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
-            output_names=[_OUTPUT, *(_stage_tensor(stage) for stage in STAGES[:-1])],
+            output_names=list(_tensors(forward).values()),
             verbose=False,
         )
     assert exported is not None
-    return _finish(exported.model_proto, baked, metadata)
+    return _finish(exported.model_proto, baked, metadata, _tensors(forward))
 
 
-def _stage_tensor(stage: str) -> str:
-    return _OUTPUT if stage == "labels" else f"stage.{stage}"
+def _tensors(forward: Forward) -> dict[str, str]:
+    """Return the name of the tensor of each stage: outputs have their own, others have one that says what they are."""
+    outputs = {"labels": LABELS} | {output.name: output.name for output in forward.further}
+    return {stage: outputs.get(stage, f"stage.{stage}") for stage in forward.stage_names}
 
 
-def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any]) -> Any:
+def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any], stages: dict[str, str]) -> Any:
     """Make settings optional and stages internal, and drop what says more of this machine than of the model."""
     import onnx
 
     graph = model.graph
     for name, value in defaults.items():
         graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
-    results = [output for output in graph.output if output.name == _OUTPUT]
+    results = {output.name: output for output in graph.output}
     del graph.output[:]
-    graph.output.extend(results)
-    _name_axes(graph)
+    graph.output.extend(results[name] for name in metadata["outputs"])
+    _name_axes(graph, _AXES[len(graph.input[0].type.tensor_type.shape.dim) - 2])
     for node in _all_nodes(graph):
         del node.metadata_props[:]
         node.doc_string = ""
@@ -135,20 +140,19 @@ def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any]) -> A
     model.producer_name = "instanseg-export"
     model.producer_version = metadata["version"]
     model.doc_string = f"{metadata['spec']['name']}: image in, label map out"
-    stages = {stage: _stage_tensor(stage) for stage in STAGES}
-    text = json.dumps(metadata | {"stages": stages}, sort_keys=True)
+    text = json.dumps(metadata | {"stages": stages})  # unsorted: the order of the stages says which comes first
     onnx.helper.set_model_props(model, {METADATA_KEY: text})
     return model
 
 
-def _name_axes(graph: Any) -> None:
+def _name_axes(graph: Any, axes: tuple[str, ...]) -> None:
     """Give the symbols of the image's shape their names, in inputs and outputs."""
     image = graph.input[0].type.tensor_type.shape.dim
-    names = {dim.dim_param: name for dim, name in zip(image, _LARGEST, strict=True) if dim.dim_param}
+    names = {dim.dim_param: name for dim, name in zip(image, axes, strict=True) if dim.dim_param}
     for value in [*graph.input, *graph.output]:
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
-                dim.dim_param = names[dim.dim_param]
+                dim.dim_param = names.get(dim.dim_param, dim.dim_param)
 
 
 def _all_nodes(graph: Any) -> Any:

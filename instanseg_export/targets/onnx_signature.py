@@ -4,13 +4,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .base import STAGES
-
 __all__ = ["OnnxSignature"]
 
 
 class OnnxSignature(nn.Module):
-    """Maps (image, settings...) to labels and then the other stages.
+    """Maps (image, settings...) to the forward's stages.
 
     Args:
         forward: see :class:`forwards.base.Forward`.
@@ -21,6 +19,7 @@ class OnnxSignature(nn.Module):
         super().__init__()
         self.inner = forward
         self.names = names
+        self.stage_names = tuple(forward.stage_names)
 
     def baked(self) -> dict[str, Tensor]:
         """Return the scalars that were baked in."""
@@ -29,4 +28,4 @@ class OnnxSignature(nn.Module):
     def forward(self, image: Tensor, settings: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Run the forward; see the class."""
         stages = self.inner.stages(image, settings)
-        return (stages["labels"], *(stages[name] for name in STAGES[:-1]))
+        return tuple(stages[name] for name in self.stage_names)

@@ -5,8 +5,9 @@ A runtime is a program that is called as::
     runner --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] --device D --repeat N
            [--settings JSON] [--stages] [--split]
 
-An input is an image, float32 (B, C, H, W). An output holds ``instance_segmentation`` (B, T, H, W) and, with
-``--stages``, ``stage.<name>`` for each stage that the file can give. On stdout the program writes one JSON object per
+An input is an image, float32 (B, C, H, W), or (B, C, D, H, W) for a volume. An output holds ``instance_segmentation``
+(B, T, H, W) or (B, T, D, H, W), further results of the model under their own names and, with ``--stages``,
+``stage.<name>`` for each stage that the file can give. On stdout the program writes one JSON object per
 line: first ``{"ready": true, ...}`` when the model is loaded, then one per image as it finishes. An object with
 ``error`` stands for an image that failed or, when its ``input`` is null, for the end of the program; ``unavailable``
 then says that the machine or the format lacks what was asked for (a GPU), rather than that the file is at fault.
@@ -159,8 +160,8 @@ def _split(session: Session, image: NDArray[np.float32]) -> dict[str, Any]:
 
 def _run_one(session: Session, source: Path, destination: Path, repeat: int, split: bool) -> dict[str, Any]:
     image = np.load(source, allow_pickle=False)
-    if image.ndim != 4 or image.dtype != np.float32:
-        raise ValueError(f"the image must be float32 (B, C, H, W), not {image.dtype} {image.shape}")
+    if image.ndim not in (4, 5) or image.dtype != np.float32:
+        raise ValueError(f"the image must be float32 (B, C, H, W) or (B, C, D, H, W), not {image.dtype} {image.shape}")
     kept = image.copy()
     seconds = []
     for _ in range(max(1, repeat)):

@@ -63,6 +63,7 @@ class TorchSession:
         self._stages = request.stages
         spec = (metadata or {}).get("spec", {})
         self._convolutions_follow = spec.get("feature_engineering") == "10"
+        self._outputs: list[str] = (metadata or {}).get("outputs", [RESULT])
         self._args = {
             name: torch.from_numpy(encode_setting(name, value, metadata)).to(device)
             for name, value in request.settings.items()
@@ -74,7 +75,9 @@ class TorchSession:
         with torch.inference_mode():
             tensor = torch.from_numpy(image).to(self._device)
             arguments = (tensor, self._args) if self._args else (tensor,)
-            outputs = {RESULT: self._module(*arguments).cpu().numpy()}
+            result = self._module(*arguments)
+            results = result if isinstance(result, tuple) else (result,)
+            outputs = {name: value.cpu().numpy() for name, value in zip(self._outputs, results, strict=True)}
             if self._stages:
                 found = self._module.stages(*arguments)
                 outputs |= {f"stage.{name}": value.cpu().numpy() for name, value in found.items()}

@@ -92,7 +92,7 @@ def test_existing_files_and_other_suffixes_are_refused(checkpoint: Checkpoint, t
         ({"spec": "{"}, "description in .* is malformed"),
         ({"spec": "[1, 2]"}, "description in .* is malformed"),
         ({"spec": None}, "description in .* is malformed"),
-        ({"spec": '{"family": "embedseg"}'}, "description in .* is malformed: "),
+        ({"spec": '{"family": "embedseg"}'}, "description in .* is of no known family"),
     ],
 )
 def test_files_with_other_contents_are_refused(

@@ -8,7 +8,7 @@ import pytest
 from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export.checkpoints import load_checkpoint
-from instanseg_export.checkpoints.spec import UNetSpec
+from instanseg_export.checkpoints.instanseg_spec import UNetSpec
 from instanseg_export.checkpoints.summary import summarise
 
 
@@ -41,9 +41,9 @@ def test_parameters_and_cost_of_a_small_network(tmp_path: Path) -> None:
 def test_the_rest_is_taken_from_the_description(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(write_run(tmp_path / "run", channel_net_spec()), spec={"name": "both"})
     summary = summarise(checkpoint)
-    assert (summary.family, summary.name, summary.adaptor) == ("instanseg", "both", "ChannelNet")
+    assert (summary.family, summary.name) == ("instanseg", "both")
     assert (summary.targets, summary.channels, summary.pixel_size) == (("nuclei", "cells"), None, 0.5)
-    assert (summary.layers, summary.norm) == ((4, 6, 8), "instance")
+    assert summary.architecture == "ChannelNet and U-Net 4 6 8, instance normalisation"
     assert (summary.sha256, summary.inferred) == (checkpoint.sha256, checkpoint.inferred)
 
 

@@ -13,7 +13,7 @@ import torch
 from training_runs import channel_net_spec, log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 from instanseg_export.checkpoints import load_checkpoint
-from instanseg_export.checkpoints.spec import ChannelNetSpec, UNetSpec
+from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec, UNetSpec
 from instanseg_export.errors import CheckpointError, SpecError
 
 

@@ -25,7 +25,7 @@ from instanseg_export.forwards.tunables import INSTANSEG_TUNABLES, parse_setting
     ],
 )
 def test_values_are_read_in_their_own_type(name: str, text: Any, value: Any) -> None:
-    parsed = parse_settings({name: text})[name]
+    parsed = parse_settings({name: text}, INSTANSEG_TUNABLES)[name]
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -49,20 +49,20 @@ def test_values_are_read_in_their_own_type(name: str, text: Any, value: Any) -> 
 )
 def test_unfit_value_is_refused_with_its_range(name: str, value: Any, expected: str) -> None:
     with pytest.raises(SettingError) as caught:
-        parse_settings({name: value})
+        parse_settings({name: value}, INSTANSEG_TUNABLES)
     assert name in caught.value.message
     assert expected in caught.value.hint
 
 
 def test_unknown_name_suggests_the_right_one() -> None:
     with pytest.raises(SettingError) as caught:
-        parse_settings({"seed_treshold": 0.5})
+        parse_settings({"seed_treshold": 0.5}, INSTANSEG_TUNABLES)
     assert "seed_treshold" in caught.value.message
     assert "Did you mean 'seed_threshold'?" in caught.value.hint
 
 
 def test_later_layers_win() -> None:
-    settings = resolve_settings({"min_size": 5, "peak_distance": 3}, {"min_size": "7"})
+    settings = resolve_settings({"min_size": 5, "peak_distance": 3}, {"min_size": "7"}, table=INSTANSEG_TUNABLES)
     assert (settings["min_size"], settings["peak_distance"]) == (7, 3)
     assert set(settings) == {tunable.name for tunable in INSTANSEG_TUNABLES}
 

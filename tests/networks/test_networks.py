@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from training_runs import channel_net_spec, random_network, small_spec
 
-from instanseg_export.checkpoints.spec import InstanSegSpec, UNetSpec
+from instanseg_export.checkpoints.instanseg_spec import InstanSegSpec, UNetSpec
 from instanseg_export.networks.blocks import InstanceNorm
 from instanseg_export.networks.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 

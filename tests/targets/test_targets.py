@@ -19,8 +19,8 @@ from exported_models import MODELS, VARIANTS, OnnxModel
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, PackageError, UnknownNameError
 from instanseg_export.files import sha256_of
+from instanseg_export.forwards.instanseg import Trace
 from instanseg_export.targets import TARGETS, read_metadata, target_of, write_artifact
-from instanseg_export.targets.base import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"torchscript": "instanseg.pt", "onnx": "model.onnx"}
@@ -94,7 +94,7 @@ def test_stages_are_as_documented(exported: Exported, variant: str, target: str)
     image = np.random.default_rng(0).random((2, channels, 40, 52), dtype=np.float32)
     spec = read_metadata(exported(variant) / FILES[target])["spec"]
     stages = MODELS[target](exported(variant)).stages(image, seed_threshold=0.4)
-    assert set(stages) == set(STAGES)
+    assert set(stages) == set(Trace._fields)
     count, targets = len(stages["seeds"]), len(spec["targets"])
     expected = {
         "normalize": (np.float32, (2, channels, 40, 52)),
