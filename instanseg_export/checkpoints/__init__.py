@@ -21,6 +21,7 @@ READERS: Registry[Reader] = Registry(
         "single-file": "instanseg_export.checkpoints.single_file:READER",
         "torchscript": "instanseg_export.checkpoints.torchscript:READER",
         "training-run": "instanseg_export.checkpoints.training_run:READER",
+        "recipe": "instanseg_export.checkpoints.recipe:READER",
     },
 )
 

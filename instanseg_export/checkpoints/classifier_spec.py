@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from .spec import SpecPart
 
 __all__ = ["ARCHITECTURES", "Architecture", "CropClassifierSpec", "PositivitySpec"]
 
@@ -27,11 +29,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
 )
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CropClassifierSpec(_Spec):
+class CropClassifierSpec(SpecPart):
     """A classifier of crops (thesis, section 5.3.2).
 
     Attributes:
@@ -49,7 +47,7 @@ class CropClassifierSpec(_Spec):
     logits: int = Field(ge=1)
 
 
-class PositivitySpec(_Spec):
+class PositivitySpec(SpecPart):
     """MobileNet-ISAB (thesis, section 6.3.1).
 
     Attributes:

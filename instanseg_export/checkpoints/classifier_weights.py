@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError, SpecError
 from .archive import TorchArchive, damaged, kind_of
@@ -158,15 +158,12 @@ def measure_positivity(weights: Mapping[str, Tensor], path: Path, heads: int) ->
             "mask.",
             hint="Train it on crops of one channel with the cell's mask.",
         )
-    return cast(
-        PositivitySpec,
-        PositivitySpec.model_validate(
-            {
-                "architecture": architecture,
-                "embedding": need(weights, "encoder.classifier.weight", 2, path).shape[0],
-                "heads": heads,
-                "inducing_points": need(weights, "isab.I", 3, path).shape[1],
-                "norms": "isab.mab0.ln0.weight" in weights,
-            }
-        ),
+    return PositivitySpec.model_validate(
+        {
+            "architecture": architecture,
+            "embedding": need(weights, "encoder.classifier.weight", 2, path).shape[0],
+            "heads": heads,
+            "inducing_points": need(weights, "isab.I", 3, path).shape[1],
+            "norms": "isab.mab0.ln0.weight" in weights,
+        }
     )

@@ -49,5 +49,11 @@ class Family(Protocol):
 
 
 FAMILIES: Registry[Family] = Registry(
-    "family", "instanseg_export.families", {"instanseg": "instanseg_export.checkpoints.instanseg:FAMILY"}
+    "family",
+    "instanseg_export.families",
+    {
+        "instanseg": "instanseg_export.checkpoints.instanseg:FAMILY",
+        "classified": "instanseg_export.checkpoints.two_stage:CLASSIFIED",
+        "positivity": "instanseg_export.checkpoints.two_stage:POSITIVITY",
+    },
 )

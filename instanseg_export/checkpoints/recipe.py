@@ -37,7 +37,9 @@ class Recipe(BaseModel):
         classifier: the file of the other network's weights.
         name: of the model; by default the recipe's file name.
         classes: names, in the order of the logits; for a classifier only.
-        pixel_size: in micrometres, of the images that the model takes, at which crops are cut.
+        pixel_size: in micrometres, of the images that the model takes, at which crops are cut; by default the
+            segmentation's.
+        segmentation_pixel_size: in micrometres, where the segmentation's checkpoint does not say or is wrong.
         crop_size, first_logit, divisor: see :mod:`.two_stage_spec`; their defaults are the thesis's.
         stem_padding: of the trunk's first convolution, where the default is wrong.
         heads: of the attention of marker positivity.
@@ -53,6 +55,7 @@ class Recipe(BaseModel):
     name: str | None = None
     classes: tuple[str, ...] = ()
     pixel_size: float | None = Field(default=None, gt=0)
+    segmentation_pixel_size: float | None = Field(default=None, gt=0)
     crop_size: int | None = None
     first_logit: int = 0
     divisor: float = 255.0
@@ -122,9 +125,16 @@ class RecipeReader:
 
         digest = hashlib.sha256(f"{sha256_of(path)} {first.sha256} {sha256_of(file)}".encode()).hexdigest()
         network = TwoStageNetwork(first.network, classifier)
-        return Checkpoint(overridden, network, path, digest, self.name, first.inferred)
+        notes = first.inferred
+        if segmentation.pixel_size is None and overridden.pixel_size is not None:
+            notes = (*(note for note in notes if "pixel_size" not in note), _NO_SIZE)
+        return Checkpoint(overridden, network, path, digest, self.name, notes)
 
 
+_NO_SIZE = (
+    "The segmentation's pixel size is not stated: it sees the image as it is. Add segmentation_pixel_size to the recipe "
+    "if you know it."
+)
 _HINT = "Correct the recipe; docs/classify.md describes it."
 
 
@@ -137,7 +147,8 @@ def _segmentation(recipe: Recipe, path: Path) -> Checkpoint:
             f"The recipe {path} names another recipe, {source}, as its segmentation.",
             hint="Name a checkpoint of InstanSeg.",
         )
-    checkpoint = load_checkpoint(source)
+    size = recipe.segmentation_pixel_size
+    checkpoint = load_checkpoint(source, spec={} if size is None else {"pixel_size": str(size)})
     if not isinstance(checkpoint.spec, InstanSegSpec):
         raise CheckpointError(
             f"The recipe {path} names {source} as its segmentation, which is of the family {checkpoint.spec.title}.",

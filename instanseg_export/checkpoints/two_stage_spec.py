@@ -66,7 +66,7 @@ class ClassifiedSpec(TwoStageSpec):
         divisor: raw intensities are divided by this before they are classified.
     """
 
-    title: ClassVar[str] = "InstanSeg with a classifier of cells"
+    title: ClassVar[str] = "InstanSeg and cell classifier"
 
     family: Literal["classified"] = "classified"
     classifier: CropClassifierSpec
@@ -112,7 +112,7 @@ class MarkerPositivitySpec(TwoStageSpec):
         classifier: the network that sees the crops of one channel at a time, and all cells of an image together.
     """
 
-    title: ClassVar[str] = "InstanSeg with marker positivity"
+    title: ClassVar[str] = "InstanSeg and marker positivity"
 
     family: Literal["positivity"] = "positivity"
     classifier: PositivitySpec

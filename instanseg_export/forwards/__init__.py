@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["FORWARDS", "build_forward"]
 
 FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registry(
-    "family", "instanseg_export.forwards", {"instanseg": "instanseg_export.forwards.instanseg:build"}
+    "family",
+    "instanseg_export.forwards",
+    {
+        "instanseg": "instanseg_export.forwards.instanseg:build",
+        "classified": "instanseg_export.forwards.two_stage:build_classified",
+        "positivity": "instanseg_export.forwards.two_stage:build_positivity",
+    },
 )
 """What builds the forward of each family of ``checkpoints.family.FAMILIES``."""
 

@@ -26,13 +26,15 @@ class FurtherOutput:
         help: what it holds, in one sentence.
         axes: of the tensor. "instance" stands for rows whose number depends on the image: row r belongs to label r + 1.
             "channel" for columns; "y" and "x" for those of the image; "batch" for images.
-        channels: what each column of the axis "channel" is, or, without that axis, what each value from 0 on means.
+        channels: what each column of the axis "channel" is; empty where they are the image's own channels.
+        values: what each value from 0 on means, where values are numbers of classes.
     """
 
     name: str
     help: str
     axes: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 class Forward(Protocol):

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ..checkpoints.base import Checkpoint
 from ..checkpoints.two_stage_spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
-from ..networks.folding import for_inference
 from ..networks.two_stage import TwoStageNetwork
 from ..stages import loops
 from ..stages.cluster import PixelClustering
@@ -39,15 +38,6 @@ class TwoStageForward(InstanSegForward):
         clustering: as for :class:`.instanseg.InstanSegForward`.
         settings: as there.
     """
-
-    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
-        "tunables",
-        "values",
-        "dimensions",
-        "percentiles",
-        "stage_names",
-        "further",
-    ]
 
     def __init__(
         self,
@@ -129,7 +119,8 @@ class ClassifiedForward(TwoStageForward):
             FurtherOutput(
                 CLASSES,
                 "Number of the best class of each object, from 0 on: row r belongs to label r + 1.",
-                ("batch", "instance", "value"),
+                ("batch", "instance", "channel"),
+                ("class",),
                 self._classes,
             ),
         )
@@ -186,7 +177,7 @@ class ClassifiedForward(TwoStageForward):
         """Return the logits (length, classes) of one chunk."""
         crops = crop_objects(table, chunk, self.crop_size, height, width)
         views = eight_views(crops).contiguous(memory_format=torch.channels_last)
-        logits = mean_of_views(self.network.classifier(views))
+        logits = mean_of_views(self.network.classifier(views))  # type: ignore[operator]
         return logits[:, self.first_logit : self.first_logit + self.class_count].contiguous()
 
 
@@ -261,7 +252,7 @@ class PositivityForward(TwoStageForward):
         bags = torch.cat([bags, torch.zeros_like(embeddings[:1]).view(1, 1, channels, -1).expand(batch, -1, -1, -1)], 1)
         present = torch.cat([objects.present, torch.zeros([batch, 1], dtype=torch.bool, device=image.device)], dim=1)
         repeated = present[:, None].expand(batch, channels, count + 1).flatten(0, 1)
-        logits = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)
+        logits: Tensor = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)  # type: ignore[operator]
         logits = logits.view(batch, channels, count + 1).transpose(1, 2)[:, :count]
         result = self.named(trace)
         result["detection_logits"] = logits * objects.present[:, :, None].to(torch.float32)
@@ -282,7 +273,8 @@ class PositivityForward(TwoStageForward):
         crops = crop_objects(table, chunk, self.crop_size, height, width)
         image, mask = crops[:, :-1, None], crops[:, -1:, None]
         pairs = torch.cat([image, mask.expand_as(image)], dim=2).flatten(0, 1)
-        embeddings = self.network.classifier.embed(pairs.contiguous(memory_format=torch.channels_last))
+        pairs = pairs.contiguous(memory_format=torch.channels_last)
+        embeddings: Tensor = self.network.classifier.embed(pairs)  # type: ignore[operator, union-attr]
         return embeddings.view(chunk.shape[0], -1)
 
 

@@ -32,7 +32,7 @@ def build_trunk(architecture: str, channels: int, stem_padding: int) -> nn.Modul
     try:
         trunk: Any
         if library == "torchvision":
-            import torchvision
+            import torchvision  # type: ignore[import-untyped]
 
             trunk = getattr(torchvision.models, architecture)(weights=None)
             trunk.features[0][0] = _stem(trunk.features[0][0], channels, stem_padding)

@@ -137,15 +137,19 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
             # How many rows there are depends on the image.
             axes.append({"type": "index", "id": "instance", "size": {"min": 1}})
         elif axis == "channel":
-            axes.append(
-                {"type": "channel", "id": "channel", "channel_names": [_identifier(n) for n in output.channels]}
-            )
+            axes.append(_columns(output, model))
         else:
             axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
-    data: dict[str, Any] = {"type": "float32"}
-    if output.channels and "channel" not in output.axes:
-        data["values"] = list(output.channels)
+    # Names of values may only stand beside an unsigned type, and only there does QuPath read the names of classes.
+    data: dict[str, Any] = {"type": "uint8", "values": list(output.values)} if output.values else {"type": "float32"}
     return {"id": output.name, "description": output.help, "axes": axes, "data": data}
+
+
+def _columns(output: FurtherOutput, model: Contents) -> dict[str, Any]:
+    names = output.channels or model.channel_names
+    if names is None:
+        return {"type": "index", "id": "channel", "size": {"tensor_id": INPUT_ID, "axis_id": "channel"}}
+    return {"type": "channel", "id": "channel", "channel_names": [_identifier(name) for name in names]}
 
 
 def _opset(path: Path) -> int:
