@@ -44,7 +44,7 @@ def build_trunk(architecture: str, channels: int, stem_padding: int) -> nn.Modul
     except ImportError as error:
         raise CheckpointError(
             f"The classifier is a {architecture}, whose network comes from {library}, which is not installed.",
-            hint="Run: pip install 'instanseg-export[classify]'",
+            hint="Run: pip install 'instanseg-export[classify]'.",
         ) from error
     trunk.classifier = nn.Identity()
     network: nn.Module = trunk
