@@ -10,13 +10,23 @@ from torch import Tensor
 __all__ = ["labels_back", "resample"]
 
 
+def _at_least_two(size: int) -> int:
+    """At export a size that can be 1 is taken for one that cannot, unless it is a plain axis of an input."""
+    if torch.jit.is_scripting():
+        return max(size, 2)
+    else:
+        larger: int = torch.sym_max(size, 2)
+        return larger
+
+
 def _weigh(size: int, numerator: int, denominator: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the first source pixel (N,) of each new one, and the triangle kernel's weights (taps, N)."""
     widest = max(numerator, denominator)
     taps = (2 * widest + numerator - 1) // numerator
-    count = (size * numerator + denominator - 1) // denominator
+    count = _at_least_two((size * numerator + denominator - 1) // denominator)
     # In units of 1 / (2 * numerator) of a source pixel, from the middle of the first one.
     middle = (2 * torch.arange(count, device=device) + 1) * denominator - numerator
+    middle = middle.clamp(max=2 * numerator * (size - 1))
     first = torch.div(middle - 2 * widest, 2 * numerator, rounding_mode="floor") + 1
     places = first + torch.arange(taps, device=device)[:, None]
     weights = (2 * widest - torch.abs(2 * numerator * places - middle)).clamp(min=0)
@@ -29,7 +39,7 @@ def resample(image: Tensor, numerator: int, denominator: int) -> Tensor:
     """Resample an image so that its number of rows and columns becomes ``numerator / denominator`` of what it is.
 
     Linear interpolation; where the image shrinks, the triangle widens to the new pixels' distance (antialiasing), as in
-    Pillow. Beyond the border nothing counts.
+    Pillow. Pixels beyond the border count for nothing.
 
     Args:
         image: (B, C, H, W) float32, finite.
@@ -37,7 +47,7 @@ def resample(image: Tensor, numerator: int, denominator: int) -> Tensor:
         denominator: of the ratio, at least 1.
 
     Returns:
-        (B, C, H', W') with H' = ceil(H * numerator / denominator).
+        (B, C, H', W') with H' = ceil(H * numerator / denominator), at least 2.
     """
     if numerator == denominator:
         return image
