@@ -67,10 +67,11 @@ def write_package(
     labels = [result[LABELS][0] for result in results]
 
     np.save(folder / TEST_INPUT, samples[0].image[None])
+    classes = {output.name for output in forward.further if output.values}
     for name, values in results[0].items():
         # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
-        if labels[0].any():
-            np.save(folder / test_output(name), values)
+        if labels[0].any() and values.any():
+            np.save(folder / test_output(name), values.astype(np.uint8) if name in classes else values)
         else:
             (folder / test_output(name)).unlink(missing_ok=True)
     pictures = _write_samples(folder, samples, labels)

@@ -41,6 +41,10 @@ INPUT_ID = "raw"
 _SMALLEST = 32
 """Smallest height and width that clients are told of. Every size works, but some take the smallest for a tile."""
 
+_SMALLEST_WITH_ROWS = 128
+"""The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image, and
+takes an output without rows for an error."""
+
 _NO_LOOKUP_URL = "https://example.com"
 _NO_LOOKUP_USER = "bioimageiobot"
 """An address and a GitHub user that bioimageio.spec takes without asking."""
@@ -90,7 +94,7 @@ def _input(model: Contents) -> dict[str, Any]:
         names = [_identifier(name) for name in model.channel_names]
         channel_axis = {"type": "channel", "id": "channel", "channel_names": names}
     # Step 1: the model pads by itself. A client that sees another step cuts the image into tiles, and ids collide.
-    size = {"min": _SMALLEST, "step": 1}
+    size = {"min": _smallest(model), "step": 1}
     return {
         "id": INPUT_ID,
         "description": "Raw image of any range; images that are normalised already are left as they are.",
@@ -112,6 +116,12 @@ def _input(model: Contents) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _smallest(model: Contents) -> int:
+    if any("instance" in output.axes for output in model.forward.further):
+        return min(_SMALLEST_WITH_ROWS, *model.samples[0].image.shape[1:])
+    return _SMALLEST
 
 
 def _output(model: Contents) -> dict[str, Any]:
