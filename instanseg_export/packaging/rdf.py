@@ -120,7 +120,8 @@ def _input(model: Contents) -> dict[str, Any]:
 
 def _smallest(model: Contents) -> int:
     if any("instance" in output.axes for output in model.forward.further):
-        return min(_SMALLEST_WITH_ROWS, *model.samples[0].image.shape[1:])
+        _, height, width = model.samples[0].image.shape
+        return min(_SMALLEST_WITH_ROWS, height, width)
     return _SMALLEST
 
 

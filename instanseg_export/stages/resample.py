@@ -15,8 +15,7 @@ def _at_least_two(size: int) -> int:
     if torch.jit.is_scripting():
         return max(size, 2)
     else:
-        larger: int = torch.sym_max(size, 2)
-        return larger
+        return torch.sym_max(size, 2)  # type: ignore[return-value]
 
 
 def _weigh(size: int, numerator: int, denominator: int, device: torch.device) -> tuple[Tensor, Tensor]:
