@@ -11,8 +11,13 @@ BACKBONES = {
 }
 """Values of ``model_str`` in a training log that stand for families of their own."""
 
+_CLASSIFIER = "a classifier of cells, which a recipe joins with a segmentation"
+
 _MARKERS: tuple[tuple[bytes, str], ...] = (
     (b"encoder.initial_block.conv.weight", "EmbedSeg (BranchedERFNet)"),
+    (b"isab.mab0.fc_q.weight", "MobileNet-ISAB, which a recipe joins with a segmentation"),
+    (b"features.0.0.weight", _CLASSIFIER),
+    (b"conv_stem.weight", _CLASSIFIER),
     (b"vit_model.", BACKBONES["sam_unet"]),
     (b"image_encoder.", BACKBONES["sam"]),
     (b"encoder.patch_embed.proj", BACKBONES["cellposesam"]),

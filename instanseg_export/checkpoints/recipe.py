@@ -132,8 +132,8 @@ class RecipeReader:
 
 
 _NO_SIZE = (
-    "The segmentation's pixel size is not stated: it sees the image as it is. Add segmentation_pixel_size to the recipe "
-    "if you know it."
+    "The segmentation's pixel size is not stated: it sees the image as it is. Add segmentation_pixel_size to the "
+    "recipe if you know it."
 )
 _HINT = "Correct the recipe; docs/classify.md describes it."
 

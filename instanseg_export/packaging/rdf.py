@@ -42,8 +42,8 @@ _SMALLEST = 32
 """Smallest height and width that clients are told of. Every size works, but some take the smallest for a tile."""
 
 _SMALLEST_WITH_ROWS = 128
-"""The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image, and
-takes an output without rows for an error."""
+"""The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image,
+and takes an output without rows for an error."""
 
 _NO_LOOKUP_URL = "https://example.com"
 _NO_LOOKUP_USER = "bioimageiobot"
@@ -120,8 +120,7 @@ def _input(model: Contents) -> dict[str, Any]:
 
 def _smallest(model: Contents) -> int:
     if any("instance" in output.axes for output in model.forward.further):
-        _, height, width = model.samples[0].image.shape
-        return min(_SMALLEST_WITH_ROWS, height, width)
+        return min([_SMALLEST_WITH_ROWS, *map(int, model.samples[0].image.shape[1:])])
     return _SMALLEST
 
 

@@ -202,6 +202,12 @@ def test_files_that_are_missing_or_wrong(tmp_path: Path) -> None:
     refused(path, "holds no fields")
 
 
+@pytest.mark.parametrize("network", [crop_classifier, positivity_classifier])
+def test_a_classifier_alone_is_told_that_it_needs_a_recipe(tmp_path: Path, network: Any) -> None:
+    hint = refused(save(network(), tmp_path / "alone.pth"), "a recipe joins with a segmentation", CheckpointError)
+    assert "recipe that names a segmentation and a classifier" in hint
+
+
 def test_nothing_in_a_classifier_or_a_recipe_is_executed(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
 
