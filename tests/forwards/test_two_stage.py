@@ -162,13 +162,20 @@ def network_of(model: Model) -> Any:
     return model.checkpoint.network.get_submodule("classifier")
 
 
-@pytest.mark.parametrize("divided", [True, False], ids=["raw", "normalised"])
+def normalised(image: np.ndarray) -> np.ndarray:
+    """Return what a client sends that normalises by itself."""
+    low, high = np.percentile(image, [0.1, 99.9], axis=(2, 3), keepdims=True)
+    scaled: np.ndarray = ((image - low) / (high - low)).clip(-0.5, 1.5).astype(np.float32)
+    return scaled
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "normalised"])
 def test_logits_are_the_mean_over_eight_views_of_a_crop_at_the_images_own_pixel_size(
-    classified: Model, divided: bool
+    classified: Model, raw: bool
 ) -> None:
-    image = histology() if divided else histology() / 200.0
+    image = histology() if raw else normalised(histology())
     labels, logits, _ = classified.eager(image)
-    unit = image[0] / 255.0 if divided else image[0]
+    unit = image[0] / 255.0 if raw else image[0]
     assert labels.max() > 8
     for label in range(1, int(labels.max()) + 1):
         piece = crop(unit, labels[0, 0] == label, 32)
@@ -211,10 +218,10 @@ def test_settings_reach_the_segmentation(classified: Model) -> None:
     fewer, logits, _ = classified.eager(histology(), min_size=limit)
     assert 0 < fewer.max() < labels.max()
     assert logits.shape[1] == fewer.max()
-    nothing = classified.eager(histology(), seed_threshold=1.0)
+    nothing = classified.eager(histology(), seed_threshold=9.0)
     assert nothing[0].max() == 0
     assert nothing[1].shape == (1, 0, 3)
-    overridden = {"image": histology(), "seed_threshold": np.array(1.0, dtype=np.float32)}
+    overridden = {"image": histology(), "seed_threshold": np.array(9.0, dtype=np.float32)}
     assert classified.session.run(None, overridden)[1].shape == (1, 0, 3)
 
 
@@ -237,11 +244,11 @@ def largest_batch(module: nn.Module, run: Callable[[], Any]) -> int:
     return max(sizes)
 
 
-def test_crops_are_made_in_chunks_however_many_cells_there_are(classified: Model, positivity: Model) -> None:
+def test_crops_are_made_in_chunks_however_many_cells_there_are(classified: Model) -> None:
     image = histology()
     many = np.tile(image, (1, 1, 3, 3))
     trunk = classified.forward.network.classifier
-    assert classified.eager(many)[0].max() > 64
+    assert classified.eager(many)[0].max() > 40
     assert largest_batch(trunk, lambda: classified.eager(many)) == 32
     assert largest_batch(trunk, lambda: classified.eager(image)) == 32
 
