@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
-from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels
+from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
 
@@ -48,6 +48,7 @@ class RunResult:
         model, image: what it was given.
         labels: the label file, a page per target, of the image's own height and width.
         overlay: the picture of the outlines.
+        objects: the table of what else the model says of each label; None for models that only segment.
         found: per target, in the order of the pages.
         runtime: what ran the model.
         pixel_size: of the image, in micrometres, as used; None if unknown.
@@ -62,6 +63,7 @@ class RunResult:
     image: Path
     labels: Path
     overlay: Path
+    objects: Path | None
     found: tuple[Found, ...]
     runtime: str
     pixel_size: float | None
@@ -87,6 +89,8 @@ def run(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> RunResult:
     """Segment one image with an exported model and write ``<stem>_labels.tif`` and ``<stem>_overlay.png``.
+
+    For a model with a row per label, such as a classifier of cells, there is ``<stem>_objects.csv`` too.
 
     Args:
         model: a package folder, its zip, or one exported file.
@@ -115,7 +119,8 @@ def run(
     stem = image_path.name.removesuffix(image_path.suffix).removesuffix(".ome")
     folder = Path.cwd() if output is None else Path(output)
     labels_path, overlay_path = folder / f"{stem}_labels.tif", folder / f"{stem}_overlay.png"
-    for path in (labels_path, overlay_path):
+    objects_path = folder / f"{stem}_objects.csv"
+    for path in (labels_path, overlay_path, objects_path):
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")
     if pixel_size is not None and not 0 < pixel_size < np.inf:
@@ -139,7 +144,7 @@ def run(
             seen = rescale(planes, size, spec["pixel_size"]) if resample else seen
         report("segment", 1, 4)
         parsed = _parse(settings or {}, metadata, chosen, file)
-        labels, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
+        labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
     lost: list[int] = []
     if resample:
         labels, lost = rescale_labels(labels, (planes.shape[1], planes.shape[2]))
@@ -154,14 +159,21 @@ def run(
 
         Pillow.fromarray(picture).save(staged, format="PNG")
         report("write", 3, 4)
-        # Inside, so that neither file appears if the other cannot be written.
-        write_labels(labels_path, labels, size, names=names, overwrite=overwrite)
+        # Inside, so that no file appears if another cannot be written.
+        rows: Mapping[str, Any] = metadata.get("rows", {})
+        if rows:
+            with staged_file(objects_path, overwrite=overwrite) as table:
+                write_objects(table, {name: further[name][0] for name in rows}, rows)
+                write_labels(labels_path, labels, size, names=names, overwrite=overwrite)
+        else:
+            write_labels(labels_path, labels, size, names=names, overwrite=overwrite)
     report("done", 4, 4)
     return RunResult(
         model=Path(model),
         image=image_path,
         labels=labels_path,
         overlay=overlay_path,
+        objects=objects_path if rows else None,
         found=tuple(_count(name, plane, size) for name, plane in zip(names, labels, strict=True)),
         runtime=ran_in,
         pixel_size=size,
@@ -257,8 +269,8 @@ def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Ru
 
 def _predict(
     runtime: Runtime, file: Path, image: Any, settings: Mapping[str, Any], device: str, time_limit: float
-) -> tuple[Any, str]:
-    """Return the label maps (T, H, W) and the runtime's title and version."""
+) -> tuple[Any, dict[str, Any], str]:
+    """Return the label maps (T, H, W), the further outputs by name, and the runtime's title and version."""
     from .parity.runners import run_runtime
 
     with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
@@ -273,7 +285,7 @@ def _predict(
                 hint="Use --device cpu; instanseg-export doctor shows what this machine has.",
             )
         try:
-            return outcome.labels()[0], f"{runtime.title} {outcome.version}".strip()
+            return outcome.labels()[0], outcome.further(), f"{runtime.title} {outcome.version}".strip()
         except ValueError as error:
             raise PackageError(
                 f"{runtime.title} failed with {file.name}: {error}.",

@@ -30,6 +30,7 @@ pytest.importorskip("timm")
 class Model:
     """A checkpoint, its forward and its two files."""
 
+    folder: Path
     checkpoint: Checkpoint
     forward: Any
     module: Any
@@ -57,7 +58,7 @@ def export(recipe: Path, folder: Path) -> Model:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    return Model(checkpoint, forward, torch.jit.load(folder / "instanseg.pt"), session)
+    return Model(folder, checkpoint, forward, torch.jit.load(folder / "instanseg.pt"), session)
 
 
 @pytest.fixture(scope="module")
@@ -276,9 +277,8 @@ def test_channels_of_positivity_change_places_with_those_of_the_image(positivity
     np.testing.assert_allclose(turned[1], logits[:, :, order], rtol=1e-3, atol=1e-3)
 
 
-def test_an_exported_file_is_read_again(classified: Model, tmp_path: Path) -> None:
-    write_both(classified.checkpoint, classified.forward, tmp_path)
-    again = load_checkpoint(tmp_path / "instanseg.pt")
+def test_an_exported_file_is_read_again(classified: Model) -> None:
+    again = load_checkpoint(classified.folder / "instanseg.pt")
     forward: Any = build_forward(again)
     with torch.inference_mode():
         found = [result.numpy() for result in forward(torch.from_numpy(histology()))]
@@ -300,3 +300,18 @@ def test_efficientnet_of_torchvision_becomes_torchscript(tmp_path: Path) -> None
     assert labels.max() > 3
     assert torch.equal(found[0], labels)
     torch.testing.assert_close(found[1], logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("architecture", "padding", "logits"), [("efficientnet_v2_l", 1, 6), ("mobilenetv4_conv_large", 0, 3)]
+)
+def test_full_networks_become_both_files(tmp_path: Path, architecture: str, padding: int, logits: int) -> None:
+    network = crop_classifier(architecture=architecture, embedding=64, logits=logits, stem_padding=padding)
+    torch.save(network.state_dict(), tmp_path / "classifier.pth")
+    model = export(write_recipe(tmp_path, classes=["lymphocyte", "monocyte", "other"]), tmp_path)
+    image = np.ascontiguousarray(histology()[:, :, 20:100:2, 30:110:2])
+    expected = model.eager(image)
+    assert expected[0].max() > 0
+    assert_equal(model.torchscript(image), expected)
+    assert_equal(model.onnx(image), expected)
