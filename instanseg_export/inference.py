@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ class Found:
     Attributes:
         target: "nuclei" or "cells".
         instances: how many.
-        median_area: in pixels of the image; None without instances.
-        median_area_um2: in square micrometres, where the pixel size is known.
+        median_area: in pixels of the image, or voxels of the volume; None without instances.
+        median_area_um2: in square micrometres, of images whose pixel size is known.
     """
 
     target: str
@@ -131,7 +132,7 @@ def run(
         chosen, file = _choose_runtime(Path(model), subject, runtime, device)
         metadata: Mapping[str, Any] = subject.metadata or _undescribed(Path(model), file)
         spec = metadata["spec"]
-        image = read_image(image_path)
+        image = read_image(image_path, int(metadata.get("dimensions", 2)))
         planes = _choose_channels(image, channels, subject.channels)
         size = pixel_size or image.pixel_size
         notes = []
@@ -140,14 +141,15 @@ def run(
         seen = planes.astype(np.float32)
         resample = False
         if size is not None and spec["pixel_size"] is not None:
-            resample = abs(size / spec["pixel_size"] - 1) > _SAME_SIZE
-            seen = rescale(planes, size, spec["pixel_size"]) if resample else seen
+            axial = (image.slice_distance or 0.0) / (spec.get("slice_distance") or np.inf) or 1.0
+            resample = max(abs(size / spec["pixel_size"] - 1), abs(axial - 1)) > _SAME_SIZE
+            seen = rescale(planes, size, spec["pixel_size"], axial) if resample else seen
         report("segment", 1, 4)
         parsed = _parse(settings or {}, metadata, chosen, file)
         labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
     lost: list[int] = []
     if resample:
-        labels, lost = rescale_labels(labels, (planes.shape[1], planes.shape[2]))
+        labels, lost = rescale_labels(labels, planes.shape[1:])
     if lost:
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
 
@@ -161,12 +163,12 @@ def run(
         report("write", 3, 4)
         # Inside, so that no file appears if another cannot be written.
         rows: Mapping[str, Any] = metadata.get("rows", {})
-        if rows:
-            with staged_file(objects_path, overwrite=overwrite) as table:
+        with staged_file(objects_path, overwrite=overwrite) if rows else nullcontext() as table:
+            if table is not None:
                 write_objects(table, {name: further[name][0] for name in rows}, rows)
-                write_labels(labels_path, labels, size, names=names, overwrite=overwrite)
-        else:
-            write_labels(labels_path, labels, size, names=names, overwrite=overwrite)
+            write_labels(
+                labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite
+            )
     report("done", 4, 4)
     return RunResult(
         model=Path(model),
@@ -174,7 +176,9 @@ def run(
         labels=labels_path,
         overlay=overlay_path,
         objects=objects_path if rows else None,
-        found=tuple(_count(name, plane, size) for name, plane in zip(names, labels, strict=True)),
+        found=tuple(
+            _count(name, plane, size if plane.ndim == 2 else None) for name, plane in zip(names, labels, strict=True)
+        ),
         runtime=ran_in,
         pixel_size=size,
         model_pixel_size=spec["pixel_size"],

@@ -136,6 +136,8 @@ def export(
     source = with_pixel_size(source, model_card)
     forward = build_forward(source, settings)
     channels, outputs = source.spec.channels, Contents(model_card, source, forward, (), ()).targets
+    if reduced and source.spec.dimensions == 3:
+        raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
     given = None if calibrate is None else read_calibration(Path(calibrate), channels)
     truth = [] if labelled is None else read_labelled(Path(labelled), channels, len(outputs))
     file_name = model_card.name.replace(" ", "_")
@@ -226,8 +228,12 @@ def _compare(
 ) -> Report:
     from .parity import NamedImage, standard_images, validate
 
-    images = [NamedImage(sample.name, sample.image, sample.note, sample=True) for sample in samples]
-    images += standard_images(checkpoint.spec.channels)
+    spec = checkpoint.spec
+    images = [
+        NamedImage(sample.name, sample.image, sample.note, sample=True, dimensions=spec.dimensions)
+        for sample in samples
+    ]
+    images += standard_images(spec.channels, spec.dimensions)
     return validate(folder, images=images, precisions=precisions, progress=progress)
 
 

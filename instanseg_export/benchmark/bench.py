@@ -82,6 +82,8 @@ def bench(
         subjects = _named_apart([stack.enter_context(open_subject(path)) for path in paths], paths)
         checked = {}
         for subject in subjects:
+            if subject.dimensions == 3:
+                raise PackageError(f"{subject.name} takes volumes.", hint="Only models of images can be measured yet.")
             checked = parse_settings(settings or {}, tunables_of(subject.metadata))
         chosen = choose_images(subjects, images, size, objects)
         batches, notes = _prepare(chosen, subjects)

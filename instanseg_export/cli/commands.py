@@ -142,7 +142,7 @@ def validate_command(
 
         report = validate(
             path,
-            images=_named(images) or None,
+            images=_named(images, path) if images else None,
             runtimes=list(runtimes) or None,
             device=device,
             time_limit=time_limit,
@@ -246,7 +246,7 @@ def bench_command(
 
         result = bench(
             models,
-            images=_named(images) or None,
+            images=_named(images, models[0]) if images else None,
             size=size,
             objects=objects,
             runtimes=list(runtimes) or None,
@@ -286,14 +286,21 @@ def doctor_command(*, build_java: bool, as_json: bool) -> int:
     return 0
 
 
-def _named(paths: Sequence[Path]) -> list[NamedImage]:
+def _named(paths: Sequence[Path], model: Path) -> list[NamedImage]:
     from ..images import read_image
     from ..parity import NamedImage
+    from ..parity.subject import open_subject
 
+    with open_subject(model) as subject:
+        axes = subject.dimensions
     names = [path.name for path in paths]
     return [
         NamedImage(
-            path.name if names.count(path.name) == 1 else str(path), read_image(path).array, note="given", sample=True
+            path.name if names.count(path.name) == 1 else str(path),
+            read_image(path, axes).array,
+            note="given",
+            sample=True,
+            dimensions=axes,
         )
         for path in paths
     ]

@@ -309,12 +309,14 @@ class InstanSegForward(nn.Module):
     ) -> Tensor:
         """Return the logits (K, S * S) of all windows, cleaned up, one chunk at a time."""
         if torch.jit.is_scripting():
-            done: List[Tensor] = []  # noqa: UP006
+            rows = chunks.shape[1]
+            # One block of memory from the start: pieces and their concatenation would be there twice.
+            logits = torch.empty([chunks.shape[0] * rows, 4 * half * half], device=table.device)
             for i in range(chunks.shape[0]):
-                done.append(
-                    self.cluster_chunk(table, step_x, step_y, half, height, width, threshold, cleanup, chunks[i])
+                logits[i * rows : (i + 1) * rows] = self.cluster_chunk(
+                    table, step_x, step_y, half, height, width, threshold, cleanup, chunks[i]
                 )
-            return torch.cat(done)
+            return logits
         else:
             chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold, cleanup)
             return loops.map_rows(chunk, chunks).flatten(0, 1)

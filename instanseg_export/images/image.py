@@ -19,19 +19,21 @@ RGB = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class Image:
-    """A two-dimensional image with channels.
+    """An image or a volume, with channels.
 
     Attributes:
-        array: (C, H, W), in the file's own type and range.
+        array: (C, H, W), or (C, D, H, W) for a volume, in the file's own type and range.
         pixel_size: edge of a pixel in micrometres; None when the file does not say, or says that pixels are not square.
         channel_names: one per channel.
         path: where it was read from.
+        slice_distance: of a volume, in micrometres; None when the file does not say.
     """
 
     array: Array
     pixel_size: float | None
     channel_names: tuple[str, ...]
     path: Path
+    slice_distance: float | None = None
 
 
 def default_names(channels: int, *, colour: bool) -> tuple[str, ...]:

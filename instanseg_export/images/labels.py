@@ -21,6 +21,7 @@ def write_labels(
     pixel_size: float | None,
     *,
     names: tuple[str, ...] | None = None,
+    slice_distance: float | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write label maps as one deflated TIFF with a page per target.
@@ -30,9 +31,10 @@ def write_labels(
 
     Args:
         path: of the file.
-        labels: (T, H, W), integer-valued and not negative.
+        labels: (T, H, W), or (T, D, H, W) of a volume, integer-valued and not negative.
         pixel_size: edge of a pixel in micrometres, or None if unknown.
-        names: of the targets, as labels of the pages.
+        names: of the targets, as labels of the pages of an image.
+        slice_distance: of a volume, in micrometres, or None if unknown.
         overwrite: replace an existing file.
 
     Raises:
@@ -43,19 +45,22 @@ def write_labels(
     largest = int(labels.max(initial=0))
     imagej = largest <= _LARGEST_FLOAT32
     dtype = np.uint16 if largest <= _LARGEST_UINT16 else np.float32 if imagej else np.uint32
-    metadata: dict[str, object] = {"axes": "CYX"}
+    volume = labels.ndim == 4
+    metadata: dict[str, object] = {"axes": "ZCYX" if volume else "CYX"}
     if imagej:
         metadata |= {"mode": "grayscale", "min": 0.0, "max": float(max(largest, 1))}
-        if names:
+        if names and not volume:
             metadata["Labels"] = list(names)
         if pixel_size:
             metadata["unit"] = "micron"
+        if slice_distance and volume:
+            metadata["spacing"] = slice_distance
     # ImageJ counts pixels per unit of its metadata, TIFF itself per centimetre.
     per_unit = None if not pixel_size else 1 / pixel_size if imagej else 1e4 / pixel_size
     with staged_file(path, overwrite=overwrite) as staged:
         tifffile.imwrite(
             staged,
-            labels.astype(dtype),
+            (labels.swapaxes(0, 1) if volume else labels).astype(dtype),
             imagej=imagej,
             photometric="minisblack",
             planarconfig=None,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .image import Array
 
-__all__ = ["overlay"]
+__all__ = ["fullest_slice", "overlay"]
 
 _CHANNEL_COLOURS = (
     (0.25, 0.45, 1.0),
@@ -28,12 +28,16 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
     instance has the colour of its id in every target: solid in the first target, dashed in the others.
 
     Args:
-        image: (C, H, W), any type; NaN and infinities are drawn as its smallest value.
-        labels: (T, H, W) or (H, W), integer-valued; 0 is background.
+        image: (C, H, W), any type; NaN and infinities are drawn as its smallest value. Of a volume (C, D, H, W), the
+            slice with most labels is drawn.
+        labels: (T, H, W) or (H, W), integer-valued; 0 is background. Of a volume, (T, D, H, W).
 
     Returns:
         (H, W, 3) uint8.
     """
+    if image.ndim == 4:
+        place = fullest_slice(labels)
+        image, labels = image[:, place], labels[:, place]
     picture = _picture(_finite(image.astype(np.float32)))
     maps = (labels if labels.ndim == 3 else labels[None]).astype(np.int64)
     rows, columns = np.indices(picture.shape[:2])
@@ -45,6 +49,12 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
             edge &= dashes
         picture[edge] = _colours(maps[target][edge])
     return picture
+
+
+def fullest_slice(labels: Array) -> int:
+    """Return the place of the slice of (T, D, H, W) with most labelled pixels; the middle one where there are none."""
+    labelled = (labels > 0).sum(axis=(0, 2, 3))
+    return int(labelled.argmax()) if labelled.any() else labels.shape[1] // 2
 
 
 def _finite(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -12,18 +12,23 @@ __all__ = ["read_image"]
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_image(path: str | Path) -> Image:
+def read_image(path: str | Path, dimensions: int = 2) -> Image:
     """Read a TIFF, OME-TIFF, PNG, JPEG, JPEG 2000, BMP, GIF, WebP or PPM file, or an OME-Zarr folder.
 
+    Args:
+        path: of the file or folder.
+        dimensions: 2 for an image, 3 for a volume, which is read from TIFF.
+
     Returns:
-        The image as (C, H, W) in the file's own type, with its pixel size in micrometres if the file states one.
+        The image as (C, H, W), or the volume as (C, D, H, W), in the file's own type, with its pixel size in
+        micrometres if the file states one.
 
     Raises:
-        ImageError: the file is missing, empty, damaged, of another kind, or not a single two-dimensional image.
+        ImageError: the file is missing, empty, damaged, of another kind, or holds no single image (or volume).
     """
     path = Path(path)
     try:
-        return _read(path)
+        return _read(path, dimensions)
     except InstansegExportError:
         raise
     except MemoryError as error:
@@ -37,9 +42,11 @@ def read_image(path: str | Path) -> Image:
         ) from error
 
 
-def _read(path: Path) -> Image:
+def _read(path: Path, dimensions: int) -> Image:
     if not path.exists():
         raise ImageError(f"There is no image {path}.", hint="Check the path.")
+    if dimensions == 3 and path.is_dir():
+        raise ImageError(f"{path} is a folder: volumes are read from TIFF files.", hint="Save the volume as a TIFF.")
     if path.is_dir():
         from .ome_zarr import read_ome_zarr
 
@@ -52,7 +59,9 @@ def _read(path: Path) -> Image:
         if start.startswith(_TIFF_MAGIC):
             from .tiff import read_tiff
 
-            image = read_tiff(path)
+            image = read_tiff(path, dimensions)
+        elif dimensions == 3:
+            raise ImageError(f"{path} is no TIFF file, and volumes are read from those.", hint="Save it as a TIFF.")
         else:
             from .raster import read_raster
 

@@ -42,11 +42,16 @@ _PAGES = "CIQ"
 """Axes that are taken for channels: named ones, and pages of which the file does not say what they are."""
 
 
-def read_tiff(path: Path) -> Image:
+def read_tiff(path: Path, dimensions: int = 2) -> Image:
     """Read a TIFF file: its first image at full resolution, without previews, labels and thumbnails of other sizes.
 
+    Args:
+        path: of the file.
+        dimensions: 2 for an image, 3 for a volume.
+
     Raises:
-        ImageError: it holds a volume, a time series, several images of one size, or more axes than an image has.
+        ImageError: it holds a volume where an image is wanted, or an image where a volume is, a time series, several
+            images of one size, or more axes than that.
     """
     import tifffile
 
@@ -59,9 +64,12 @@ def read_tiff(path: Path) -> Image:
             raise ImageError(f"{path} holds {same} images of one size.", hint="Save the one that you mean alone.")
         check_memory(path, int(np.prod(series.shape)) * series.dtype.itemsize)
         _check_pages(path, series)
-        array, colour = _planes(path, series.asarray(), series.axes)
+        if dimensions == 3:
+            array, colour = _slices(path, series.asarray(), series.axes), False
+        else:
+            array, colour = _planes(path, series.asarray(), series.axes)
         names = _channel_names(tif, array.shape[0]) or default_names(array.shape[0], colour=colour)
-        return Image(array, _pixel_size(tif), names, path)
+        return Image(array, _pixel_size(tif), names, path, _slice_distance(tif) if dimensions == 3 else None)
 
 
 def _check_pages(path: Path, series: Any) -> None:
@@ -104,6 +112,35 @@ def _planes(path: Path, array: Array, axes: str) -> tuple[Array, bool]:
     return array, colour
 
 
+def _slices(path: Path, array: Array, axes: str) -> Array:
+    """Return the pixels as (C, D, H, W). Pages of which the file does not say what they are are taken for slices."""
+    keep = [index for index, axis in enumerate(axes) if axis in "ZYX" or array.shape[index] > 1]
+    array = array.reshape([array.shape[index] for index in keep])
+    axes = "".join(axes[index] for index in keep)
+    if "Z" not in axes:
+        axes = axes.replace("I", "Z", 1) if "I" in axes else axes.replace("Q", "Z", 1)
+    facts = f"{path} has axes {axes} of {' x '.join(map(str, array.shape))}"
+    if "Z" not in axes:
+        raise ImageError(f"{facts}: it is a flat image, and the model takes volumes.", hint="Give a stack of slices.")
+    others = [axis for axis in axes if axis not in "ZYX"]
+    if sorted(axis for axis in axes if axis in "ZYX") != ["X", "Y", "Z"] or others not in ([], ["C"]):
+        raise ImageError(
+            f"{facts}: a volume has slices, height, width and channels.", hint="Save one time point alone."
+        )
+    array = array.transpose([axes.index(axis) for axis in (*others, *"ZYX")])
+    return np.ascontiguousarray(array if others else array[None])
+
+
+def _slice_distance(tif: Any) -> float | None:
+    if tif.is_ome:
+        return _ome_size(tif.ome_metadata, "Z")
+    if tif.is_imagej:
+        unit, spacing = micrometres(str(tif.imagej_metadata.get("unit", ""))), tif.imagej_metadata.get("spacing")
+        if unit is not None and isinstance(spacing, (int, float)) and spacing > 0:
+            return float(spacing) * unit
+    return None
+
+
 def _pixel_size(tif: Any) -> float | None:
     if tif.is_ome:
         return _ome_pixel_size(tif.ome_metadata)
@@ -126,17 +163,21 @@ def _pixel_size(tif: Any) -> float | None:
 
 
 def _ome_pixel_size(xml: str) -> float | None:
+    height, width = _ome_size(xml, "Y"), _ome_size(xml, "X")
+    return None if height is None or width is None else square(height, width)
+
+
+def _ome_size(xml: str, axis: str) -> float | None:
+    """Return the physical size of a pixel along an axis, in micrometres."""
     pixels = next((element for element in _elements(xml) if _local(element) == "Pixels"), None)
-    sizes = []
-    for axis in "YX":
-        unit = micrometres("µm" if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        try:
-            sizes.append(
-                math.nan if pixels is None or unit is None else float(pixels.attrib[f"PhysicalSize{axis}"]) * unit
-            )
-        except (KeyError, ValueError):
-            return None
-    return square(*sizes)
+    unit = None if pixels is None else micrometres(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    if pixels is None or unit is None:
+        return None
+    try:
+        size = float(pixels.attrib[f"PhysicalSize{axis}"]) * unit
+    except (KeyError, ValueError):
+        return None
+    return size if 0 < size < math.inf else None
 
 
 def micrometres(unit: str) -> float | None:

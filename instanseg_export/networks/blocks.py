@@ -56,7 +56,7 @@ def conv_norm(in_channels: int, out_channels: int, kernel: int, norm: str) -> nn
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel: int, norm: str) -> nn.Sequential:
     """Return :func:`conv_norm` followed by a ReLU."""
-    return conv_norm(in_channels, out_channels, kernel, norm).append(nn.ReLU())
+    return conv_norm(in_channels, out_channels, kernel, norm).append(nn.ReLU(inplace=True))
 
 
 def final_norm(norm: str) -> str:
@@ -87,8 +87,10 @@ class EncoderBlock(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         x = self.maxpool(x)
-        x = self.conv0(x) + self.conv2(self.conv1(x))
-        refined: Tensor = x + self.conv4(self.conv3(x))
+        shortcut = self.conv0(x)
+        # Sums are written into one of their terms: at full resolution every feature map counts.
+        x = self.conv2(self.conv1(x)).add_(shortcut)
+        refined: Tensor = self.conv4(self.conv3(x)).add_(x)
         return refined
 
 
@@ -115,10 +117,12 @@ class DecoderBlock(nn.Module):
         return self.decode(x, skip)
 
     def decode(self, x: Tensor, skip: Tensor) -> Tensor:
+        # In this order, and with sums written into one of their terms, fewest feature maps are alive at a time.
+        fine = self.conv1(self.enlarge(x)).add_(self.conv_skip(skip))
+        fine = self.conv2(fine)
         # A 1 x 1 convolution sees one pixel, so it may go before the doubling, where it has a quarter of the work.
-        shortcut = self.enlarge(self.conv0(x))
-        x = shortcut + self.conv2(self.conv1(self.enlarge(x)) + self.conv_skip(skip))
-        refined: Tensor = x + self.conv4(self.conv3(x))
+        fine = fine.add_(self.enlarge(self.conv0(x)))
+        refined: Tensor = self.conv4(self.conv3(fine)).add_(fine)
         return refined
 
     def enlarge(self, x: Tensor) -> Tensor:

@@ -26,9 +26,10 @@ class Decoder(nn.Module):
         self.final_block = nn.ModuleList(conv_norm(layers[0], head, 1, final_norm(norm)) for head in heads)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        x = features[-1]
-        for step, block in enumerate(self.decoder):
-            x = block(x, features[len(features) - 2 - step])
+        """Decode; the features are taken out of the list as they are used, so that their memory is free again."""
+        x = features.pop()
+        for block in self.decoder:
+            x = block(x, features.pop())
         outputs: list[Tensor] = []
         for final in self.final_block:
             outputs.append(final(x))
@@ -60,6 +61,6 @@ class UNet(nn.Module):
             x = block(x)
             features.append(x)
         outputs: list[Tensor] = []
-        for decoder in self.decoders:
-            outputs.append(decoder(features))
+        for place, decoder in enumerate(self.decoders):
+            outputs.append(decoder(features if place == len(self.decoders) - 1 else features.copy()))
         return torch.cat(outputs, dim=1)

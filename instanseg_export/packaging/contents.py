@@ -43,6 +43,12 @@ class Contents:
         return self.card.pixel_size or self.checkpoint.spec.pixel_size
 
     @property
+    def slice_distance(self) -> float | None:
+        """In micrometres, of a model that takes volumes; None when unknown."""
+        distance: float | None = getattr(self.checkpoint.spec, "slice_distance", None)
+        return distance
+
+    @property
     def channel_names(self) -> list[str] | None:
         """Of the input: the card's, else numbered ones; None where the model takes any number of channels."""
         channels = self.checkpoint.spec.channels

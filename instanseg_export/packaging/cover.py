@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import overlay
+from ..images import fullest_slice, overlay
 
 __all__ = ["write_cover"]
 
@@ -30,10 +30,14 @@ def write_cover(path: Path, image: NDArray[np.float32], labels: NDArray[np.float
 
     Args:
         path: of the PNG.
-        image: (C, H, W) raw.
-        labels: (T, H, W) integer-valued.
+        image: (C, H, W) raw, or (C, D, H, W), of which one slice is shown.
+        labels: (T, H, W) integer-valued, or (T, D, H, W).
     """
     from PIL import Image
+
+    if image.ndim == 4:
+        place = fullest_slice(labels)
+        image, labels = image[:, place], labels[:, place]
 
     image, labels = np.asarray(_square(image)), np.asarray(_square(labels))
     plain = overlay(image, np.zeros_like(labels))

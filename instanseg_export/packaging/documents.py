@@ -46,7 +46,7 @@ def _facts(model: Contents) -> str:
     channels = "any number" if names is None else f"{len(names)} ({', '.join(names)})"
     rows = [
         ("Finds", " and ".join(model.targets)),
-        ("Input", "image, float32, (batch, channels, height, width), of any range and any size"),
+        ("Input", f"{_what(model)}, float32, (batch, channels, {_sizes(model)}), of any range and any size"),
         ("Channels", channels),
         ("Pixel size", f"{model.pixel_size:g} µm" if model.pixel_size else "not known"),
         (
@@ -59,6 +59,14 @@ def _facts(model: Contents) -> str:
         ("Licence", "not stated, see below" if _is_placeholder(card) else card.license),
     ]
     return _table(("", ""), rows)
+
+
+def _what(model: Contents) -> str:
+    return "image" if model.forward.dimensions == 2 else "volume"
+
+
+def _sizes(model: Contents) -> str:
+    return "height, width" if model.forward.dimensions == 2 else "depth, height, width"
 
 
 def _is_placeholder(card: Card) -> bool:
@@ -109,7 +117,7 @@ that run macros with a model (3.0.3 and older) take `prepare_image.ijm` before i
 ```python
 import numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("{onnx}", providers=["CPUExecutionProvider"])
-image = np.load("test-input.npy")  # float32, (batch, channels, height, width)
+image = np.load("test-input.npy")  # float32, (batch, channels, {_sizes(model)})
 labels = session.run(["instance_segmentation"], {{"image": image}})[0]
 print(labels.shape, "instances:", len(np.unique(labels)) - 1)
 ```

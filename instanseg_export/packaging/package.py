@@ -14,7 +14,7 @@ from .card import Card, check_fit
 from .contents import WEIGHTS, Contents
 from .cover import write_cover
 from .documents import readme, readme_name
-from .fiji import MACROS, write_macros
+from .fiji import write_macros
 from .rdf import TEST_INPUT, describe, preprocess, test_output, write_rdf
 from .samples import Sample
 
@@ -76,7 +76,7 @@ def write_package(
             (folder / test_output(name)).unlink(missing_ok=True)
     pictures = _write_samples(folder, samples, labels)
     write_cover(folder / _COVER, samples[0].image, labels[0])
-    write_macros(folder, model.targets, model.checkpoint.spec.channels)
+    macros = write_macros(folder, model.targets, model.checkpoint.spec.channels, forward.dimensions)
     documentation = readme_name(card)
     (folder / documentation).write_text(readme(model, report, precisions), encoding="utf-8", newline="\n")
 
@@ -89,7 +89,7 @@ def write_package(
         documentation=documentation,
         cover=_COVER,
         pictures=shown,
-        attachments=[*others, *MACROS, *(name for pair in pictures if pair is not shown for name in pair)],
+        attachments=[*others, *macros, *(name for pair in pictures if pair is not shown for name in pair)],
     )
     write_rdf(folder, content)
 
@@ -115,7 +115,11 @@ def _write_samples(
     for sample, label in zip(samples, labels, strict=True):
         pair = f"sample-{sample.name}.tif", f"sample-{sample.name}-labels.tif"
         for name, array in zip(pair, (sample.image, label), strict=True):
-            tifffile.imwrite(folder / name, _compact(array), imagej=True, metadata={"axes": "CYX"})
+            pixels = _compact(array)
+            if pixels.ndim == 4:  # ImageJ keeps the channels of a slice together
+                tifffile.imwrite(folder / name, pixels.swapaxes(0, 1), imagej=True, metadata={"axes": "ZCYX"})
+            else:
+                tifffile.imwrite(folder / name, pixels, imagej=True, metadata={"axes": "CYX"})
         names.append(pair)
     return names
 

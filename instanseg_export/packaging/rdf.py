@@ -38,8 +38,8 @@ RDF_FILE = "rdf.yaml"
 TEST_INPUT = "test-input.npy"
 INPUT_ID = "raw"
 
-_SMALLEST = 32
-"""Smallest height and width that clients are told of. Every size works, but some take the smallest for a tile."""
+_SMALLEST = {"z": 8, "y": 32, "x": 32}
+"""Smallest sizes that clients are told of. Every size works, but some take the smallest for a tile."""
 
 _SMALLEST_WITH_ROWS = 128
 """The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image,
@@ -86,6 +86,20 @@ def _space(axis: str, size: dict[str, Any], pixel_size: float | None) -> dict[st
     return {"type": "space", "id": axis, "size": size, **scale}
 
 
+def _space_axes(model: Contents) -> dict[str, float | None]:
+    """Return the spatial axes, and the distance of neighbours in micrometres along each."""
+    axes = {"y": model.pixel_size, "x": model.pixel_size}
+    return {"z": model.slice_distance, **axes} if model.forward.dimensions == 3 else axes
+
+
+def _as_input(model: Contents) -> list[dict[str, Any]]:
+    """Return the spatial axes of an output that has the input's sizes."""
+    return [
+        _space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, distance)
+        for axis, distance in _space_axes(model).items()
+    ]
+
+
 def _input(model: Contents) -> dict[str, Any]:
     if model.channel_names is None:
         # QuPath reads an index axis of step 1 as "any number of channels".
@@ -94,22 +108,21 @@ def _input(model: Contents) -> dict[str, Any]:
         names = [_identifier(name) for name in model.channel_names]
         channel_axis = {"type": "channel", "id": "channel", "channel_names": names}
     # Step 1: the model pads by itself. A client that sees another step cuts the image into tiles, and ids collide.
-    size = {"min": _smallest(model), "step": 1}
+    space = _space_axes(model)
     return {
         "id": INPUT_ID,
         "description": "Raw image of any range; images that are normalised already are left as they are.",
         "axes": [
             {"type": "batch"},
             channel_axis,
-            _space("y", size, model.pixel_size),
-            _space("x", size, model.pixel_size),
+            *(_space(axis, {"min": _smallest(axis, model), "step": 1}, distance) for axis, distance in space.items()),
         ],
         "data": {"type": "float32"},
         "preprocessing": [
             {
                 "id": "scale_range",
                 "kwargs": {
-                    "axes": ["y", "x"],
+                    "axes": list(space),
                     "min_percentile": model.forward.percentiles[0],
                     "max_percentile": model.forward.percentiles[1],
                 },
@@ -118,10 +131,10 @@ def _input(model: Contents) -> dict[str, Any]:
     }
 
 
-def _smallest(model: Contents) -> int:
-    if any("instance" in output.axes for output in model.forward.further):
-        return min([_SMALLEST_WITH_ROWS, *map(int, model.samples[0].image.shape[1:])])
-    return _SMALLEST
+def _smallest(axis: str, model: Contents) -> int:
+    if axis != "z" and any("instance" in output.axes for output in model.forward.further):
+        return min([_SMALLEST_WITH_ROWS, *map(int, model.samples[0].image.shape[-2:])])
+    return _SMALLEST[axis]
 
 
 def _output(model: Contents) -> dict[str, Any]:
@@ -131,7 +144,7 @@ def _output(model: Contents) -> dict[str, Any]:
         "axes": [
             {"type": "batch"},
             {"type": "channel", "id": "channel", "channel_names": model.targets},
-            *(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size) for axis in "yx"),
+            *_as_input(model),
         ],
         "data": {"type": "float32"},
     }
@@ -317,10 +330,10 @@ def preprocess(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float3
 
     Args:
         model: what is packaged.
-        image: (B, C, H, W) raw.
+        image: (B, C, [D,] H, W) raw.
 
     Returns:
-        (B, C, H, W) float32: exactly what bioimageio.core feeds to each weights entry.
+        (B, C, [D,] H, W) float32: exactly what bioimageio.core feeds to each weights entry.
     """
     from bioimageio.core import Sample, Tensor
     from bioimageio.core.proc_setup import setup_pre_and_postprocessing

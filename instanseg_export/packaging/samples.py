@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,8 @@ __all__ = ["Sample", "choose_samples"]
 
 FloatArray = NDArray[np.float32]
 
-MAX_SIDE = 512
-"""Larger images are cut: a package carries its samples, and every runtime segments them on every export."""
+_LARGEST = {2: (512, 512), 3: (40, 128, 128)}
+"""Larger images and volumes are cut: a package carries its samples, and every runtime segments them on every export."""
 
 _SMALLEST_SIGNAL = 1e-4
 """The zoo refuses a test image in which no value is larger."""
@@ -41,7 +42,8 @@ class Sample:
 
     Attributes:
         name: short, of letters, digits, _ and -; unique within a package.
-        image: (C, H, W) float32, in the raw range of its source, with the number of channels that the model takes.
+        image: (C, H, W), or (C, D, H, W), float32, in the raw range of its source, with the number of channels that the
+            model takes.
         note: where it is from and what was done to it, in plain words.
         objects: how many instances the forward finds in it.
     """
@@ -72,36 +74,41 @@ def _count(forward: Forward, image: FloatArray) -> int:
     return int(torch.unique(labels[labels > 0]).numel())
 
 
-def _windows(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield corners of windows of at most MAX_SIDE: the middle of the image first, then its corners and edges."""
-    tops = _starts(height)
-    lefts = _starts(width)
-    yield from sorted(
-        ((top, left) for top in tops for left in lefts),
-        key=lambda corner: abs(corner[0] - tops[0]) + abs(corner[1] - lefts[0]),
+def _windows(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Yield windows of at most the largest size: the middle of the image first, then its corners and edges."""
+    largest = _LARGEST[len(shape)]
+    starts = [_starts(size, most) for size, most in zip(shape, largest, strict=True)]
+    middle = [places[0] for places in starts]
+    corners = sorted(
+        itertools.product(*starts),
+        key=lambda corner: sum(abs(start - first) for start, first in zip(corner, middle, strict=True)),
     )
+    for corner in corners:
+        ends = zip(corner, shape, largest, strict=True)
+        yield tuple(slice(start, min(start + most, size)) for start, size, most in ends)
 
 
-def _starts(size: int) -> list[int]:
-    rest = max(size - MAX_SIDE, 0)
+def _starts(size: int, most: int) -> list[int]:
+    rest = max(size - most, 0)
     return list(dict.fromkeys([rest // 2, 0, rest]))
 
 
 def _cut(forward: Forward, image: FloatArray) -> tuple[FloatArray, str, int]:
     """Return the first window that shows instances (else the middle one), what was done, and how many it shows."""
-    height, width = image.shape[1:]
-    if max(height, width) <= MAX_SIDE:
+    shape = image.shape[1:]
+    if all(size <= most for size, most in zip(shape, _LARGEST[len(shape)], strict=True)):
         return image, "", _count(forward, image)
-    middle: tuple[FloatArray, str, int] | None = None
-    for top, left in _windows(height, width):
-        window = np.ascontiguousarray(image[:, top : top + MAX_SIDE, left : left + MAX_SIDE])
-        done = f"cut to rows {top}-{top + window.shape[1] - 1}, columns {left}-{left + window.shape[2] - 1}"
-        found = window, done, _count(forward, window)
+    first: tuple[FloatArray, str, int] | None = None
+    for window in _windows(shape):
+        part = np.ascontiguousarray(image[(slice(None), *window)])
+        names = ("slices", "rows", "columns")[-len(shape) :]
+        ranges = (f"{name} {one.start}-{one.stop - 1}" for name, one in zip(names, window, strict=True))
+        found = part, f"cut to {', '.join(ranges)}", _count(forward, part)
         if found[2]:
             return found
-        middle = middle or found
-    assert middle is not None
-    return middle
+        first = first or found
+    assert first is not None
+    return first
 
 
 def _adapt(image: FloatArray, channels: int | None) -> tuple[FloatArray, str]:
@@ -133,25 +140,35 @@ def _blobs(channels: int, radius: float, dark: bool, size: int = 256) -> FloatAr
     return np.repeat(picture.clip(0, 255).round().astype(np.float32)[None], channels, axis=0)
 
 
-def _draw(forward: Forward, channels: int) -> list[Sample]:
+def _balls(channels: int, radius: float, dark: bool) -> FloatArray:
+    """Draw the same as a volume: balls of that radius in voxels."""
+    from ..parity.volumes import draw_spheres
+
+    spacing = radius * 3.2
+    return draw_spheres(0, channels, (32, 96, 96), spacing=spacing, radius=radius, margin=spacing / 2, dark=dark)
+
+
+def _draw(forward: Forward, channels: int, dimensions: int) -> list[Sample]:
     """Return drawn images of the first size of object that the forward finds."""
+    found: list[Sample] = []
     for radius in _RADII:
         found = []
         for dark in (False, True):
-            image = _blobs(channels, radius, dark)
+            image = _blobs(channels, radius, dark) if dimensions == 2 else _balls(channels, radius, dark)
             objects = _count(forward, image)
             name = "blobs_dark" if dark else "blobs_bright"
             ground = "dark on bright ground" if dark else "bright on dark ground"
-            found.append(Sample(name, image, f"drawn: round blobs of {radius} pixels radius, {ground}", objects))
+            found.append(Sample(name, image, f"drawn: round objects of {radius} pixels radius, {ground}", objects))
         if any(sample.objects for sample in found):
             return [sample for sample in found if sample.objects]
-    return []
+    # No image comes with this package that could stand in for a volume.
+    return [] if dimensions == 2 else found
 
 
-def _read(path: Path) -> FloatArray:
+def _read(path: Path, dimensions: int) -> FloatArray:
     from ..images import read_image
 
-    array: NDArray[Any] = read_image(path).array
+    array: NDArray[Any] = read_image(path, dimensions).array
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
@@ -188,8 +205,8 @@ def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Pat
         checkpoint: says how many channels the model takes.
         forward: of ``build_forward``; counts the instances.
         paths: images that show what the model is for, with the model's own channels. Without any, two images that come
-            with this package are adapted to the model. Where these show no instance, blobs are drawn, bright on dark
-            and dark on bright.
+            with this package are adapted to the model. Where these show no instance, and for volumes, round objects are
+            drawn, bright on dark and dark on bright.
 
     Returns:
         at least one sample; its ``objects`` may be 0 when the forward finds nothing in any of them.
@@ -197,11 +214,11 @@ def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Pat
     Raises:
         ImageError: an image of ``paths`` cannot be read, has another number of channels than the model, or is empty.
     """
-    channels = checkpoint.spec.channels
+    channels, dimensions = checkpoint.spec.channels, checkpoint.spec.dimensions
     taken: set[str] = set()
     samples = []
-    for path in paths or bundled_images():
-        image = _read(path)
+    for path in paths or (bundled_images() if dimensions == 2 else ()):
+        image = _read(path, dimensions)
         done = ""
         if paths:
             if channels is not None and image.shape[0] != channels:
@@ -217,6 +234,6 @@ def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Pat
         image, cut, objects = _cut(forward, image)
         samples.append(Sample(_unique(path.stem, taken), image, _note(source, cleaned, done, cut), objects))
     if not any(sample.objects for sample in samples):
-        drawn = _draw(forward, channels or _ANY_CHANNELS)
+        drawn = _draw(forward, channels or _ANY_CHANNELS, dimensions)
         samples += [replace(sample, name=_unique(sample.name, taken)) for sample in drawn]
     return sorted(samples, key=lambda sample: -sample.objects)

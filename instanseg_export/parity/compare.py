@@ -75,13 +75,13 @@ def compare_labels(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> Comp
     """Compare two label maps.
 
     Args:
-        reference: (B, T, H, W), integer-valued. Ids of different images and targets are apart.
+        reference: (B, T, H, W) or (B, T, D, H, W), integer-valued. Ids of different images and targets are apart.
         other: another of the same shape.
 
     Raises:
         ValueError: the shapes differ, or a label is negative.
     """
-    pairs, stride = compare_planes(reference, other)
+    pairs, stride = compare_planes(reference, other, axes=reference.ndim - 2)
     chosen = match(pairs, 0.5)
     same_id = pairs.first_ids[pairs.first[chosen]] % stride == pairs.second_ids[pairs.second[chosen]] % stride
     foreground = int(pairs.first_areas.sum() + pairs.second_areas.sum() - pairs.shared.sum())
@@ -99,19 +99,24 @@ def compare_labels(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> Comp
     )
 
 
-def compare_planes(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[Overlaps, int]:
-    """Return the overlaps of two label maps (..., H, W) with the ids of each plane kept apart, and the id's stride.
+def compare_planes(reference: npt.NDArray[Any], other: npt.NDArray[Any], axes: int = 2) -> tuple[Overlaps, int]:
+    """Return the overlaps of two label maps with the ids of each plane kept apart, and the id's stride.
 
     An id in the result modulo the stride is the id in its own plane.
+
+    Args:
+        reference: (..., H, W), or (..., D, H, W).
+        other: of the same shape.
+        axes: of a plane: 2, or 3 for volumes.
     """
     stride = 1 + int(max(reference.max(initial=0), other.max(initial=0)))
-    return overlaps(_apart(reference, stride), _apart(other, stride)), stride
+    return overlaps(_apart(reference, stride, axes), _apart(other, stride, axes)), stride
 
 
-def _apart(labels: npt.NDArray[Any], stride: int) -> npt.NDArray[np.int64]:
+def _apart(labels: npt.NDArray[Any], stride: int, axes: int) -> npt.NDArray[np.int64]:
     whole = labels.astype(np.int64)
-    planes = whole.reshape(-1, *whole.shape[-2:])
-    offsets = np.arange(len(planes), dtype=np.int64)[:, None, None] * stride
+    planes = whole.reshape(-1, *whole.shape[-axes:])
+    offsets = np.arange(len(planes), dtype=np.int64).reshape(-1, *[1] * axes) * stride
     return np.where(planes > 0, planes + offsets, planes).reshape(whole.shape)
 
 

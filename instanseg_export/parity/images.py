@@ -3,55 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NamedImage", "standard_images"]
+from .named_image import FloatImage, NamedImage
+from .volumes import standard_volumes
 
-FloatImage = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class NamedImage:
-    """An image to run.
-
-    Attributes:
-        name: unique in a report.
-        array: (C, H, W), or (B, C, H, W) for a batch; any real type, raw range.
-        note: what it is, or what it tests.
-        sample: a picture of something rather than a corner case: reports show it even where all agree.
-    """
-
-    name: str
-    array: npt.NDArray[Any]
-    note: str = ""
-    sample: bool = False
-
-    def batch(self) -> FloatImage:
-        """Return it as float32 (B, C, H, W).
-
-        Raises:
-            ValueError: it has fewer than three or more than four dimensions, or one that is empty.
-        """
-        array = self.array if self.array.ndim == 4 else self.array[None]
-        if array.ndim != 4 or 0 in array.shape:
-            raise ValueError(f"the image {self.name} has shape {self.array.shape}, not (C, H, W) or (B, C, H, W)")
-        return np.ascontiguousarray(array, dtype=np.float32)
+__all__ = ["NamedImage", "draw_nuclei", "standard_images"]
 
 
-def standard_images(channels: int | None) -> list[NamedImage]:
-    """Return the standard set.
+def standard_images(channels: int | None, dimensions: int = 2) -> list[NamedImage]:
+    """Return the standard set; see ``volumes.py`` for that of volumes.
 
     Nuclei are drawn bright on dark; in images of three channels they are stained like histology now and then, so that a
     network trained on either finds something.
 
     Args:
         channels: that the model takes; None when it takes any number, which is then varied too.
+        dimensions: 2, or 3 for a model that takes volumes.
     """
     usual = 3 if channels is None else channels
+    if dimensions == 3:
+        return standard_volumes(usual)
 
     def nuclei(seed: int, height: int, width: int, *, dark: bool = False, **options: Any) -> FloatImage:
         return draw_nuclei(seed, usual, height, width, dark=dark, **options)

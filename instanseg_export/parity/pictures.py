@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .images import NamedImage
+from .named_image import NamedImage
 from .report import Cell, Picture
 
 __all__ = ["COLOURS", "Pictures"]
@@ -51,7 +51,7 @@ class Pictures:
         """Draw what differs, up to a limit and one image per defect first; then samples.
 
         Args:
-            labels: runtime to its label map (B, T, H, W) of each image.
+            labels: runtime to its label map (B, T, [D,] H, W) of each image.
             titles: runtime to its title.
             reference: the name of the reference.
             cells: the results.
@@ -73,7 +73,7 @@ class Pictures:
         self, cell: Cell, index: int, expected: Labels, found: Labels, reference_title: str, title: str
     ) -> None:
         different = (expected != found).any(axis=1)
-        plane = int(different.sum(axis=(1, 2)).argmax())
+        plane = int(different.reshape(len(different), -1).sum(axis=1).argmax())
         window = _window(different[plane])
         image = self._images[index].batch()[plane][:, *window]
         before, after = expected[plane][:, *window], found[plane][:, *window]
@@ -104,8 +104,14 @@ def _rank(failures: Sequence[Cell]) -> Any:
     return lambda cell: place[cell.runtime, cell.image]
 
 
-def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return the part of the image to show: the whole, or a square around the middle of what is interesting."""
+def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice | int, ...]:
+    """Return the part of the image to show: the whole, or a square around the middle of what is interesting.
+
+    Of a volume (D, H, W) it is a part of the slice with most of it.
+    """
+    if interesting.ndim == 3:
+        place = int(interesting.sum(axis=(1, 2)).argmax())
+        return (place, *_window(interesting[place]))
     slices = []
     for axis in (0, 1):
         size = interesting.shape[axis]
@@ -113,7 +119,7 @@ def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
         middle = int(np.median(places)) if places.size else size // 2
         start = max(0, min(middle - _SIDE // 2, size - _SIDE))
         slices.append(slice(start, min(start + _SIDE, size)))
-    return slices[0], slices[1]
+    return tuple(slices)
 
 
 def _outlined(image: npt.NDArray[np.float32], labels: Labels) -> Rgb:

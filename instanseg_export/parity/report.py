@@ -33,14 +33,14 @@ class ImageRecord(_Record):
     Attributes:
         name: unique in the report.
         note: what it is.
-        shape: (B, C, H, W).
+        shape: (B, C, H, W), or (B, C, D, H, W).
         sha256: of its float32 values in row-major order.
         sample: a picture of something rather than a corner case.
     """
 
     name: str
     note: str
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
     sha256: str
     sample: bool
 

@@ -74,7 +74,7 @@ class Outcome:
     not_split: str = ""
 
     def labels(self) -> npt.NDArray[np.int64]:
-        """Return the label map (B, T, H, W).
+        """Return the label map (B, T, H, W), or (B, T, D, H, W) of volumes.
 
         Raises:
             ValueError: the output is damaged, or is no label map.
@@ -82,8 +82,8 @@ class Outcome:
         labels = self._read(lambda name: name == RESULT).get(RESULT)
         if labels is None:
             raise ValueError(f"its output has no {RESULT}")
-        if labels.ndim != 4 or labels.dtype.kind not in "fiu":
-            raise ValueError(f"its {RESULT} is {labels.dtype} {labels.shape}, not a label map (B, T, H, W)")
+        if labels.ndim not in (4, 5) or labels.dtype.kind not in "fiu":
+            raise ValueError(f"its {RESULT} is {labels.dtype} {labels.shape}, not a label map (B, T, [D,] H, W)")
         whole: npt.NDArray[np.int64] = np.zeros(labels.shape, dtype=np.int64)
         with np.errstate(invalid="ignore"):
             whole[...] = labels

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InstansegExportError, PackageError, UnsafeFileError
-from .images import NamedImage
+from .named_image import NamedImage
 
 __all__ = ["Subject", "open_subject"]
 
@@ -35,6 +35,7 @@ class Subject:
         metadata: what a file of ours says of itself; None when none of the files does.
         channels: that the model takes; None for any number.
         samples: the package's own images.
+        dimensions: 2 for models that take images, 3 for volumes.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Subject:
     metadata: Mapping[str, Any] | None
     channels: int | None
     samples: tuple[NamedImage, ...]
+    dimensions: int = 2
 
     def file(self, filename: str) -> Path | None:
         """Return the file of that name in a package, or the one file if it is of that format."""
@@ -78,10 +80,11 @@ def _read_package(folder: Path, name: str) -> Subject:
             f"{folder} holds no exported file and no {_RDF}.", hint="Give the folder that instanseg-export wrote."
         )
     channels = _channels(metadata, rdf)
-    samples = tuple(_samples(folder, rdf, channels))
+    dimensions = int((metadata or {}).get("dimensions", 2))
+    samples = tuple(_samples(folder, rdf, channels, dimensions))
     # During an export there is no description yet, and the folder has whatever name the user likes.
     own_name = rdf.get("name") or (metadata["spec"]["name"] if metadata is not None else name)
-    return Subject(name=str(own_name), path=folder, metadata=metadata, channels=channels, samples=samples)
+    return Subject(str(own_name), folder, metadata, channels, samples, dimensions)
 
 
 def _read_file(path: Path) -> Subject:
@@ -93,7 +96,7 @@ def _read_file(path: Path) -> Subject:
     if path.stat().st_size == 0:
         raise PackageError(f"{path} is empty.", hint="Export the model again.")
     metadata = _metadata(path)
-    return Subject(name=path.stem, path=path, metadata=metadata, channels=_channels(metadata, {}), samples=())
+    return Subject(path.stem, path, metadata, _channels(metadata, {}), (), int((metadata or {}).get("dimensions", 2)))
 
 
 def _filenames() -> list[str]:
@@ -150,7 +153,7 @@ def _channels(metadata: Mapping[str, Any] | None, rdf: Mapping[str, Any]) -> int
     return None
 
 
-def _samples(folder: Path, rdf: Mapping[str, Any], channels: int | None) -> Iterator[NamedImage]:
+def _samples(folder: Path, rdf: Mapping[str, Any], channels: int | None, dimensions: int) -> Iterator[NamedImage]:
     """Yield the images that the package's description names as inputs, and pictures that lie beside them."""
     names = []
     for row in _inputs(rdf):
@@ -164,25 +167,25 @@ def _samples(folder: Path, rdf: Mapping[str, Any], channels: int | None) -> Iter
     for name in dict.fromkeys(names):
         if not (folder / name).is_file():
             raise PackageError(f"{folder} has no {name}, which its {_RDF} names.", hint="Export the model again.")
-        array = _read_array(folder / name)
-        if array is None or (channels is not None and array.shape[-3] != channels):
+        array = _read_array(folder / name, dimensions)
+        if array is None or (channels is not None and array.shape[-1 - dimensions] != channels):
             continue
-        sample = NamedImage(name, array, "of the package", sample=True)
+        sample = NamedImage(name, array, "of the package", sample=True, dimensions=dimensions)
         if not any(np.array_equal(sample.batch(), other, equal_nan=True) for other in seen):
             seen.append(sample.batch())
             yield sample
 
 
-def _read_array(path: Path) -> npt.NDArray[Any] | None:
+def _read_array(path: Path, dimensions: int) -> npt.NDArray[Any] | None:
     if path.suffix == ".npy":
         try:
             array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise PackageError(f"{path} cannot be read: {error}.", hint="Export the model again.") from error
-        return array if array.ndim in (3, 4) and array.dtype.kind in "fiub" else None
+        return array if array.ndim - dimensions in (1, 2) and array.dtype.kind in "fiub" else None
     from ..images import read_image
 
-    return read_image(path).array
+    return read_image(path, dimensions).array
 
 
 def _unpack(path: Path, folder: Path) -> None:

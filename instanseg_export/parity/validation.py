@@ -179,7 +179,11 @@ def run_validation(
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
         checked = parse_settings(settings or {}, tunables_of(subject.metadata))
-        chosen = [*subject.samples, *standard_images(subject.channels)] if images is None else list(images)
+        chosen = (
+            [*subject.samples, *standard_images(subject.channels, subject.dimensions)]
+            if images is None
+            else list(images)
+        )
         _check_images(chosen, subject.channels)
         _check_precision(subject)
         validation = _Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
@@ -218,7 +222,10 @@ def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
         try:
             shape = image.batch().shape
         except ValueError as error:
-            raise ImageError(f"{error}.", hint="Give images as (C, H, W), or (B, C, H, W) for a batch.") from error
+            raise ImageError(
+                f"{error}.",
+                hint="Give images as (C, H, W), volumes as (C, D, H, W), with a further axis in front for a batch.",
+            ) from error
         if channels is not None and shape[1] != channels:
             raise ImageError(
                 f"The image {image.name} has {shape[1]} channels, but the model takes {channels}.",

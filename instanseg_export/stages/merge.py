@@ -31,6 +31,19 @@ def _share_pixels(
     return active, shared.scatter_add(0, slot, active)
 
 
+def _next_round(
+    pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, place: Tensor, shared: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Do one round of :func:`_share_pixels` and keep only the instances that are still in a pixel."""
+    first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(0, pixel, seed, "amin", include_self=True)
+    first = first.index_select(0, pixel)
+    later = torch.nonzero(seed > first)[:, 0]
+    partner = first.index_select(0, later).to(torch.int64)
+    seed, pixel, place = seed.index_select(0, later), pixel.index_select(0, later), place.index_select(0, later)
+    shared = shared.scatter_add(0, base.index_select(0, partner) + place, torch.ones_like(seed))
+    return seed, pixel, place, shared
+
+
 def _size(number: Tensor) -> int:
     if torch.jit.is_scripting():
         return int(number.item())
@@ -121,6 +134,10 @@ def merge_overlapping(
     base = torch.arange(count, device=device) * slots + (reach - linear)
     place = linear.index_select(0, seed_place)
     shared = torch.zeros([_size(count * slots)], device=device)
+    # Most pixels have few instances, so the list shrinks fast. An exporter's loop cannot shrink it: the first rounds
+    # stand outside of the loop, which is left with the few pixels of many instances.
+    for _ in range(6):
+        seed, pixel, place, shared = _next_round(pixels, seed, pixel, base, place, shared)
     active = torch.ones_like(seed)
     if torch.jit.is_scripting():
         while bool(_any_active(active, shared)):

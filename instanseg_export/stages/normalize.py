@@ -1,7 +1,6 @@
 """Bring an image to the range that the network was trained on, unless the client has done so already."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .sentinels import huge
@@ -16,7 +15,7 @@ def finite(image: Tensor) -> Tensor:
         image: (B, C, H, W) float32, or (B, C, D, H, W).
     """
     proper = torch.abs(image) < huge()  # False for NaN and infinities too
-    smallest = torch.where(proper, image, torch.full_like(image, huge()))
+    smallest = torch.where(proper, image, torch.full([1], huge(), device=image.device))
     smallest = (
         smallest.amin(dim=(2, 3, 4), keepdim=True) if image.dim() == 5 else smallest.amin(dim=(2, 3), keepdim=True)
     )
@@ -50,10 +49,10 @@ def _rank(flat: Tensor, thousandths: int, largest: bool) -> Tensor:
     """Return the value (B, C) that stands so many thousandths of a place from one end of the sorted values."""
     whole = thousandths // 1000
     part = torch.full([1], thousandths % 1000, dtype=torch.float32, device=flat.device) / 1000.0
-    # One sentinel makes the neighbour exist in images of one pixel, where its weight is zero.
-    sentinel = -huge() if largest else huge()
-    ends = torch.topk(F.pad(flat, [0, 1], value=sentinel), whole + 2, dim=2, largest=largest)[0]
-    return ends[:, :, whole] + (ends[:, :, whole + 1] - ends[:, :, whole]) * part
+    # Without a part there is no neighbour either, as in images of one pixel.
+    neighbour = (thousandths + 999) // 1000
+    ends = torch.topk(flat, neighbour + 1, dim=2, largest=largest)[0]
+    return ends[:, :, whole] + (ends[:, :, neighbour] - ends[:, :, whole]) * part
 
 
 def normalize(image: Tensor, mode: Tensor, low: int = 1, high: int = 1) -> Tensor:
@@ -79,5 +78,7 @@ def rescale(image: Tensor, mode: Tensor, low: int = 1, high: int = 1) -> Tensor:
     lower, upper = percentiles(image, low, high)
     outside = ((lower < lowest) | (upper > highest)).to(torch.int64).sum(dim=1, keepdim=True) > 0
     wanted = (mode == 1) | ((mode == 0) & outside)
-    rescaled = (image - lower) / (upper - lower).clamp(min=smallest_range)
-    return torch.where(wanted, rescaled, image)
+    # An image that stays as it is has nothing taken away and is divided by one, which saves a pass over it.
+    offset = torch.where(wanted, lower, torch.zeros_like(lower))
+    scale = torch.where(wanted, (upper - lower).clamp(min=smallest_range), torch.ones_like(lower))
+    return (image - offset) / scale

@@ -24,9 +24,10 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
     """Collect the metadata of a file: what it was made from, by what, and what can be tuned.
 
     Returns:
-        JSON-ready: format, version (of this package), target, spec, source_sha256, settings (value of each tunable),
-        tunables (name, kind, help, range, and ``fixed`` where this format cannot override it at run time), outputs
-        (their names, in order), rows (of each output with a row per label, what its columns and its values are).
+        JSON-ready: format, version (of this package), target, dimensions (2, or 3 for volumes), spec, source_sha256,
+        settings (value of each tunable), tunables (name, kind, help, range, and ``fixed`` where this format cannot
+        override it at run time), outputs (their names, in order), rows (of each output with a row per label, what its
+        columns and its values are).
     """
     from .. import __version__
 
@@ -37,6 +38,7 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
         "format": FORMAT,
         "version": __version__,
         "target": target,
+        "dimensions": forward.dimensions,
         "spec": checkpoint.spec.model_dump(mode="json"),
         "source_sha256": checkpoint.sha256,
         "settings": {

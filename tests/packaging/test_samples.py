@@ -14,7 +14,7 @@ from instanseg_export.errors import ImageError
 from instanseg_export.forwards import build_forward
 from instanseg_export.forwards.base import Forward
 from instanseg_export.packaging import choose_samples
-from instanseg_export.packaging.samples import MAX_SIDE, bundled_images
+from instanseg_export.packaging.samples import bundled_images
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_large_image_is_cut_where_something_is(demo_checkpoint: Checkpoint, fo
     large = np.full((3, 2000, 1800), 220, np.uint8)
     large[:, :256, :256] = histology
     (sample,) = choose_samples(demo_checkpoint, forward, [stack(tmp_path / "large.tif", large)])
-    assert sample.image.shape == (3, MAX_SIDE, MAX_SIDE)
+    assert sample.image.shape == (3, 512, 512)
     assert sample.objects > 10
     assert "cut to rows 0-511, columns 0-511" in sample.note
 
