@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
-from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels
+from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .images.coco import write_coco
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
@@ -51,6 +51,7 @@ class RunResult:
         labels: the label file, a page per target, of the image's own height and width.
         overlay: the picture of the outlines.
         masks: for models whose masks may overlap, the file with the whole masks as COCO run-length encoding, else None.
+        objects: the table of what else the model says of each label; None for models that only segment.
         found: per target, in the order of the pages.
         runtime: what ran the model.
         pixel_size: of the image, in micrometres, as used; None if unknown.
@@ -66,6 +67,7 @@ class RunResult:
     labels: Path
     overlay: Path
     masks: Path | None
+    objects: Path | None
     found: tuple[Found, ...]
     runtime: str
     pixel_size: float | None
@@ -92,7 +94,8 @@ def run(
 ) -> RunResult:
     """Segment one image with an exported model and write ``<stem>_labels.tif`` and ``<stem>_overlay.png``.
 
-    Models whose masks may overlap get ``<stem>_masks.json`` too: see :func:`.images.coco.write_coco`.
+    Models whose masks may overlap get ``<stem>_masks.json`` too: see :func:`.images.coco.write_coco`. For a model with
+    a row per label, such as a classifier of cells, there is ``<stem>_objects.csv``.
 
     Args:
         model: a package folder, its zip, or one exported file.
@@ -121,7 +124,8 @@ def run(
     stem = image_path.name.removesuffix(image_path.suffix).removesuffix(".ome")
     folder = Path.cwd() if output is None else Path(output)
     labels_path, overlay_path = folder / f"{stem}_labels.tif", folder / f"{stem}_overlay.png"
-    for path in (labels_path, overlay_path):
+    objects_path = folder / f"{stem}_objects.csv"
+    for path in (labels_path, overlay_path, objects_path):
         if path.exists() and not overwrite:
             raise _exists(path)
     if pixel_size is not None and not 0 < pixel_size < np.inf:
@@ -168,6 +172,7 @@ def run(
         Pillow.fromarray(picture).save(staged, format="PNG")
         report("write", 3, 4)
         # Inside, so that no file appears if another cannot be written.
+        rows: Mapping[str, Any] = metadata.get("rows", {})
         with contextlib.ExitStack() as beside:
             if masks is not None:
                 coco = beside.enter_context(staged_file(coco_path, overwrite=overwrite))
@@ -179,6 +184,9 @@ def run(
                     categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
                     names=spec.get("classes", spec["targets"]),
                 )
+            if rows:
+                table = beside.enter_context(staged_file(objects_path, overwrite=overwrite))
+                write_objects(table, {name: further[name][0] for name in rows}, rows)
             write_labels(
                 labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite
             )
@@ -189,6 +197,7 @@ def run(
         labels=labels_path,
         overlay=overlay_path,
         masks=None if masks is None else coco_path,
+        objects=objects_path if rows else None,
         found=tuple(
             _count(name, plane, size if plane.ndim == 2 else None) for name, plane in zip(names, labels, strict=True)
         ),

@@ -22,6 +22,7 @@ READERS: Registry[Reader] = Registry(
         "torchscript": "instanseg_export.checkpoints.torchscript:READER",
         "training-run": "instanseg_export.checkpoints.training_run:READER",
         "embedseg": "instanseg_export.checkpoints.embedseg_run:READER",
+        "recipe": "instanseg_export.checkpoints.recipe:READER",
     },
 )
 

@@ -56,5 +56,7 @@ FAMILIES: Registry[Family] = Registry(
         "embedseg": "instanseg_export.checkpoints.embedseg:FAMILY",
         "embedseg_3d": "instanseg_export.checkpoints.embedseg:FAMILY_3D",
         "iaunet": "instanseg_export.checkpoints.iaunet:FAMILY",
+        "classified": "instanseg_export.checkpoints.two_stage:CLASSIFIED",
+        "positivity": "instanseg_export.checkpoints.two_stage:POSITIVITY",
     },
 )

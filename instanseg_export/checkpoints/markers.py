@@ -9,8 +9,13 @@ EMBEDSEG = "EmbedSeg (BranchedERFNet)"
 BACKBONES = {"sam": "InstanSeg with SAM features and a neighbourhood attention filter (sam)"}
 """Values of ``model_str`` in a training log that stand for families of their own."""
 
+_CLASSIFIER = "a classifier of cells, which a recipe joins with a segmentation"
+
 _MARKERS: tuple[tuple[bytes, str], ...] = (
     (b"encoder.initial_block.conv.weight", EMBEDSEG),
+    (b"isab.mab0.fc_q.weight", "MobileNet-ISAB, which a recipe joins with a segmentation"),
+    (b"features.0.0.weight", _CLASSIFIER),
+    (b"conv_stem.weight", _CLASSIFIER),
     (b"image_encoder.encoder.", BACKBONES["sam"]),
     (b"prompt_encoder.", "Segment Anything (SAM), without InstanSeg"),
     (b"encoder.patch_embed.proj", "InstanSeg"),

@@ -215,7 +215,7 @@ def run_command(
         ]
         title = f"{image.name} in {result.runtime}, {result.seconds:.1f} s"
         show_table(title, ("target", "instances", "median area", ""), rows)
-        written = [result.labels, result.overlay, *([] if result.masks is None else [result.masks])]
+        written = [path for path in (result.labels, result.overlay, result.masks, result.objects) if path is not None]
         console.print("\nWritten: " + "\n         ".join(map(str, written)))
         console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
     return 0

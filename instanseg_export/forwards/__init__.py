@@ -21,6 +21,8 @@ FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registr
         "embedseg": "instanseg_export.forwards.embedseg:build",
         "embedseg_3d": "instanseg_export.forwards.embedseg:build",
         "iaunet": "instanseg_export.forwards.iaunet:build",
+        "classified": "instanseg_export.forwards.two_stage:build_classified",
+        "positivity": "instanseg_export.forwards.two_stage:build_positivity",
     },
 )
 """What builds the forward of each family of ``checkpoints.family.FAMILIES``."""

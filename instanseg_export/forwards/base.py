@@ -26,15 +26,18 @@ class FurtherOutput:
         help: what it holds, in one sentence.
         axes: of the tensor. "instance" stands for rows whose number depends on the image: row r belongs to label r + 1.
             "channel" for columns; "y" and "x" for those of the image; "batch" for images.
-        channels: what each column of the axis "channel" is, or, without that axis, what each value from 0 on means.
+        channels: what each column of the axis "channel" is; empty where they are the image's own channels.
+        values: what each value from 0 on means, where values are numbers of classes.
+        dtype: as a package declares it. An output with ``values`` has an unsigned one, or the model zoo refuses them,
+            and only beside it QuPath reads the names of classes.
     """
 
     name: str
     help: str
     axes: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     dtype: str = "float32"
-    """Of the tensor, as bioimageio calls it. An output whose values stand for names must be unsigned for its reader."""
 
 
 class Forward(Protocol):

@@ -144,7 +144,7 @@ class IAUNetForward(nn.Module):
             FurtherOutput("instance_images", "Place in the batch, from 1, of the image of each instance.", row),
             FurtherOutput("instance_scores", "Class probability times mean mask probability of each instance.", row),
             # The last, for QuPath 0.6 reads the rows of the last output into all of them.
-            FurtherOutput("detection_classes", "Class of each instance.", row, names, "uint8"),
+            FurtherOutput("detection_classes", "Class of each instance.", row, values=names, dtype="uint8"),
         )
 
     @property

@@ -366,14 +366,26 @@ class InstanSegForward(nn.Module):
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:
     """Build the forward of an InstanSeg checkpoint; see :func:`forwards.build_forward`."""
     spec = cast(InstanSegSpec, checkpoint.spec)
-    values = resolve_settings(spec.settings, settings, table=INSTANSEG_TUNABLES)
+    parts = prepare(spec, checkpoint.network, {**spec.settings, **settings})
+    return InstanSegForward(spec, *parts).eval().requires_grad_(False)
+
+
+def prepare(
+    spec: InstanSegSpec, network: nn.Module, settings: Mapping[str, Any]
+) -> Tuple[nn.Module, PixelClustering | GuidedClustering | AugmentedClustering, Dict[str, Value]]:  # noqa: UP006
+    """Return what :class:`InstanSegForward` is made of: the folded network, its clustering, and all settings.
+
+    Raises:
+        SettingError: a setting has an unknown name or an unfit value.
+    """
+    values = resolve_settings(settings, table=INSTANSEG_TUNABLES)
     flags = values["target_segmentation"]
     if len(spec.targets) > 1 and not any(flags[: len(spec.targets)]):  # type: ignore[index]
         raise SettingError(
             f"target_segmentation {flags} chooses none of {', '.join(spec.targets)}.", hint="Set one of the flags to 1."
         )
-    network = for_inference(checkpoint.network)
-    classifier: Any = network.pixel_classifier
+    folded = for_inference(network)
+    classifier: Any = folded.pixel_classifier
     clustering: PixelClustering | GuidedClustering | AugmentedClustering
     if spec.feature_engineering == "10":
         clustering = GuidedClustering(classifier, spec.dim_coords)
@@ -381,8 +393,8 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
         layers = classifier.fc1, classifier.fc2, classifier.fc3
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
     if spec.backbone.window:
-        network = TiledNetwork(network)
+        folded = TiledNetwork(folded)
     if values["tta"]:
-        network = AugmentedNetwork(network, spec)
+        folded = AugmentedNetwork(folded, spec)
         clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
-    return InstanSegForward(spec, network, clustering, values).eval().requires_grad_(False)
+    return folded, clustering, values

@@ -67,10 +67,11 @@ def write_package(
     labels = [result[LABELS][0] for result in results]
 
     np.save(folder / TEST_INPUT, samples[0].image[None])
+    dtypes = {output.name: output.dtype for output in forward.further}
     for name, values in results[0].items():
         # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
-        if labels[0].any():
-            np.save(folder / test_output(name), values)
+        if labels[0].any() and values.any():
+            np.save(folder / test_output(name), values.astype(dtypes.get(name, "float32")))
         else:
             (folder / test_output(name)).unlink(missing_ok=True)
     pictures = _write_samples(folder, samples, labels)

@@ -41,6 +41,10 @@ INPUT_ID = "raw"
 _SMALLEST = {"z": 8, "y": 32, "x": 32}
 """Smallest sizes that clients are told of. Every size works, but some take the smallest for a tile."""
 
+_SMALLEST_WITH_ROWS = 128
+"""The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image,
+and takes an output without rows for an error."""
+
 _NO_LOOKUP_URL = "https://example.com"
 _NO_LOOKUP_USER = "bioimageiobot"
 """An address and a GitHub user that bioimageio.spec takes without asking."""
@@ -111,7 +115,7 @@ def _input(model: Contents) -> dict[str, Any]:
         "axes": [
             {"type": "batch"},
             channel_axis,
-            *(_space(axis, {"min": _SMALLEST[axis], "step": 1}, distance) for axis, distance in space.items()),
+            *(_space(axis, {"min": _smallest(axis, model), "step": 1}, distance) for axis, distance in space.items()),
         ],
         "data": {"type": "float32"},
         "preprocessing": [
@@ -125,6 +129,12 @@ def _input(model: Contents) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _smallest(axis: str, model: Contents) -> int:
+    if axis != "z" and any("instance" in output.axes for output in model.forward.further):
+        return min([_SMALLEST_WITH_ROWS, *map(int, model.samples[0].image.shape[-2:])])
+    return _SMALLEST[axis]
 
 
 def _output(model: Contents) -> dict[str, Any]:
@@ -150,15 +160,20 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
             # How many rows there are depends on the image.
             axes.append({"type": "index", "id": "instance", "size": {"min": 1}})
         elif axis == "channel":
-            axes.append(
-                {"type": "channel", "id": "channel", "channel_names": [_identifier(n) for n in output.channels]}
-            )
+            axes.append(_columns(output, model))
         else:
             axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
     data: dict[str, Any] = {"type": output.dtype}
-    if output.channels and "channel" not in output.axes:
-        data["values"] = list(output.channels)
+    if output.values:
+        data["values"] = list(output.values)
     return {"id": output.name, "description": output.help, "axes": axes, "data": data}
+
+
+def _columns(output: FurtherOutput, model: Contents) -> dict[str, Any]:
+    names = output.channels or model.channel_names
+    if names is None:
+        return {"type": "index", "id": "channel", "size": {"tensor_id": INPUT_ID, "axis_id": "channel"}}
+    return {"type": "channel", "id": "channel", "channel_names": [_identifier(name) for name in names]}
 
 
 def _opset(path: Path) -> int:

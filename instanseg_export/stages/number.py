@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .sentinels import nobody
 
-__all__ = ["close_gaps", "number_instances"]
+__all__ = ["close_gaps", "close_gaps_of_images", "largest_label", "number_instances"]
 
 
 def number_instances(owner: Tensor, root: Tensor, min_size: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,3 +51,32 @@ def close_gaps(labels: Tensor, group_of: Tensor, groups: int) -> Tensor:
     before_group = (in_group.cumsum(0) - in_group).to(torch.int64)
     number = (present.cumsum(0) - before_group.index_select(0, group_of)) * present
     return number.index_select(0, labels)
+
+
+def close_gaps_of_images(labels: Tensor) -> Tensor:
+    """Renumber instances from 1 without gaps in each image, in the order that they have, after some were lost.
+
+    Args:
+        labels: (B, T, H, W) float32, integer-valued, 0 for background.
+
+    Returns:
+        (B, T, H, W) float32; an id is counted over all targets together.
+    """
+    batch = labels.shape[0]
+    slots = largest_label(labels) + 1
+    image = torch.arange(batch, device=labels.device)
+    number = labels.to(torch.int64)
+    number = (number + image[:, None, None, None] * slots) * (number > 0).to(torch.int64)
+    group_of = image[:, None].expand(batch, slots).flatten()
+    return close_gaps(number.flatten(), group_of, batch).to(torch.float32).view(labels.shape)
+
+
+def largest_label(labels: Tensor) -> int:
+    """Return the largest value of a label map with at least one pixel, as a size that tensors can have."""
+    if torch.jit.is_scripting():
+        return int(labels.max().item())
+    else:
+        # Not int(...), which would fix the size at export.
+        size = labels.max().to(torch.int64).item()
+        torch._check(size >= 0)
+        return size  # type: ignore[return-value]

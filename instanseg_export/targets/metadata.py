@@ -26,7 +26,8 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
     Returns:
         JSON-ready: format, version (of this package), target, dimensions (2, or 3 for volumes), spec, source_sha256,
         settings (value of each tunable), tunables (name, kind, help, range, and ``fixed`` where this format cannot
-        override it at run time), outputs (their names, in order).
+        override it at run time), outputs (their names, in order), rows (of each output with a row per label, what its
+        columns and its values are).
     """
     from .. import __version__
 
@@ -45,6 +46,11 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
         },
         "tunables": rows,
         "outputs": [LABELS, *(output.name for output in forward.further)],
+        "rows": {
+            output.name: {"columns": list(output.channels), "values": list(output.values)}
+            for output in forward.further
+            if output.axes == ("batch", "instance", "channel")
+        },
     }
 
 
