@@ -154,7 +154,7 @@ def test_encoders_of_full_size(tmp_path: Path, kind: str) -> None:
     network = sam_network(spec)
     assert sum(tensor.numel() for tensor in network.parameters()) // 10**6 == millions
     checkpoint = Checkpoint(spec, network, Path("x"), "0" * 64, "test")
-    forward = build_forward(checkpoint)
+    forward = build_forward(checkpoint, {"min_size": 0})
     write_both(checkpoint, forward, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["instanseg.pt", "model.onnx"]
     image = smooth_image(1, 3, 200, 300, seed=3)
