@@ -12,7 +12,7 @@ from torch import Tensor
 
 from instanseg_export.networks.branched_erfnet import BranchedERFNet
 
-__all__ = ["PROPERTIES", "embedseg_state", "write_embedseg_run"]
+__all__ = ["PROPERTIES", "embedseg_state", "network_with_objects", "their_state", "write_embedseg_run"]
 
 PROPERTIES: dict[int, dict[str, Any]] = {
     2: {"n_z": None, "n_y": 512.0, "n_x": 640.0, "min_object_size": 21.0, "one_hot": False, "data_type": "8-bit"},
@@ -35,7 +35,33 @@ _KERNELS = {2: ("3x1", "1x3"), 3: ("3x1x1", "1x3x1", "1x1x3")}
 def embedseg_state(axes: int, channels: int = 1, classes: tuple[int, ...] | None = None) -> dict[str, Tensor]:
     """Return random weights under EmbedSeg's names, with the layer that it trains and does not use."""
     torch.manual_seed(axes)
-    network = BranchedERFNet(channels, classes or (2 * axes, 1), axes)
+    return their_state(BranchedERFNet(channels, classes or (2 * axes, 1), axes), axes)
+
+
+def network_with_objects(image: Tensor) -> BranchedERFNet:
+    """Return a network of random weights whose output on an image holds some dozens of objects.
+
+    Args:
+        image: (1, C, [D,] H, W), normalised, sizes multiples of 8.
+    """
+    axes = image.dim() - 2
+    torch.manual_seed(axes)
+    network = BranchedERFNet(image.shape[1], (2 * axes, 1), axes).eval()
+    with torch.no_grad():
+        # Offsets of a few pixels, objects of about eight, and a part of all pixels candidates.
+        wanted = [(0.0, 0.02)] * axes + [(0.5, 0.03)] * axes + [(1.5, 2.5)]
+        layers = [(decoder[-1], place) for decoder in network.decoders for place in range(decoder[-1].bias.numel())]
+        output = network(image)
+        for channel, ((layer, place), (mean, spread)) in enumerate(zip(layers, wanted, strict=True)):
+            found = output[:, channel]
+            factor = spread / found.std()
+            layer.weight[:, place] *= factor
+            layer.bias[place] = (layer.bias[place] - found.mean()) * factor + mean
+    return network
+
+
+def their_state(network: BranchedERFNet, axes: int) -> dict[str, Tensor]:
+    """Return a network's weights under EmbedSeg's names."""
     state = {f"module.{_their_name(name, axes)}": tensor for name, tensor in network.state_dict().items()}
     state["module.encoder.output_conv.weight"] = torch.zeros(5, 128, *[1] * axes)
     return state

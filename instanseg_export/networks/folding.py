@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import torch
 from torch import nn
@@ -43,11 +44,17 @@ def _fold_sequence(block: nn.Sequential) -> None:
 
 
 def _fold_attributes(block: nn.Module) -> None:
-    """Fold ``bn1`` into ``conv1`` and so on, as torchvision calls them."""
+    """Fold ``bn1`` into ``conv1`` and so on, as torchvision calls them.
+
+    Without a number they need not follow one another: EmbedSeg's ``bn`` follows a convolution and a pooling.
+    """
     for name, norm in list(block.named_children()):
-        folded = _fold(getattr(block, name.replace("bn", "conv"), None), norm)
+        if not re.fullmatch(r"bn\d", name):
+            continue
+        before = name.replace("bn", "conv")
+        folded = _fold(getattr(block, before, None), norm)
         if folded is not None:
-            setattr(block, name.replace("bn", "conv"), folded)
+            setattr(block, before, folded)
             setattr(block, name, nn.Identity())
 
 

@@ -240,7 +240,7 @@ def test_readers_recognise_by_looking_only(tmp_path: Path, run: Path) -> None:
     for name, data in {"a": b"", "b": b"PK", "c": b"\x80\x02", "d": b"\x10" + bytes(7) + b"{}", "e": b"x" * 99}.items():
         (odd / name).write_bytes(data)
     paths = [odd, odd / "missing", *odd.iterdir()]
-    assert READERS.names() == ["single-file", "torchscript", "training-run", "embedseg"]
+    assert READERS.names() == ["single-file", "torchscript", "training-run", "embedseg", "recipe"]
     for reader in READERS:
         assert not any(reader.recognises(path) for path in paths)
         assert reader.recognises(run) == (reader.name == "training-run")

@@ -198,6 +198,19 @@ def test_a_noisy_image_gives_a_cover_within_the_limit(demo: Exported, tmp_path: 
     assert tifffile.imread(folder / "sample-histology.tif").dtype == np.uint16
 
 
+@pytest.mark.parametrize("pixel_size", [0.2, 0.497, 0.25, 1 / 3])
+def test_sizes_survive_the_zoo_s_arithmetic_at_any_pixel_size(
+    demo: Exported, tmp_path: Path, pixel_size: float
+) -> None:
+    checkpoint = replace(demo.checkpoint, spec=demo.checkpoint.spec.model_copy(update={"pixel_size": pixel_size}))
+    card = demo.card.model_copy(update={"pixel_size": None})
+    sample = replace(demo.samples[0], image=demo.samples[0].image[:, :96, :97])
+    folder = demo.package(tmp_path / "package", checkpoint=checkpoint, card=card, samples=[sample])
+    scale = rdf_of(folder)["inputs"][0]["axes"][2]["scale"]
+    assert scale == pytest.approx(pixel_size, rel=1e-7)
+    assert all(size * scale / scale == size for size in range(1, 5000))
+
+
 def test_the_readme_tells_the_essentials(demo_folder: Path) -> None:
     text = (demo_folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
     for heading in (
