@@ -19,7 +19,8 @@ class AugmentedClustering(nn.Module):
     The classifier was trained on what points right and down in the image that the network saw. So it is asked about
     each view by itself: the window around the seed as it lies in the view, with the view's own offsets. The seed is
     the same pixel in all views, and so are the pixels of its window. The sigmoid rises everywhere, so the median of
-    logits is the logit of the median of probabilities (InstanSeg paper, section 2.8).
+    logits is the logit of the median of probabilities (InstanSeg paper, section 2.8), except that the mean of the two
+    middle ones is taken of logits. The lower one alone would make all masks smaller.
 
     Args:
         clustering: maps windows of one view to logits.

@@ -79,7 +79,7 @@ def seen_by(index: int, plane: int, row: int, column: int) -> Tensor:
 
 
 def median(values: list[Tensor]) -> Tensor:
-    return torch.stack(values).sort(dim=0).values[3]
+    return torch.stack(values).sort(dim=0).values[3:5].mean(dim=0)
 
 
 def check(logits: Tensor, expected: list[Tensor]) -> None:

@@ -27,4 +27,4 @@ def test_is_what_sorting_finds(name: str) -> None:
     values = _cases()[name]
     in_order = values.sort(dim=1).values
     found = agreed(median_of_eight, list(values.unbind(1)))
-    assert torch.equal(found, in_order[:, 3])
+    assert torch.equal(found, (in_order[:, 3] + in_order[:, 4]) / 2)
