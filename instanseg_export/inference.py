@@ -290,9 +290,12 @@ def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Ru
     parsed = parse_settings(settings, table)
     fixed = [tunable.name for tunable in table if metadata["tunables"] and runtime.target in tunable.static_in]
     if stuck := [name for name in parsed if name in fixed]:
+        elsewhere = not any("torchscript" in tunable.static_in for tunable in table if tunable.name in stuck)
         raise SettingError(
             f"{file.name} has {' and '.join(stuck)} fixed at export.",
-            hint="Use the TorchScript file (--runtime torchscript), or export again with --set.",
+            hint="Use the TorchScript file (--runtime torchscript), or export again with --set."
+            if elsewhere
+            else "Export again with --set.",
         )
     return parsed
 

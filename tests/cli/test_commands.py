@@ -67,6 +67,21 @@ def test_export_as_json_with_settings_and_over_an_old_one(command: Command, tmp_
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
+def test_export_with_augmentation_says_so_and_keeps_it(
+    command: Command, refused: Callable[..., None], tmp_path: Path
+) -> None:
+    done = command(DEMO, "--tta", "--targets", "torchscript", "--output", "out", "--no-validate", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(command("inspect", "out", "--json").stdout)["settings"]["tta"] is True
+    refused(
+        command("run", "out", IMAGES[-1], "--set", "tta=false", "--runtime", "torchscript"),
+        "instanseg.pt has tta fixed at export",
+        "Export again with --set",
+    )
+    refused(command(DEMO, "--tta", "--set", "tta=false", "--output", "twice"), "asked for twice", "Give either")
+    assert not (tmp_path / "twice").exists()
+
+
 # Inspect
 
 

@@ -81,6 +81,7 @@ def test_no_objects(synthetic_files: Files) -> None:
     assert not synthetic_files.agreed(np.full((2, 12, 40, 50), -1.0, dtype=np.float32))["labels"].any()
 
 
+@pytest.mark.slow
 def test_files_of_a_channel_net_agree_on_a_real_image(shared: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(shared / "checkpoints" / "nuclei_cells_channelnet")
     files = Files(checkpoint, tmp_path)
