@@ -90,7 +90,8 @@ def _short(scale: float) -> float:
     """Return a scale that survives a product with a size and a division by itself.
 
     The zoo's reader compares an output's size with the input's, times its scale, divided by the output's, and
-    96 * 0.2 / 0.2 is not 96. With the digits of a float32 the product is exact; the difference is below a part in ten million.
+    96 * 0.2 / 0.2 is not 96. With the digits of a float32 the product is exact; the difference is below a part in ten
+    million.
     """
     if all(size * scale / scale == size for size in range(1, 4097)):
         return scale

@@ -17,7 +17,7 @@ from instanseg_export.images import read_image
 from instanseg_export.parity.volumes import draw_spheres
 from instanseg_export.pipeline import ExportResult
 
-PROPERTIES = {"n_z": 32, "n_y": 64, "n_x": 64, "min_object_size": 8} | {
+PROPERTIES = {"n_z": 32, "n_y": 64, "n_x": 64, "min_object_size": 150} | {
     "pixel_size_x_microns": 0.2,
     "pixel_size_y_microns": 0.2,
     "pixel_size_z_microns": 0.5,
@@ -36,7 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
 def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: ExportResult) -> None:
     assert exported.report is not None
     assert exported.report.passed
-    assert max(cell.instances or 0 for cell in exported.report.cells) > 20
+    assert max(cell.instances or 0 for cell in exported.report.cells) > 10
     assert {check.weights: check.failures for check in exported.zoo} == {"torchscript": (), "onnx": ()}
 
 
@@ -97,11 +97,11 @@ def test_an_image_into_a_model_of_volumes_is_refused(exported: ExportResult, tmp
 
 
 def test_volumes_are_read_with_channels_and_refused_as_time_series(tmp_path: Path) -> None:
-    stack = np.arange(3 * 2 * 5 * 6, dtype=np.uint8).reshape(3, 2, 5, 6)
+    stack = np.arange(7 * 2 * 5 * 6, dtype=np.uint16).reshape(7, 2, 5, 6)
     tifffile.imwrite(tmp_path / "zc.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
     np.testing.assert_array_equal(read_image(tmp_path / "zc.tif", 3).array, stack.swapaxes(0, 1))
     tifffile.imwrite(tmp_path / "pages.tif", stack[:, 0])
-    assert read_image(tmp_path / "pages.tif", 3).array.shape == (1, 3, 5, 6)
+    assert read_image(tmp_path / "pages.tif", 3).array.shape == (1, 7, 5, 6)
     tifffile.imwrite(tmp_path / "time.tif", stack, imagej=True, metadata={"axes": "TZYX"})
     with pytest.raises(ImageError, match="a volume has slices"):
         read_image(tmp_path / "time.tif", 3)
