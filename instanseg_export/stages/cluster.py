@@ -106,7 +106,8 @@ class PixelClustering(nn.Module):
                 total = total + hidden[i] * self.w2[unit][i]
             term = torch.relu(total) * self.w3[unit]
             result = term + self.b3 if unit == 0 else result + term
-        return torch.where(windows.inside, result[:, None], torch.full_like(result[:, None], -huge()))
+        # One number: an exporter would write a constant of the windows' full size into the file.
+        return torch.where(windows.inside, result[:, None], torch.full([1], -huge(), device=table.device))
 
     def _distance(self, columns: Tensor, seed_offset: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
         squares = torch.zeros([1], device=columns.device)
