@@ -262,8 +262,9 @@ class InstanSegForward(nn.Module):
         chunks = chunk_seeds(seeds, self.seeds_at_a_time)
         table = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
-        logits, packed = self.cluster(table, step_x, step_y, chunks, half, height, width, threshold)
-        kept, holes = clean_up(packed[0], packed[1], packed[2], settings.cleanup_fragments)
+        logits, kept, holes = self.cluster(
+            table, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments
+        )
         filled_seeds = chunks.flatten(0, 1)
         members = list_members(
             logits,
@@ -323,27 +324,35 @@ class InstanSegForward(nn.Module):
         height: int,
         width: int,
         threshold: Tensor,
-    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-        """Go through all windows, one chunk at a time.
+        cleanup: Tensor,
+    ) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+        """Go through all windows, one chunk at a time, and clean them up.
+
+        PyTorch is fastest on what fits its smallest cache, so it cleans up a chunk at a time. In ONNX Runtime a step
+        costs more than what it works on, so there all windows are cleaned up at once. The result is the same.
 
         Returns:
-            the logits (K, S * S), and packed (3, K / 8, S, S): which pixels reach the threshold, which is the seed, and
-            which lie inside of the image.
+            the logits (K, S * S), and packed (K / 8, S, S) each: the masks that are kept, and their holes.
         """
         rows, size = chunks.shape[1], 2 * half
         if torch.jit.is_scripting():
             # One block of memory from the start: pieces and their concatenation would be there twice.
             logits = torch.empty([chunks.shape[0] * rows, size * size], device=table.device)
-            packed = torch.empty([3, chunks.shape[0] * rows // 8, size, size], dtype=torch.uint8, device=table.device)
+            kept: List[Tensor] = []  # noqa: UP006
+            holes: List[Tensor] = []  # noqa: UP006
             for i in range(chunks.shape[0]):
                 of_chunk, bits = self.cluster_chunk(table, step_x, step_y, half, height, width, threshold, chunks[i])
                 logits[i * rows : (i + 1) * rows] = of_chunk
-                packed[:, i * rows // 8 : (i + 1) * rows // 8] = bits
-            return logits, packed
+                kept_here, holes_here = clean_up(bits[0], bits[1], bits[2], cleanup)
+                kept.append(kept_here)
+                holes.append(holes_here)
+            return logits, torch.cat(kept), torch.cat(holes)
         else:
             chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold)
             stacked, bits = loops.map_rows_to_tuples(chunk, chunks)
-            return stacked.flatten(0, 1), bits.transpose(0, 1).flatten(1, 2)
+            packed = bits.transpose(0, 1).flatten(1, 2)
+            kept_masks, hole_masks = clean_up(packed[0], packed[1], packed[2], cleanup)
+            return stacked.flatten(0, 1), kept_masks, hole_masks
 
     def cluster_chunk(
         self,
@@ -356,7 +365,8 @@ class InstanSegForward(nn.Module):
         threshold: Tensor,
         chunk: Tensor,
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-        """Return the logits (N, S * S) of one chunk of windows, and packed (3, N / 8, S, S); see :meth:`cluster`."""
+        """Return the logits (N, S * S) of one chunk of windows, and packed (3, N / 8, S, S) which pixels reach the
+        threshold, which is the seed, and which lie inside of the image."""
         windows = open_windows(chunk, half, height, width)
         logits = self.clustering(table, step_x, step_y, windows)
         masks = torch.cat([logits >= threshold, windows.is_seed, windows.inside])

@@ -83,9 +83,6 @@ def clean_up(mask: Tensor, seed: Tensor, inside: Tensor, enabled: Tensor) -> tup
     A hole is background that cannot be reached from the pixels more than 3 away from the object: so a pocket between
     the object and the window's border that is no deeper than 3 is filled too.
 
-    All windows of all seeds go through it at once: packed, they are small, and few large steps are faster than many
-    small ones.
-
     Args:
         mask: (N, S, S) uint8, of :func:`pack`.
         seed: the same, set at each window's seed.
