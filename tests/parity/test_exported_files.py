@@ -105,7 +105,7 @@ def test_a_setting_that_onnx_fixes_is_not_run_there(demo_package: Path) -> None:
     assert "the setting window_size is fixed at export" in next(
         runtime.why for runtime in report.runtimes if runtime.name == "onnxruntime"
     )
-    assert report.passed
+    assert report.passed, report.summary()
 
 
 def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> None:
@@ -116,7 +116,7 @@ def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> 
         "onnxruntime": "passed",
         "onnxruntime_unoptimised": "passed",
     }
-    assert report.passed
+    assert report.passed, report.summary()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
