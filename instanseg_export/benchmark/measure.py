@@ -138,6 +138,7 @@ def take_turns(
                 settings=settings,
                 repeat=1 if splitting else WARM_UP + 1,
                 threads=threads,
+                quiet=True,
                 split=splitting,
             )
             for index, outcome in zip(pending, outcomes, strict=True):
