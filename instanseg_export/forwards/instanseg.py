@@ -268,8 +268,8 @@ class InstanSegForward(nn.Module):
         filled_seeds = chunks.flatten(0, 1)
         members = list_members(
             logits,
-            unpack(kept | holes).flatten(1),
-            unpack(holes).flatten(1),
+            unpack(kept | holes, self.seeds_at_a_time).flatten(1),
+            unpack(holes, self.seeds_at_a_time).flatten(1),
             filled_seeds,
             threshold,
             half,
@@ -332,7 +332,7 @@ class InstanSegForward(nn.Module):
         costs more than what it works on, so there all windows are cleaned up at once. The result is the same.
 
         Returns:
-            the logits (K, S * S), and packed (K / 8, S, S) each: the masks that are kept, and their holes.
+            the logits (K, S * S), and packed (N, S, S) each: the masks that are kept, and their holes.
         """
         rows, size = chunks.shape[1], 2 * half
         if torch.jit.is_scripting():
@@ -365,12 +365,16 @@ class InstanSegForward(nn.Module):
         threshold: Tensor,
         chunk: Tensor,
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
-        """Return the logits (N, S * S) of one chunk of windows, and packed (3, N / 8, S, S) which pixels reach the
+        """Return the logits (N, S * S) of one chunk of windows, and packed (3, 1, S, S) which pixels reach the
         threshold, which is the seed, and which lie inside of the image."""
         windows = open_windows(chunk, half, height, width)
         logits = self.clustering(table, step_x, step_y, windows)
-        masks = torch.cat([logits >= threshold, windows.is_seed, windows.inside])
-        return logits.flatten(1), pack(masks[:, 0]).view(3, -1, 2 * half, 2 * half)
+        windows_in_word = self.seeds_at_a_time
+        mask = pack((logits >= threshold)[:, 0], windows_in_word)
+        # Where the seed is and what lies inside is true of whole rows and whole columns, which are less to pack.
+        seed = pack(windows.from_seed_y == 0, windows_in_word) & pack(windows.from_seed_x == 0, windows_in_word)
+        inside = pack(windows.inside[:, 0, :, :1], windows_in_word) & pack(windows.inside[:, 0, :1], windows_in_word)
+        return logits.flatten(1), torch.stack([mask, seed, inside])
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:

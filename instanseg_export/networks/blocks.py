@@ -4,6 +4,8 @@
 import torch
 from torch import Tensor, nn
 
+from .strips import cut_strip, strip_count, take_rows
+
 __all__ = ["DecoderBlock", "EncoderBlock", "InstanceNorm", "conv_norm", "conv_norm_relu", "final_norm"]
 
 
@@ -67,14 +69,18 @@ def final_norm(norm: str) -> str:
 class EncoderBlock(nn.Module):
     """One level of an encoder: five convolutions with two residual connections, after halving the size.
 
+    All blocks can work on strips of rows, see :mod:`.strips`.
+
     Args:
         in_channels, out_channels: of the block.
         norm: the normalisation after each convolution.
         pool: whether the input is halved first by a 2 x 2 maximum.
+        strips: see :func:`.strips.strips_of_level`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, norm: str, pool: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, norm: str, pool: bool, strips: int = 0) -> None:
         super().__init__()
+        self.strips = strips
         self.maxpool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.conv0 = conv_norm_relu(in_channels, out_channels, 1, norm)
         self.conv1 = conv_norm_relu(in_channels, out_channels, 3, norm)
@@ -87,6 +93,18 @@ class EncoderBlock(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         x = self.maxpool(x)
+        rows = x.shape[2]
+        count = strip_count(rows, self.strips)
+        if count == 1:
+            return self.convolve(x)
+        parts: list[Tensor] = []
+        for place in range(count):
+            strip = cut_strip(rows, count, place)
+            part = self.convolve(take_rows(x, strip.start, strip.end))
+            parts.append(take_rows(part, strip.first - strip.start, strip.last - strip.start))
+        return torch.cat(parts, dim=2)
+
+    def convolve(self, x: Tensor) -> Tensor:
         shortcut = self.conv0(x)
         # Sums are written into one of their terms: at full resolution every feature map counts.
         x = self.conv2(self.conv1(x)).add_(shortcut)

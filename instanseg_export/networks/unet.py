@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.instanseg_spec import UNetSpec
 from .blocks import DecoderBlock, EncoderBlock, conv_norm, final_norm
+from .strips import cut_strip, strip_count, strips_of_level, take_rows
 
 __all__ = ["UNet"]
 
@@ -23,13 +24,35 @@ class Decoder(nn.Module):
         super().__init__()
         fine, coarse = layers[-2::-1], layers[:0:-1]
         self.decoder = nn.ModuleList(DecoderBlock(c, f, f, norm) for c, f in zip(coarse, fine, strict=True))
+        self.strips = [strips_of_level(level, norm) for level in range(len(fine))][::-1]
         self.final_block = nn.ModuleList(conv_norm(layers[0], head, 1, final_norm(norm)) for head in heads)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Decode; the features are taken out of the list as they are used, so that their memory is free again."""
+        """Decode; the features are taken out of the list as they are used, so that their memory is free again.
+
+        Blocks work on strips of rows, see :mod:`.strips`.
+        """
         x = features.pop()
-        for block in self.decoder:
-            x = block(x, features.pop())
+        for level, block in enumerate(self.decoder):
+            skip = features.pop()
+            rows = skip.shape[2]
+            count = strip_count(rows, self.strips[level])
+            parts: list[Tensor] = []
+            for place in range(count):
+                if count == 1:
+                    part = block(x, skip)
+                else:
+                    strip = cut_strip(rows, count, place)
+                    part = block(
+                        take_rows(x, strip.start // 2, strip.end // 2), take_rows(skip, strip.start, strip.end)
+                    )
+                    part = take_rows(part, strip.first - strip.start, strip.last - strip.start)
+                # The heads see one pixel at a time; after them, a strip's result is small.
+                parts.append(self.heads(part) if level == len(self.decoder) - 1 else part)
+            x = torch.cat(parts, dim=2)
+        return self.heads(x) if len(self.decoder) == 0 else x
+
+    def heads(self, x: Tensor) -> Tensor:
         outputs: list[Tensor] = []
         for final in self.final_block:
             outputs.append(final(x))
@@ -50,7 +73,7 @@ class UNet(nn.Module):
         super().__init__()
         inputs = (spec.in_channels, *spec.layers[:-1])
         self.encoder = nn.ModuleList(
-            EncoderBlock(i, o, spec.norm, pool=level > 0)
+            EncoderBlock(i, o, spec.norm, pool=level > 0, strips=strips_of_level(level, spec.norm))
             for level, (i, o) in enumerate(zip(inputs, spec.layers, strict=True))
         )
         self.decoders = nn.ModuleList(Decoder(spec.layers, heads, spec.norm) for heads in spec.heads)

@@ -11,7 +11,7 @@ from .network import head_nodes
 
 __all__ = ["quantize_network"]
 
-_OPERATORS = ("Conv", "Relu", "Add", "MaxPool", "Resize", "Concat")
+_OPERATORS = ("Conv", "Relu", "Add", "MaxPool", "Resize", "Concat", "Gather")
 """Those of which ONNX Runtime has integer kernels: between two of them no value goes back to float32."""
 
 

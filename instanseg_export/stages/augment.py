@@ -84,7 +84,6 @@ def view_windows(windows: Windows, index: int) -> Windows:
         pixel=pixel,
         inside=view(windows.inside, index),
         seed_pixel=windows.seed_pixel,
-        is_seed=view(windows.is_seed, index),
         from_seed_x=x,
         from_seed_y=y,
     )

@@ -1,6 +1,7 @@
 """Clean masks up: keep the fragment around the seed and fill its holes."""
 
 from functools import partial
+from typing import List  # noqa: UP035 -- TorchScript reads it
 
 import torch
 import torch.nn.functional as F
@@ -11,26 +12,34 @@ from . import loops
 __all__ = ["clean_up", "pack", "unpack"]
 
 
-def pack(masks: Tensor) -> Tensor:
-    """Lay eight masks over one another, a bit each: (8 * N, S, S) bool to (N, S, S) uint8.
+def pack(masks: Tensor, windows: int) -> Tensor:
+    """Lay masks over one another, a bit each: (N * windows, S, S) bool to (N, S, S) int32.
 
-    What follows is logic on single bits, so a byte takes eight windows through it for the price of one.
+    What follows is logic on single bits, so a word takes all its windows through it for the price of one.
+
+    Args:
+        masks: bool.
+        windows: in a word, at most 32.
     """
-    layers = masks.view(-1, 8, masks.shape[1], masks.shape[2])
-    no_bit = torch.full([], 0, dtype=torch.uint8, device=masks.device)
-    packed = torch.zeros_like(layers[:, 0], dtype=torch.uint8)
-    for layer, bit in enumerate((1, 2, 4, 8, 16, 32, 64, 128)):
-        value = torch.full([], bit, dtype=torch.uint8, device=masks.device)
-        packed = packed | torch.where(layers[:, layer], value, no_bit)
-    return packed
+    layers = masks.view(-1, windows, masks.shape[1], masks.shape[2])
+    bits = torch.stack(_bits(windows, masks.device))[:, None, None]
+    return torch.where(layers, bits, torch.zeros_like(bits)).sum(dim=1, dtype=torch.int32)
 
 
-def unpack(packed: Tensor) -> Tensor:
+def unpack(packed: Tensor, windows: int) -> Tensor:
     """Undo :func:`pack`."""
-    layers = []
-    for bit in (1, 2, 4, 8, 16, 32, 64, 128):
-        layers.append((packed & torch.full([], bit, dtype=torch.uint8, device=packed.device)).to(torch.bool))
+    layers: List[Tensor] = []  # noqa: UP006
+    for bit in _bits(windows, packed.device):
+        layers.append((packed & bit).to(torch.bool))
     return torch.stack(layers, dim=1).flatten(0, 1)
+
+
+def _bits(windows: int, device: torch.device) -> List[Tensor]:  # noqa: UP006
+    bits: List[Tensor] = []  # noqa: UP006
+    for place in range(windows):
+        # The last of 32 bits is the sign.
+        bits.append(torch.full([], 1 << place if place < 31 else -(1 << 31), dtype=torch.int32, device=device))
+    return bits
 
 
 def _widen(mask: Tensor) -> Tensor:
@@ -45,8 +54,8 @@ def _spread(domain: Tensor, reached: Tensor) -> Tensor:
 
 
 def _sum(packed: Tensor) -> Tensor:
-    # Bits are only ever added, so a mask grows when, and only when, its bytes' sum does.
-    return packed.long().sum()
+    # Bits are only ever added, so a mask grows when, and only when, the sum of its words, taken without sign, does.
+    return (packed.long() & 0xFFFFFFFF).sum()
 
 
 def _spread_counted(domain: Tensor, reached: Tensor, total: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,13 +93,13 @@ def clean_up(mask: Tensor, seed: Tensor, inside: Tensor, enabled: Tensor) -> tup
     the object and the window's border that is no deeper than 3 is filled too.
 
     Args:
-        mask: (N, S, S) uint8, of :func:`pack`.
+        mask: (N, S, S) int32, of :func:`pack`.
         seed: the same, set at each window's seed.
         inside: the same, not set beyond the image's border.
         enabled: bool scalar; False leaves the masks alone.
 
     Returns:
-        (N, S, S) uint8, packed: the part of the mask that is kept, and holes, which are no part of it.
+        (N, S, S) int32, packed: the part of the mask that is kept, and holes, which are no part of it.
     """
     connected = _flood(seed, mask, enabled)
     background = inside & ~connected

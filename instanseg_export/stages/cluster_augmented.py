@@ -74,7 +74,6 @@ class AugmentedClustering(nn.Module):
                 pixel=pixel.flatten(0, 1),
                 inside=torch.cat([one.inside for one in seen]),
                 seed_pixel=seed_pixel.flatten(0, 1),
-                is_seed=torch.cat([one.is_seed for one in seen]),
                 from_seed_x=torch.cat([one.from_seed_x for one in seen]),
                 from_seed_y=torch.cat([one.from_seed_y for one in seen]),
             ),

@@ -1,6 +1,7 @@
 """Merge instances that overlap: several seeds in one object."""
 
 from functools import partial
+from typing import List  # noqa: UP035 -- TorchScript reads it
 
 import torch
 from torch import Tensor
@@ -31,16 +32,30 @@ def _share_pixels(
     return active, shared.scatter_add(0, slot, active)
 
 
+def _choose(wanted: Tensor, lists: List[Tensor]) -> List[Tensor]:  # noqa: UP006
+    """Shorten several lists of the same length to the wanted places.
+
+    ONNX Runtime copies what is chosen several times as fast as it lists the places and gathers from them.
+    """
+    chosen: List[Tensor] = []  # noqa: UP006
+    for values in lists:
+        chosen.append(torch.masked_select(values, wanted))
+    if not torch.jit.is_scripting():
+        for values in chosen:
+            # An exporter does not see that they are of one length.
+            torch._check(values.shape[0] == chosen[0].shape[0])
+    return chosen
+
+
 def _next_round(
     pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, place: Tensor, shared: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Do one round of :func:`_share_pixels` and keep only the instances that are still in a pixel."""
     first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(0, pixel, seed, "amin", include_self=True)
     first = first.index_select(0, pixel)
-    later = torch.nonzero(seed > first)[:, 0]
-    partner = first.index_select(0, later).to(torch.int64)
-    seed, pixel, place = seed.index_select(0, later), pixel.index_select(0, later), place.index_select(0, later)
-    shared = shared.scatter_add(0, base.index_select(0, partner) + place, torch.ones_like(seed))
+    seed, pixel, place, partner = _choose(seed > first, [seed, pixel, place, first])
+    slot = base.index_select(0, partner.to(torch.int64)) + place
+    shared = shared.scatter_add(0, slot, torch.ones_like(seed))
     return seed, pixel, place, shared
 
 
@@ -122,21 +137,16 @@ def merge_overlapping(
     columns = 2 * reach + 1
     slots = (reach + 1) * columns
 
-    times = torch.zeros([pixels], device=device).scatter_add(0, members.pixel, torch.ones_like(members.logit))
-    several = torch.nonzero(times.index_select(0, members.pixel) > 1)[:, 0]
-    seed_place = members.seed.index_select(0, several)
-    seed = seed_place.to(torch.float32)
-    pixel = members.pixel.index_select(0, several)
-
+    seed, pixel = members.seed.to(torch.float32), members.pixel
     # A pair's slot is the first seed's row plus the second's place relative to the first. Places are linear in the
     # grid's coordinates, so each seed's part of the slot is known beforehand.
     linear = grid_y * columns + grid_x
     base = torch.arange(count, device=device) * slots + (reach - linear)
-    place = linear.index_select(0, seed_place)
+    place = linear.index_select(0, members.seed)
     shared = torch.zeros([_size(count * slots)], device=device)
     # Most pixels have few instances, so the list shrinks fast. An exporter's loop cannot shrink it: the first rounds
     # stand outside of the loop, which is left with the few pixels of many instances.
-    for _ in range(6):
+    for _ in range(8):
         seed, pixel, place, shared = _next_round(pixels, seed, pixel, base, place, shared)
     active = torch.ones_like(seed)
     if torch.jit.is_scripting():

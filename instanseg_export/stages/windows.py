@@ -15,7 +15,6 @@ class Windows(NamedTuple):
         pixel: (N, S * S) int64, where each window's pixels lie in the flattened planes (P * H * W).
         inside: (N, 1, S, S) bool, False beyond the border of an image smaller than a window.
         seed_pixel: (N,) int64, where the seed lies in the flattened planes.
-        is_seed: (N, 1, S, S) bool, True at the seed.
         from_seed_x: (N, 1, S) float32, columns from the seed.
         from_seed_y: (N, S, 1) float32, rows from the seed.
     """
@@ -23,7 +22,6 @@ class Windows(NamedTuple):
     pixel: Tensor
     inside: Tensor
     seed_pixel: Tensor
-    is_seed: Tensor
     from_seed_x: Tensor
     from_seed_y: Tensor
 
@@ -86,7 +84,6 @@ def open_windows(chunk: Tensor, half: int, height: int, width: int) -> Windows:
         pixel=pixel.flatten(1),
         inside=inside[:, None],
         seed_pixel=(plane * height + y) * width + x,
-        is_seed=((from_seed_x == 0) & (from_seed_y == 0))[:, None],
         from_seed_x=from_seed_x.to(torch.float32),
         from_seed_y=from_seed_y.to(torch.float32),
     )

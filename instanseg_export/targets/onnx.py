@@ -110,10 +110,18 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
             opset_version=OPSET,
             input_names=names,
             output_names=list(_tensors(forward).values()),
+            custom_translation_table={torch.ops.aten.masked_select.default: _masked_select},
             verbose=False,
         )
     assert exported is not None
     return _finish(exported.model_proto, baked, metadata, _tensors(forward))
+
+
+def _masked_select(values: Any, mask: Any) -> Any:
+    """Copy what is chosen; the exporter's own way is to list the places first and to gather from them."""
+    from onnxscript import opset18
+
+    return opset18.Compress(values, mask)
 
 
 def _tensors(forward: Forward) -> dict[str, str]:
