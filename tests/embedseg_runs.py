@@ -11,8 +11,16 @@ import torch
 from torch import Tensor
 
 from instanseg_export.networks.branched_erfnet import BranchedERFNet
+from instanseg_export.parity.volumes import draw_spheres
 
-__all__ = ["PROPERTIES", "embedseg_state", "network_with_objects", "their_state", "write_embedseg_run"]
+__all__ = [
+    "PROPERTIES",
+    "embedseg_state",
+    "network_with_objects",
+    "their_state",
+    "write_embedseg_run",
+    "write_volume_run",
+]
 
 PROPERTIES: dict[int, dict[str, Any]] = {
     2: {"n_z": None, "n_y": 512.0, "n_x": 640.0, "min_object_size": 21.0, "one_hot": False, "data_type": "8-bit"},
@@ -95,3 +103,11 @@ def write_embedseg_run(
         text = properties if isinstance(properties, str) else json.dumps(properties or PROPERTIES[axes])
         (folder / "data_properties.json").write_text(text)
     return folder
+
+
+def write_volume_run(folder: Path) -> Path:
+    """Write a run for volumes that finds some objects in the volumes on which runtimes are compared."""
+    volume = torch.from_numpy(draw_spheres(3, 1, (24, 48, 56)) / 200)[None]
+    sizes = {"n_z": 32, "n_y": 64, "n_x": 64, "min_object_size": 150}
+    pixel = {"pixel_size_x_microns": 0.2, "pixel_size_y_microns": 0.2, "pixel_size_z_microns": 0.5}
+    return write_embedseg_run(folder, 3, their_state(network_with_objects(volume), 3), sizes | pixel)

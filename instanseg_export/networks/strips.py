@@ -39,13 +39,15 @@ def strip_count(rows: int, exported: int) -> int:
         rows: of the feature maps.
         exported: of :func:`strips_of_level`.
     """
+    if exported == 0:
+        return 1
     if torch.jit.is_scripting():
-        return max(rows // 256, 1) if exported > 0 else 1
+        return rows // 256 if rows >= 512 else 1
     else:
         # Not `elif`: TorchScript leaves only this branch uncompiled. A graph's number of nodes is fixed.
         if torch.compiler.is_exporting():
-            return max(exported, 1)
-        return max(rows // 256, 1) if exported > 0 else 1
+            return exported
+        return rows // 256 if rows >= 512 else 1
 
 
 def cut_strip(rows: int, count: int, place: int) -> Strip:

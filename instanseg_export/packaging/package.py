@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def write_package(
         checkpoint: that was exported.
         forward: that was exported.
         card: for people.
-        samples: of :func:`choose_samples`; the first becomes test tensor and cover.
+        samples: of :func:`choose_samples`; the first with something in every output becomes test tensor and cover.
         report: of the parity check, for the README; None says there that none was made.
         precisions: what the files of reduced precision among the artifacts find, for the README.
 
@@ -64,12 +65,16 @@ def write_package(
     check_fit(card, checkpoint)
     model = Contents(card, checkpoint, forward, artifacts, samples)
     results = [_segment(model, sample.image) for sample in samples]
+    # The zoo refuses a test output of zeros, as where all objects are of the first class.
+    order = sorted(range(len(samples)), key=lambda place: not all(values.any() for values in results[place].values()))
+    samples, results = [samples[place] for place in order], [results[place] for place in order]
+    model = replace(model, samples=samples)
     labels = [result[LABELS][0] for result in results]
 
     np.save(folder / TEST_INPUT, samples[0].image[None])
     dtypes = {output.name: output.dtype for output in forward.further}
     for name, values in results[0].items():
-        # The zoo refuses a test output of zeros. A model that finds nothing anywhere has none: the zoo cannot test it.
+        # A model whose output is zero in all samples has no test output: the zoo cannot test it.
         if labels[0].any() and values.any():
             np.save(folder / test_output(name), values.astype(dtypes.get(name, "float32")))
         else:

@@ -84,7 +84,7 @@ class PixelClustering(nn.Module):
         columns = table.index_select(0, windows.pixel.flatten()).t().contiguous()
         columns = columns.view(self.width + self.dim_coords, -1, size, size)
         # Split at once: ONNX Runtime takes as long to select one as to split all.
-        shares = columns.split(1)
+        shares = torch.split(columns, 1)
         seed_offset = table.index_select(0, windows.seed_pixel)[:, self.width :]
         dx = windows.from_seed_x * step_x
         dy = windows.from_seed_y * step_y

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from embedseg_runs import write_volume_run
 
+from instanseg_export import export
 from instanseg_export.parity import NamedImage, Report, find_runtime, list_runtimes, standard_images, validate
 from instanseg_export.parity.java import CACHE_VARIABLE, build_java, java_build, sources_folder
+from instanseg_export.parity.volumes import standard_volumes
 
 JAVA_RUNTIMES = (
     "djl_libtorch_2_0",
@@ -130,6 +133,16 @@ def test_they_find_the_same_cells_as_pytorch(demo_package: Path, built: Path, mo
         "1.29.0",
         "1.20.0",
     ]
+
+
+@pytest.mark.java
+@needs_java
+def test_they_find_the_same_objects_in_volumes(built: Path, tmp_path: Path) -> None:
+    exported = export(write_volume_run(tmp_path / "nuclei_3d"), output=tmp_path / "package", validate=False)
+    volumes = [volume for volume in standard_volumes(1) if volume.name in ("nuclei", "odd sizes", "one slice")]
+    report = validate(exported.folder, images=volumes, runtimes=JAVA_RUNTIMES)
+    assert [rows(report)[name] for name in JAVA_RUNTIMES] == [("passed", "")] * 5, report.summary()
+    assert all(sum(cell.instances or 0 for cell in report.cells_of(name)) > 10 for name in JAVA_RUNTIMES)
 
 
 @pytest.mark.java

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -57,6 +58,24 @@ def test_scripted_and_exported_networks_equal_the_module_at_any_size(name: str) 
     smallest = image_for(spec, 1, 1, step, step)
     assert network(smallest).isfinite().all()
     torch.testing.assert_close(scripted(smallest), network(smallest))
+
+
+@pytest.mark.parametrize("rows", [512, 528, 1008])
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_strips_of_rows_change_nothing(rows: int) -> None:
+    spec = small_spec(backbone=unet(layers=(4, 6, 8, 10)))
+    network = random_network(spec)
+    whole = copy.deepcopy(network)
+    cut = [module for module in whole.modules() if hasattr(module, "strips")]
+    assert len(cut) > 4
+    for module in cut:
+        module.strips = [0] * len(module.strips) if isinstance(module.strips, list) else 0
+    image = image_for(spec, 2, 3, rows, 48)
+    expected = whole(image)
+    # No more than another order of additions; a missing row would show near a strip's border.
+    limit = 1e-5 * float(expected.abs().max())
+    torch.testing.assert_close(network(image), expected, rtol=0, atol=limit)
+    torch.testing.assert_close(torch.jit.script(network)(image), expected, rtol=0, atol=limit)
 
 
 def test_output_is_the_heads_in_order() -> None:

@@ -278,10 +278,17 @@ def test_a_model_that_finds_nothing_says_so(demo: Exported, tmp_path: Path) -> N
     assert "test_tensor" not in rdf_of(folder)["outputs"][0]
     (check,) = zoo_test(folder)
     assert not check.passed
-    assert "has no test tensor defined" in check.failures[0]
+    assert "instance_segmentation is zero all over the samples" in check.failures[0]
     text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
     assert "finds nothing in any of the samples" in text
     assert "| `min_size` | 1000000 |" in text
+
+
+def test_a_sample_with_something_in_every_output_becomes_the_test(demo: Exported, tmp_path: Path) -> None:
+    blank = replace(demo.samples[0], name="blank", image=np.zeros_like(demo.samples[0].image))
+    folder = replace(demo, samples=[blank, *demo.samples]).package(tmp_path / "package")
+    np.testing.assert_array_equal(np.load(folder / "test-input.npy")[0], demo.samples[0].image)
+    assert np.load(folder / "test-output-instance_segmentation.npy").any()
 
 
 def test_the_same_input_gives_the_same_bytes(demo: Exported, tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-import torch
 import yaml
-from embedseg_runs import network_with_objects, their_state, write_embedseg_run
+from embedseg_runs import write_volume_run
 
 from instanseg_export import export, run
 from instanseg_export.errors import ImageError
@@ -17,20 +16,11 @@ from instanseg_export.images import read_image
 from instanseg_export.parity.volumes import draw_spheres
 from instanseg_export.pipeline import ExportResult
 
-PROPERTIES = {"n_z": 32, "n_y": 64, "n_x": 64, "min_object_size": 150} | {
-    "pixel_size_x_microns": 0.2,
-    "pixel_size_y_microns": 0.2,
-    "pixel_size_z_microns": 0.5,
-}
-
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     folder = tmp_path_factory.mktemp("volumes")
-    volume = torch.from_numpy(draw_spheres(3, 1, (24, 48, 56)) / 200)[None]
-    state = their_state(network_with_objects(volume), 3)
-    checkpoint = write_embedseg_run(folder / "nuclei_3d", 3, state, PROPERTIES)
-    return export(checkpoint, output=folder / "package")
+    return export(write_volume_run(folder / "nuclei_3d"), output=folder / "package")
 
 
 def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: ExportResult) -> None:

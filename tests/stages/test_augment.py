@@ -46,7 +46,6 @@ def test_windows_show_the_same_pixels_in_the_order_of_the_view(index: int, heigh
     seen = agreed(view_windows, windows, index)
     assert torch.equal(seen.seed_pixel, windows.seed_pixel)
     assert torch.equal(undo_view(seen.inside, index), windows.inside)
-    assert torch.equal(undo_view(seen.is_seed, index), windows.is_seed)
     size = 2 * half
     assert (seen.from_seed_x.shape, seen.from_seed_y.shape) == ((4, 1, size), (4, size, 1))
 

@@ -16,6 +16,7 @@ from instanseg_export.stages.sentinels import huge
 
 EIGHT = np.ones((3, 3), dtype=bool)
 THRESHOLD = torch.tensor(0.25)
+WORD = 32
 ON, OFF = torch.tensor(True), torch.tensor(False)
 
 
@@ -40,16 +41,16 @@ def cleaned(logits: Tensor, inside: Tensor, seeds: list[tuple[int, int]], enable
     is_seed = torch.zeros(logits.shape, dtype=torch.bool)
     for n, (row, column) in enumerate(seeds):
         is_seed[n, 0, row, column] = True
-    packed = [agreed(pack, _filled(masks)) for masks in (logits >= THRESHOLD, is_seed, inside)]
-    kept, holes = (agreed(unpack, found)[: len(logits), None] for found in agreed(clean_up, *packed, enabled))
+    packed = [agreed(pack, _filled(masks), WORD) for masks in (logits >= THRESHOLD, is_seed, inside)]
+    kept, holes = (agreed(unpack, found, WORD)[-len(logits) :, None] for found in agreed(clean_up, *packed, enabled))
     assert not (kept & holes).any()
     return torch.where(holes, THRESHOLD, torch.where(kept, logits, torch.full_like(logits, -huge())))
 
 
 def _filled(masks: Tensor) -> Tensor:
-    """Masks (N, 1, S, S) without their channel, with empty ones up to a multiple of eight."""
-    missing = -len(masks) % 8
-    return torch.cat([masks[:, 0], torch.zeros((missing, *masks.shape[2:]), dtype=torch.bool)])
+    """Masks (N, 1, S, S) without their channel, behind empty ones: the last bit, the word's sign, is a window too."""
+    missing = -len(masks) % WORD
+    return torch.cat([torch.zeros((missing, *masks.shape[2:]), dtype=torch.bool), masks[:, 0]])
 
 
 def check(logits: Tensor, inside: Tensor, seeds: list[tuple[int, int]]) -> Tensor:
@@ -166,3 +167,11 @@ def test_disabled_leaves_the_masks_alone(count: int) -> None:
     inside = torch.ones(logits.shape, dtype=torch.bool)
     expected = torch.where(logits >= THRESHOLD, logits, torch.full_like(logits, -huge()))
     assert torch.equal(cleaned(logits, inside, [(3, 3)] * count, OFF), expected)
+
+
+@pytest.mark.parametrize("windows", [8, 32])
+def test_packed_masks_come_back(windows: int) -> None:
+    masks = torch.rand(3 * windows, 5, 7, generator=torch.Generator().manual_seed(0)) > 0.5
+    packed = agreed(pack, masks, windows)
+    assert packed.shape == (3, 5, 7)
+    assert torch.equal(agreed(unpack, packed, windows), masks)

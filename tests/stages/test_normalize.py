@@ -31,12 +31,18 @@ def test_percentiles_are_numpys(shape: tuple[int, int]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    size=st.integers(1, 4100), seed=st.integers(0, 99), levels=st.integers(1, 4), scale=st.sampled_from([1e-3, 1, 1e6])
+    size=st.integers(1, 4100) | st.integers(1, 50),
+    seed=st.integers(0, 99),
+    levels=st.integers(1, 4) | st.just(1000),
+    scale=st.sampled_from([1e-3, 1, 1e6]),
+    ends=st.sampled_from([(1, 1), (10, 2)]),
 )
-def test_percentiles_of_images_with_many_equal_values(size: int, seed: int, levels: int, scale: float) -> None:
+def test_percentiles_of_images_with_many_equal_values(
+    size: int, seed: int, levels: int, scale: float, ends: tuple[int, int]
+) -> None:
     values = np.random.default_rng(seed).integers(0, levels, size).astype(np.float32) * np.float32(scale)
-    lower, upper = percentiles(torch.from_numpy(values).reshape(1, 1, 1, size))
-    expected = np.percentile(values.astype(np.float64), [0.1, 99.9])
+    lower, upper = percentiles(torch.from_numpy(values).reshape(1, 1, 1, size), *ends)
+    expected = np.percentile(values.astype(np.float64), [ends[0] / 10, 100 - ends[1] / 10])
     np.testing.assert_allclose([lower.item(), upper.item()], expected, atol=1e-6 * scale * levels, rtol=0)
 
 

@@ -105,8 +105,9 @@ public final class Runner {
         try (InputStream stream = new BufferedInputStream(Files.newInputStream(input))) {
             image = Npy.read(stream);
         }
-        if (image.type() != ElementType.FLOAT32 || image.shape().length != 4) {
-            throw new IllegalArgumentException("the image must be float32 (B, C, H, W), not " + image);
+        int axes = image.shape().length;
+        if (image.type() != ElementType.FLOAT32 || axes < 4 || axes > 5) {
+            throw new IllegalArgumentException("the image must be float32 (B, C, [D,] H, W), not " + image);
         }
         NumpyArray kept = image.copy();
         List<Double> seconds = new ArrayList<>();

@@ -20,7 +20,7 @@ public interface Session extends AutoCloseable {
     /**
      * Segments a batch of images.
      *
-     * @param image (B, C, H, W) float32
+     * @param image (B, C, [D,] H, W) float32
      * @return {@link #RESULT} and, where they were asked for, the stages, when they are all there
      * @throws ModelException if the model refuses the image
      */

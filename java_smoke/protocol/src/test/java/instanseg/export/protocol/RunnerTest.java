@@ -71,7 +71,7 @@ class RunnerTest {
     @Test
     void anImageOfAnotherShapeIsRefused() throws Exception {
         String error = error(request -> new Model(image -> image), NumpyArray.of(new float[2], 2));
-        assertEquals("IllegalArgumentException: the image must be float32 (B, C, H, W), not FLOAT32 [2]", error);
+        assertEquals("IllegalArgumentException: the image must be float32 (B, C, [D,] H, W), not FLOAT32 [2]", error);
     }
 
     @Test
