@@ -10,9 +10,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Threads that wait for each other make small images several times slower, most of all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples everywhere: what fails on one machine fails on all.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_COMMAND = ("model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx")

@@ -46,7 +46,7 @@ def resample(image: Tensor, numerator: int, denominator: int) -> Tensor:
         denominator: of the ratio, at least 1.
 
     Returns:
-        (B, C, H', W') with H' = ceil(H * numerator / denominator), at least 2.
+        (B, C, H', W') with H' = ceil(H * numerator / denominator), at least 2; the image itself if the ratio is 1.
     """
     if numerator == denominator:
         return image
