@@ -110,7 +110,11 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
             opset_version=OPSET,
             input_names=names,
             output_names=list(_tensors(forward).values()),
-            custom_translation_table={torch.ops.aten.masked_select.default: _masked_select},
+            custom_translation_table={
+                torch.ops.aten.masked_select.default: _masked_select,
+                torch.ops.aten.div.Tensor_mode: _divide,
+                torch.ops.aten.div.Scalar_mode: _divide,
+            },
             verbose=False,
         )
     assert exported is not None
@@ -122,6 +126,19 @@ def _masked_select(values: Any, mask: Any) -> Any:
     from onnxscript import opset18
 
     return opset18.Compress(values, mask)
+
+
+def _divide(values: Any, divisor: Any, rounding_mode: str | None = None) -> Any:
+    """Divide whole numbers as such; the exporter divides float32 numbers, which is wrong beyond 2**24."""
+    from onnxscript import opset18
+    from onnxscript.function_libs.torch_lib.ops.core import aten_div_mode
+
+    if not values.dtype.is_integer() or rounding_mode is None:
+        return aten_div_mode(values, divisor, rounding_mode=rounding_mode)
+    divisor = opset18.CastLike(divisor, values)
+    if rounding_mode == "trunc":
+        return opset18.Div(values, divisor)
+    return opset18.Div(opset18.Sub(values, opset18.Mod(values, divisor)), divisor)
 
 
 def _tensors(forward: Forward) -> dict[str, str]:
