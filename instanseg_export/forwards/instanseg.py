@@ -24,7 +24,7 @@ from ..stages.normalize import finite, normalize
 from ..stages.nuclei_to_cells import match_nuclei_to_cells
 from ..stages.number import close_gaps, number_instances
 from ..stages.pad import pad_to_multiple
-from ..stages.paint import list_members, paint
+from ..stages.paint import Members, join_members, list_members, paint
 from ..stages.seeds import pick_seeds
 from ..stages.sentinels import nobody
 from ..stages.tiles import TiledNetwork
@@ -260,22 +260,12 @@ class InstanSegForward(nn.Module):
         threshold = logit(settings.mask_threshold)
         half = settings.window_size
         chunks = chunk_seeds(seeds, self.seeds_at_a_time)
-        table = self.clustering.per_pixel(fields)
+        table, offset = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
-        logits, kept, holes = self.cluster(
-            table, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments
+        members = self.cluster(
+            table, offset, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments
         )
         filled_seeds = chunks.flatten(0, 1)
-        members = list_members(
-            logits,
-            unpack(kept | holes, self.seeds_at_a_time).flatten(1),
-            unpack(holes, self.seeds_at_a_time).flatten(1),
-            filled_seeds,
-            threshold,
-            half,
-            height,
-            width,
-        )
 
         owner = paint(members, planes * height * width)
         root = merge_overlapping(
@@ -317,6 +307,7 @@ class InstanSegForward(nn.Module):
     def cluster(
         self,
         table: Tensor,
+        offset: Tensor,
         step_x: Tensor,
         step_y: Tensor,
         chunks: Tensor,
@@ -325,38 +316,50 @@ class InstanSegForward(nn.Module):
         width: int,
         threshold: Tensor,
         cleanup: Tensor,
-    ) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
-        """Go through all windows, one chunk at a time, and clean them up.
+    ) -> Members:
+        """Go through all windows, one chunk at a time, and return what is in their masks after cleanup.
 
-        PyTorch is fastest on what fits its smallest cache, so it cleans up a chunk at a time. In ONNX Runtime a step
-        costs more than what it works on, so there all windows are cleaned up at once. The result is the same.
-
-        Returns:
-            the logits (K, S * S), and packed (N, S, S) each: the masks that are kept, and their holes.
+        PyTorch is fastest on what fits its smallest cache, so there a chunk is cleaned up and listed at once. In ONNX
+        Runtime a step costs more than what it works on, so there that follows for all windows. The result is the same.
         """
-        rows, size = chunks.shape[1], 2 * half
+        rows = chunks.shape[1]
         if torch.jit.is_scripting():
-            # One block of memory from the start: pieces and their concatenation would be there twice.
-            logits = torch.empty([chunks.shape[0] * rows, size * size], device=table.device)
-            kept: List[Tensor] = []  # noqa: UP006
-            holes: List[Tensor] = []  # noqa: UP006
+            listed: List[Members] = []  # noqa: UP006
             for i in range(chunks.shape[0]):
-                of_chunk, bits = self.cluster_chunk(table, step_x, step_y, half, height, width, threshold, chunks[i])
-                logits[i * rows : (i + 1) * rows] = of_chunk
-                kept_here, holes_here = clean_up(bits[0], bits[1], bits[2], cleanup)
-                kept.append(kept_here)
-                holes.append(holes_here)
-            return logits, torch.cat(kept), torch.cat(holes)
+                logits, bits = self.cluster_chunk(
+                    table, offset, step_x, step_y, half, height, width, threshold, chunks[i]
+                )
+                kept, holes = clean_up(bits[0], bits[1], bits[2], cleanup)
+                listed.append(self.list_kept(logits, kept, holes, chunks[i], threshold, half, height, width))
+            return join_members(listed, rows)
         else:
-            chunk = partial(self.cluster_chunk, table, step_x, step_y, half, height, width, threshold)
-            stacked, bits = loops.map_rows_to_tuples(chunk, chunks)
-            packed = bits.transpose(0, 1).flatten(1, 2)
-            kept_masks, hole_masks = clean_up(packed[0], packed[1], packed[2], cleanup)
-            return stacked.flatten(0, 1), kept_masks, hole_masks
+            chunk = partial(self.cluster_chunk, table, offset, step_x, step_y, half, height, width, threshold)
+            stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks)
+            packed = all_bits.transpose(0, 1).flatten(1, 2)
+            kept, holes = clean_up(packed[0], packed[1], packed[2], cleanup)
+            seeds = chunks.flatten(0, 1)
+            return self.list_kept(stacked.flatten(0, 1), kept, holes, seeds, threshold, half, height, width)
+
+    def list_kept(
+        self,
+        logits: Tensor,
+        kept: Tensor,
+        holes: Tensor,
+        seeds: Tensor,
+        threshold: Tensor,
+        half: int,
+        height: int,
+        width: int,
+    ) -> Members:
+        """List the pixels of packed masks (N, S, S) and of the holes that are filled in them."""
+        mask = unpack(kept | holes, self.seeds_at_a_time).flatten(1)
+        filled = unpack(holes, self.seeds_at_a_time).flatten(1)
+        return list_members(logits, mask, filled, seeds, threshold, half, height, width)
 
     def cluster_chunk(
         self,
         table: Tensor,
+        offset: Tensor,
         step_x: Tensor,
         step_y: Tensor,
         half: int,
@@ -368,7 +371,7 @@ class InstanSegForward(nn.Module):
         """Return the logits (N, S * S) of one chunk of windows, and packed (3, 1, S, S) which pixels reach the
         threshold, which is the seed, and which lie inside of the image."""
         windows = open_windows(chunk, half, height, width)
-        logits = self.clustering(table, step_x, step_y, windows)
+        logits = self.clustering(table, offset, step_x, step_y, windows)
         windows_in_word = self.seeds_at_a_time
         mask = pack((logits >= threshold)[:, 0], windows_in_word)
         # Where the seed is and what lies inside is true of whole rows and whole columns, which are less to pack.

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from .strips import cut_strip, strip_count, take_rows
+from .strips import add_rows, cut_strip, join_rows, own_rows, strip_count, take_rows
 
 __all__ = ["DecoderBlock", "EncoderBlock", "InstanceNorm", "conv_norm", "conv_norm_relu", "final_norm"]
 
@@ -101,8 +101,8 @@ class EncoderBlock(nn.Module):
         for place in range(count):
             strip = cut_strip(rows, count, place)
             part = self.convolve(take_rows(x, strip.start, strip.end))
-            parts.append(take_rows(part, strip.first - strip.start, strip.last - strip.start))
-        return torch.cat(parts, dim=2)
+            add_rows(parts, own_rows(part, strip), strip.first, rows)
+        return join_rows(parts)
 
     def convolve(self, x: Tensor) -> Tensor:
         shortcut = self.conv0(x)

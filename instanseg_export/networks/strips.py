@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Strip", "cut_strip", "strip_count", "strips_of_level", "take_rows"]
+__all__ = ["Strip", "add_rows", "cut_strip", "join_rows", "own_rows", "strip_count", "strips_of_level", "take_rows"]
 
 
 class Strip(NamedTuple):
@@ -33,7 +33,7 @@ def strips_of_level(level: int, norm: str) -> int:
 def strip_count(rows: int, exported: int) -> int:
     """Return into how many strips to cut feature maps; 1 for "do not".
 
-    Where the number may depend on the image, strips have 256 rows or a few more.
+    Where the number may depend on the image, strips have 64 rows or a few more.
 
     Args:
         rows: of the feature maps.
@@ -42,12 +42,12 @@ def strip_count(rows: int, exported: int) -> int:
     if exported == 0:
         return 1
     if torch.jit.is_scripting():
-        return rows // 256 if rows >= 512 else 1
+        return rows // 64 if rows >= 512 else 1
     else:
         # Not `elif`: TorchScript leaves only this branch uncompiled. A graph's number of nodes is fixed.
         if torch.compiler.is_exporting():
             return exported
-        return rows // 256 if rows >= 512 else 1
+        return rows // 64 if rows >= 512 else 1
 
 
 def cut_strip(rows: int, count: int, place: int) -> Strip:
@@ -68,3 +68,41 @@ def take_rows(x: Tensor, first: int, last: int) -> Tensor:
             # An exporter concludes from the ends of a slice what sizes an image may have.
             return x.index_select(2, torch.arange(last - first, device=x.device) + first)
         return x[:, :, first:last]
+
+
+def own_rows(part: Tensor, strip: Strip) -> Tensor:
+    """Cut off the rows of the neighbours."""
+    return take_rows(part, strip.first - strip.start, strip.last - strip.start)
+
+
+def add_rows(result: list[Tensor], own: Tensor, first: int, rows: int) -> None:
+    """Add a strip to those before it; :func:`join_rows` makes the whole of them.
+
+    Args:
+        result: empty before the first strip.
+        own: (B, C, height of the strip, W).
+        first: its first row in the whole.
+        rows: of the whole.
+    """
+    if torch.jit.is_scripting():
+        write_rows(result, own, first, rows)
+    else:
+        if torch.compiler.is_exporting():
+            # An exported graph does not write into tensors.
+            result.append(own)
+        else:
+            write_rows(result, own, first, rows)
+
+
+def write_rows(result: list[Tensor], own: Tensor, first: int, rows: int) -> None:
+    """Write a strip into the whole, so that all strips and the whole are never there together."""
+    if len(result) == 0:
+        size = [own.shape[0], own.shape[1], rows, own.shape[3]]
+        whole = torch.empty(size, dtype=own.dtype, device=own.device, memory_format=torch.channels_last)
+        result.append(whole)
+    result[0][:, :, first : first + own.shape[2]] = own
+
+
+def join_rows(result: list[Tensor]) -> Tensor:
+    """Return the whole, (B, C, rows, W)."""
+    return result[0] if len(result) == 1 else torch.cat(result, dim=2)

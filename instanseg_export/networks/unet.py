@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.instanseg_spec import UNetSpec
 from .blocks import DecoderBlock, EncoderBlock, conv_norm, final_norm
-from .strips import cut_strip, strip_count, strips_of_level, take_rows
+from .strips import add_rows, cut_strip, join_rows, own_rows, strip_count, strips_of_level, take_rows
 
 __all__ = ["UNet"]
 
@@ -39,17 +39,21 @@ class Decoder(nn.Module):
             count = strip_count(rows, self.strips[level])
             parts: list[Tensor] = []
             for place in range(count):
+                strip = cut_strip(rows, count, place)
                 if count == 1:
                     part = block(x, skip)
                 else:
-                    strip = cut_strip(rows, count, place)
                     part = block(
                         take_rows(x, strip.start // 2, strip.end // 2), take_rows(skip, strip.start, strip.end)
                     )
-                    part = take_rows(part, strip.first - strip.start, strip.last - strip.start)
+                    part = own_rows(part, strip)
                 # The heads see one pixel at a time; after them, a strip's result is small.
-                parts.append(self.heads(part) if level == len(self.decoder) - 1 else part)
-            x = torch.cat(parts, dim=2)
+                part = self.heads(part) if level == len(self.decoder) - 1 else part
+                if count == 1:
+                    parts.append(part)
+                else:
+                    add_rows(parts, part, strip.first, rows)
+            x = join_rows(parts)
         return self.heads(x) if len(self.decoder) == 0 else x
 
     def heads(self, x: Tensor) -> Tensor:

@@ -47,34 +47,50 @@ class PixelClustering(nn.Module):
         self.uses_norm = feature_engineering == "2"
         self.uses_sigma = feature_engineering != "3"
         self.n_sigma = len(self.w1[0]) - dim_coords - int(self.uses_norm)
+        self.columns = self.width + (dim_coords if self.uses_norm else 0)
 
-    def per_pixel(self, fields: Fields) -> Tensor:
+    def per_pixel(self, fields: Fields) -> tuple[Tensor, Tensor]:
         """Compute what depends on the pixel alone.
 
         Args:
             fields: of P planes.
 
         Returns:
-            (P * H * W, width + dim_coords) float32: the first layer's share of each pixel, then its offset.
+            the first layer's share of each pixel, (P * H * W, width) float32, with more columns, the offset, for a
+            classifier that sees the distance; and the offset of each pixel, (P * H * W, dim_coords) float32.
         """
-        columns = []
-        for unit in range(self.width):
-            share = fields.offset[:, 0] * self.w1[unit][0] + self.b1[unit]
-            for i in range(1, self.dim_coords):
-                share = share + fields.offset[:, i] * self.w1[unit][i]
-            if self.uses_sigma:
-                for i in range(self.n_sigma):
-                    share = share + fields.sigma[:, i] * self.w1[unit][self.dim_coords + i]
-            columns.append(share)
-        for i in range(self.dim_coords):
-            columns.append(fields.offset[:, i])
-        return torch.stack(columns, dim=-1).flatten(0, 2)
+        offset = fields.offset.permute(0, 2, 3, 1).flatten(0, 2)
+        planes, height, width = fields.seed_map.shape
+        count = self.columns
+        if torch.jit.is_scripting():
+            # Written where it belongs: all columns and the table would be there together.
+            table = torch.empty([planes, height, width, count], device=fields.seed_map.device)
+            for column in range(count):
+                table[:, :, :, column] = self.column(fields, column)
+            return table.flatten(0, 2), offset
+        else:
+            columns = [self.column(fields, column) for column in range(count)]
+            return torch.stack(columns, dim=-1).flatten(0, 2), offset
 
-    def forward(self, table: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+    def column(self, fields: Fields, column: int) -> Tensor:
+        """Return a column of the table, (P, H, W)."""
+        if column >= self.width:
+            return fields.offset[:, column - self.width]
+        weights = self.w1[column]
+        share = fields.offset[:, 0] * weights[0] + self.b1[column]
+        for i in range(1, self.dim_coords):
+            share = share + fields.offset[:, i] * weights[i]
+        if self.uses_sigma:
+            for i in range(self.n_sigma):
+                share = share + fields.sigma[:, i] * weights[self.dim_coords + i]
+        return share
+
+    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
             table: of :meth:`per_pixel`.
+            offset: likewise.
             step_x: see :func:`stages.fields.coordinate_step`.
             step_y: likewise.
             windows: the chunk.
@@ -82,10 +98,10 @@ class PixelClustering(nn.Module):
         size = windows.from_seed_x.shape[2]
         # Gathered by rows, which lie together in memory, and used by columns.
         columns = table.index_select(0, windows.pixel.flatten()).t().contiguous()
-        columns = columns.view(self.width + self.dim_coords, -1, size, size)
+        columns = columns.view(self.columns, -1, size, size)
         # Split at once: ONNX Runtime takes as long to select one as to split all.
         shares = torch.split(columns, 1)
-        seed_offset = table.index_select(0, windows.seed_pixel)[:, self.width :]
+        seed_offset = offset.index_select(0, windows.seed_pixel)
         dx = windows.from_seed_x * step_x
         dy = windows.from_seed_y * step_y
         distance = torch.zeros([1], device=table.device)

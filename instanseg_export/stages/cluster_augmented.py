@@ -34,27 +34,30 @@ class AugmentedClustering(nn.Module):
         self.dim_coords = dim_coords
         self.n_sigma = n_sigma
 
-    def per_pixel(self, fields: Fields) -> Tensor:
+    def per_pixel(self, fields: Fields) -> tuple[Tensor, Tensor]:
         """Compute what depends on the pixel alone.
 
         Args:
             fields: of P planes, with the channels of one view after those of another.
 
         Returns:
-            (8 * P * H * W, columns) float32: the tables of the views, one below the other.
+            (8 * P * H * W, columns) float32, twice: the tables of the views, one below the other.
         """
-        tables = []
+        tables, offsets = [], []
         for index in range(view_count()):
-            offset = fields.offset[:, index * self.dim_coords : (index + 1) * self.dim_coords]
+            of_view = fields.offset[:, index * self.dim_coords : (index + 1) * self.dim_coords]
             sigma = fields.sigma[:, index * self.n_sigma : (index + 1) * self.n_sigma]
-            tables.append(self.clustering.per_pixel(Fields(offset, sigma, fields.seed_map)))
-        return torch.cat(tables)
+            table, offset = self.clustering.per_pixel(Fields(of_view, sigma, fields.seed_map))
+            tables.append(table)
+            offsets.append(offset)
+        return torch.cat(tables), torch.cat(offsets)
 
-    def forward(self, table: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
             table: of :meth:`per_pixel`.
+            offset: likewise.
             step_x: see :func:`stages.fields.coordinate_step`.
             step_y: likewise.
             windows: the chunk.
@@ -68,6 +71,7 @@ class AugmentedClustering(nn.Module):
         half = torch.ones([views // 2 * count, 1, 1], device=table.device)
         logits = self.clustering(
             table,
+            offset,
             torch.cat([half * step_x, half * step_y]),
             torch.cat([half * step_y, half * step_x]),
             Windows(

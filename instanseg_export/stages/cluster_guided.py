@@ -26,22 +26,27 @@ class GuidedClustering(nn.Module):
         self.classifier = classifier
         self.dim_coords = dim_coords
 
-    def per_pixel(self, fields: Fields) -> Tensor:
-        """Return the embeddings of all pixels, (P * H * W, dim_coords + n_sigma) float32, without coordinates."""
-        return torch.cat([fields.offset, fields.sigma], dim=1).permute(0, 2, 3, 1).flatten(0, 2)
+    def per_pixel(self, fields: Fields) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of all pixels without coordinates, (P * H * W, dim_coords + n_sigma), and the offsets.
 
-    def forward(self, table: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+        Both are float32, and the second is a part of the first.
+        """
+        table = torch.cat([fields.offset, fields.sigma], dim=1).permute(0, 2, 3, 1).flatten(0, 2)
+        return table, table[:, : self.dim_coords]
+
+    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
             table: of :meth:`per_pixel`.
+            offset: likewise.
             step_x: see :func:`stages.fields.coordinate_step`.
             step_y: likewise.
             windows: the chunk.
         """
         size = windows.from_seed_x.shape[2]
         rows = table.index_select(0, windows.pixel.flatten()).view(-1, size, size, table.shape[1])
-        seed = table.index_select(0, windows.seed_pixel)
+        seed = offset.index_select(0, windows.seed_pixel)
         planes = []
         for i in range(self.dim_coords):
             difference = rows[:, :, :, i] - seed[:, i, None, None]

@@ -48,15 +48,14 @@ def _choose(wanted: Tensor, lists: List[Tensor]) -> List[Tensor]:  # noqa: UP006
 
 
 def _next_round(
-    pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, place: Tensor, shared: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, linear: Tensor, shared: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Do one round of :func:`_share_pixels` and keep only the instances that are still in a pixel."""
     first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(0, pixel, seed, "amin", include_self=True)
     first = first.index_select(0, pixel)
-    seed, pixel, place, partner = _choose(seed > first, [seed, pixel, place, first])
-    slot = base.index_select(0, partner.to(torch.int64)) + place
-    shared = shared.scatter_add(0, slot, torch.ones_like(seed))
-    return seed, pixel, place, shared
+    seed, pixel, partner = _choose(seed > first, [seed, pixel, first])
+    slot = base.index_select(0, partner.to(torch.int64)) + linear.index_select(0, seed.to(torch.int64))
+    return seed, pixel, shared.scatter_add(0, slot, torch.ones_like(seed))
 
 
 def _size(number: Tensor) -> int:
@@ -142,12 +141,12 @@ def merge_overlapping(
     # grid's coordinates, so each seed's part of the slot is known beforehand.
     linear = grid_y * columns + grid_x
     base = torch.arange(count, device=device) * slots + (reach - linear)
-    place = linear.index_select(0, members.seed)
     shared = torch.zeros([_size(count * slots)], device=device)
     # Most pixels have few instances, so the list shrinks fast. An exporter's loop cannot shrink it: the first rounds
     # stand outside of the loop, which is left with the few pixels of many instances.
     for _ in range(8):
-        seed, pixel, place, shared = _next_round(pixels, seed, pixel, base, place, shared)
+        seed, pixel, shared = _next_round(pixels, seed, pixel, base, linear, shared)
+    place = linear.index_select(0, seed.to(torch.int64))
     active = torch.ones_like(seed)
     if torch.jit.is_scripting():
         while bool(_any_active(active, shared)):

@@ -1,6 +1,6 @@
 """Paint masks into label maps: each pixel goes to the instance that is most certain of it."""
 
-from typing import NamedTuple
+from typing import List, NamedTuple  # noqa: UP035 -- TorchScript reads them
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from .sentinels import huge, nobody
 from .windows import window_corners
 
-__all__ = ["Members", "list_members", "paint"]
+__all__ = ["Members", "join_members", "list_members", "paint"]
 
 
 class Members(NamedTuple):
@@ -59,6 +59,19 @@ def list_members(
     pixel = first.index_select(0, seed) + row * width + (place - row * size)
     logit = torch.where(holes.flatten().index_select(0, found), threshold, logits.flatten().index_select(0, found))
     return Members(seed, pixel, logit, mask.to(torch.float32).sum(dim=1))
+
+
+def join_members(chunks: List[Members], length: int) -> Members:  # noqa: UP006
+    """Put the members of chunks of ``length`` windows one after another."""
+    seed: List[Tensor] = []  # noqa: UP006
+    for place, chunk in enumerate(chunks):
+        seed.append(chunk.seed + place * length)
+    return Members(
+        torch.cat(seed),
+        torch.cat([chunk.pixel for chunk in chunks]),
+        torch.cat([chunk.logit for chunk in chunks]),
+        torch.cat([chunk.area for chunk in chunks]),
+    )
 
 
 def paint(members: Members, pixels: int) -> Tensor:

@@ -64,9 +64,25 @@ def pick_seeds(seed_map: Tensor, peak_distance: Tensor, seed_threshold: Tensor) 
     Returns:
         (K, 3) int64: plane, row and column, in raster order.
     """
+    if torch.jit.is_scripting():
+        # Some rows at a time, with those around them that count: nine maps are alive while seeds are picked.
+        rows, reach = seed_map.shape[1], int(peak_distance)
+        picked = torch.empty(seed_map.shape, dtype=torch.bool, device=seed_map.device)
+        for first in range(0, rows, 256):
+            last = min(first + 256, rows)
+            start, end = max(first - reach, 0), min(last + reach, rows)
+            found = _are_seeds(seed_map[:, start:end], peak_distance, seed_threshold)
+            picked[:, first:last] = found[:, first - start : last - start]
+        return torch.nonzero(picked)
+    else:
+        return torch.nonzero(_are_seeds(seed_map, peak_distance, seed_threshold))
+
+
+def _are_seeds(seed_map: Tensor, peak_distance: Tensor, seed_threshold: Tensor) -> Tensor:
+    """Return (P, H, W) bool; beyond the borders is nothing."""
     left, right = _maxima_beside(seed_map, True, peak_distance)
     rows = torch.maximum(seed_map, torch.maximum(left, right))
     above, below = _maxima_beside(rows, False, peak_distance)
     earlier = torch.maximum(above, left)
     later = torch.maximum(below, right)
-    return torch.nonzero((seed_map > earlier) & (seed_map >= later) & (seed_map > seed_threshold))
+    return (seed_map > earlier) & (seed_map >= later) & (seed_map > seed_threshold)

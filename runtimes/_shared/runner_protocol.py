@@ -23,6 +23,7 @@ import json
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,16 +160,18 @@ def _split(session: Session, image: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def _run_one(session: Session, source: Path, destination: Path, repeat: int, split: bool) -> dict[str, Any]:
-    image = np.load(source, allow_pickle=False)
+    image = np.ascontiguousarray(np.load(source, allow_pickle=False))
     if image.ndim not in (4, 5) or image.dtype != np.float32:
         raise ValueError(f"the image must be float32 (B, C, H, W) or (B, C, D, H, W), not {image.dtype} {image.shape}")
-    kept = image.copy()
+    checksum = zlib.crc32(image.data)  # not a copy, which would count as memory of the model
     seconds = []
+    outputs: dict[str, NDArray[Any]] = {}
     for _ in range(max(1, repeat)):
+        outputs.clear()
         start = time.perf_counter()
         outputs = session.run(image)
         seconds.append(time.perf_counter() - start)
-    if not np.array_equal(image, kept, equal_nan=True):
+    if zlib.crc32(image.data) != checksum:
         raise ValueError("the model wrote to its input image")
     with destination.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **outputs)

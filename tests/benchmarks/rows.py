@@ -60,11 +60,11 @@ class Session:
         int8: a quantised ONNX file of the genuine checkpoint, if there is one.
     """
 
-    def __init__(self, peers: Peers, *, turns: int, threads: int | None, time_limit: float, int8: Path | None) -> None:
+    def __init__(self, peers: Peers, *, turns: int, threads: int, time_limit: float, int8: Path | None) -> None:
         self.peers = peers
         self.int8 = int8
-        self._turns = turns
-        self._threads = threads
+        self.turns = turns
+        self.threads = threads
         self._time_limit = time_limit
         self._planted: dict[int, dict[str, Timing]] = {}
 
@@ -75,8 +75,8 @@ class Session:
         found = take_turns(
             programs,
             [image],
-            turns=self._turns,
-            threads=self._threads,
+            turns=self.turns,
+            threads=self.threads,
             device=device,
             time_limit=self._time_limit,
             split=split,
@@ -139,17 +139,18 @@ def _compare(
     value: Callable[[Timing], float | None] = lambda timing: timing.median,
     *,
     memory: bool = False,
+    upstream: str = UPSTREAM,
 ) -> list[Line]:
     """Return upstream's line, and one for each of ours with its ratio: times faster, or with ``memory`` of memory."""
     lines = []
-    peer = timings[UPSTREAM]
+    peer = timings[upstream]
     reference = None if peer.error else value(peer)
     for title, timing in timings.items():
         sign, unit = ("<=", "x") if memory else (">=", "x faster")
         goal = f"{sign} {goals[title]:g}{unit}" if title in goals else ""
         detail, figures = _detail(timing), _figures(timing)
         own = None if timing.error else value(timing)
-        if title == UPSTREAM:
+        if title == upstream:
             lines.append(Line(measure, title, "failed" if timing.error else "1", detail=detail, figures=figures))
         elif not own or not reference:
             lines.append(Line(measure, title, "failed" if timing.error else "no ratio", goal, None, detail, figures))
@@ -250,6 +251,20 @@ def normalisation(session: Session) -> list[Line]:
     return lines
 
 
+def embedseg(session: Session) -> list[Line]:
+    """Clustering of EmbedSeg's fields, 512 x 512 pixels with 300 objects, against its own."""
+    from clustering import EMBEDSEG, INSTALL, take_clustering_turns
+
+    measure, goal = "EmbedSeg's clustering, 512 x 512, 300 objects", 5.0
+    folder = session.peers.folder / "clustering"
+    try:
+        timings = take_clustering_turns(folder, session.turns, session.threads)
+    except ImportError as error:
+        why = f"needs EmbedSeg ({error}): {INSTALL}"
+        return [Line(measure, title, "not run", f">= {goal:g}x faster", detail=why) for title in (TORCHSCRIPT, ONNX)]
+    return _compare(measure, timings, {TORCHSCRIPT: goal, ONNX: goal}, upstream=EMBEDSEG)
+
+
 def java(session: Session) -> list[Line]:
     """TorchScript in libtorch 2.5.1 through Java, upstream's file and ours in the same program."""
     measure, goal = "libtorch 2.5.1 in Java, 512 x 512", ">= 1.5x faster"
@@ -304,6 +319,7 @@ ROWS: dict[str, Callable[[Session], list[Line]]] = {
     "int8": int8,
     "memory": memory,
     "normalisation": normalisation,
+    "embedseg": embedseg,
     "java": java,
     "cuda": cuda,
     "export": export,

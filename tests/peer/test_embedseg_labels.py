@@ -13,7 +13,8 @@ from torch import Tensor
 from instanseg_export import build_forward, load_checkpoint
 
 pytest.importorskip(
-    "EmbedSeg.utils.utils", reason="needs EmbedSeg: pip install --no-deps EmbedSeg==0.2.5, and scikit-image and seaborn"
+    "EmbedSeg.utils.utils",
+    reason="needs EmbedSeg: pip install --no-deps --target PEERS/EmbedSeg EmbedSeg==0.2.5, and PYTHONPATH=PEERS",
 )
 
 from embedseg_models import model_of, predict, save_run

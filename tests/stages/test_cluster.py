@@ -26,10 +26,10 @@ class Stage(nn.Module):
         self.width = width
 
     def forward(self, offset: Tensor, sigma: Tensor, chunk: Tensor, half: int) -> Tensor:
-        table = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
+        table, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
         step_x, step_y = coordinate_step(self.width, offset.device), coordinate_step(self.height, offset.device)
         windows = open_windows(chunk, half, self.height, self.width)
-        logits: Tensor = self.clustering(table, step_x, step_y, windows)
+        logits: Tensor = self.clustering(table, offsets, step_x, step_y, windows)
         return logits
 
 

@@ -29,9 +29,9 @@ class Stage(nn.Module):
 
     def forward(self, offset: Tensor, sigma: Tensor, chunk: Tensor, half: int) -> Tensor:
         height, width = offset.shape[2], offset.shape[3]
-        table = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
+        table, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
         step_x, step_y = coordinate_step(width, offset.device), coordinate_step(height, offset.device)
-        logits: Tensor = self.clustering(table, step_x, step_y, open_windows(chunk, half, height, width))
+        logits: Tensor = self.clustering(table, offsets, step_x, step_y, open_windows(chunk, half, height, width))
         return logits
 
 

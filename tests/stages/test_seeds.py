@@ -57,6 +57,13 @@ def test_smooth_map_of_real_size() -> None:
     assert torch.equal(seeds, by_pooling(seed_map, 5, 0.5))
 
 
+@pytest.mark.parametrize("radius", [1, 7])
+def test_ties_in_tall_maps(radius: int) -> None:
+    # PyTorch looks at 256 rows at a time.
+    seed_map = torch.randint(0, 3, (2, 530, 40), generator=torch.Generator().manual_seed(2)) / 3
+    assert torch.equal(picked(seed_map, radius, 0.25), by_pooling(seed_map, radius, 0.25))
+
+
 def test_threshold_must_be_exceeded() -> None:
     seed_map = torch.zeros(1, 9, 9)
     seed_map[0, 4, 4] = 0.5
