@@ -88,7 +88,7 @@ def test_files_of_a_channel_net_agree_on_a_real_image(shared: Path, tmp_path: Pa
     reference = np.load(shared / "golden" / "nuclei_cells_channelnet" / "multiplex_2ch.npz")
     image = np.ascontiguousarray(reference["input"][None, :, 40:143, 60:170])
     expected = files.onnx(image)
-    assert expected[:, 1].max() > 5
+    assert expected[:, 1].max() >= 5
     assert (files.torchscript(image) != expected).mean() <= 1e-5
     more = np.concatenate([image, image[:, :1] * 0.5], axis=1)
     assert (files.torchscript(more) != files.onnx(more)).mean() <= 1e-5
