@@ -68,7 +68,6 @@ def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=540,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -31,11 +31,15 @@ def settle(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def crop_classifier(**changes: Any) -> CropClassifier:
-    """A classifier as the MONKEY challenge has it: two layers behind its trunk, two sets of three logits."""
+    """A classifier as the MONKEY challenge has it: two layers behind its trunk, two sets of three logits.
+
+    It finds cells of the first and of the second class in the demo's samples.
+    """
     fields = {"architecture": "mobilenetv4_conv_small", "channels": 3, "embedding": 16, "logits": 6, "stem_padding": 0}
     torch.manual_seed(0)
     network = CropClassifier(CropClassifierSpec.model_validate({**fields, **changes}))
     settle(network)
+    network.get_submodule("classifier")[-1].bias[0] -= 3.26  # type: ignore[index]
     return network
 
 
@@ -61,10 +65,7 @@ def write_recipe(folder: Path, **fields: Any) -> Path:
 
 
 def classified_recipe(folder: Path, **fields: Any) -> Path:
-    """Write a recipe whose classifier finds cells of the first and of the second class in the demo's samples."""
-    network = crop_classifier()
-    network.classifier[-1].bias[0] -= 3.26
-    save(network, folder / "classifier.pth")
+    save(crop_classifier(), folder / "classifier.pth")
     return write_recipe(folder, **{"classes": CLASSES, "crop_size": 32, **fields})
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.instanseg_spec import InstanSegSpec
+from ..networks.strips import export_whole
 from ..stages.augment import undo_view, view, view_count
 from ..stages.pad import pad_to_multiple
 
@@ -25,7 +26,7 @@ class AugmentedNetwork(nn.Module):
         multiple: 1, since any height and width will do.
 
     Args:
-        network: maps images to feature maps.
+        network: maps images to feature maps; an exported graph holds it once for each view, and therefore whole.
         spec: the network's description.
     """
 
@@ -33,6 +34,7 @@ class AugmentedNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, spec: InstanSegSpec) -> None:
         super().__init__()
+        export_whole(network)
         self.network = network
         self.padding = int(network.multiple)  # type: ignore[arg-type]
         self.multiple = 1

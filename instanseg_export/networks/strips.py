@@ -8,9 +8,19 @@ which are then cut off. Not for networks with instance norm, whose every pixel d
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Strip", "add_rows", "cut_strip", "join_rows", "own_rows", "strip_count", "strips_of_level", "take_rows"]
+__all__ = [
+    "Strip",
+    "add_rows",
+    "cut_strip",
+    "export_whole",
+    "join_rows",
+    "own_rows",
+    "strip_count",
+    "strips_of_level",
+    "take_rows",
+]
 
 
 class Strip(NamedTuple):
@@ -28,6 +38,19 @@ def strips_of_level(level: int, norm: str) -> int:
     Sizes are multiples of 16 at level 0, so that each of four strips has at least as many rows as the halo.
     """
     return 0 if norm == "instance" else max(1, 4 >> level)
+
+
+def export_whole(network: nn.Module) -> None:
+    """Have exported graphs compute all levels whole: for a graph that holds the network several times over.
+
+    Each copy would be cut by itself, which the exporter takes twice as long for.
+    """
+    for module in network.modules():
+        strips = getattr(module, "strips", 0)
+        if isinstance(strips, list):
+            module.strips = [min(count, 1) for count in strips]  # type: ignore[assignment]
+        elif strips:
+            module.strips = 1  # type: ignore[assignment]
 
 
 def strip_count(rows: int, exported: int) -> int:

@@ -47,7 +47,6 @@ def table(tmp_path: Path) -> Table:
             env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
             capture_output=True,
             text=True,
-            timeout=500,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -33,7 +33,6 @@ def command(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Done[s
             env={**environment, **more},
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
         )
 

@@ -82,7 +82,6 @@ def test_no_objects(synthetic_files: Files) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # the exporter takes minutes for eight ChannelNets in a row
 def test_files_of_a_channel_net_agree_on_a_real_image(shared: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(shared / "checkpoints" / "nuclei_cells_channelnet")
     files = Files(checkpoint, tmp_path)

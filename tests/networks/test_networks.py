@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from training_runs import channel_net_spec, random_network, small_spec
 
 from instanseg_export.checkpoints.instanseg_spec import InstanSegSpec, UNetSpec
+from instanseg_export.forwards.augmented import AugmentedNetwork
 from instanseg_export.networks.blocks import InstanceNorm
 from instanseg_export.networks.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 
@@ -76,6 +77,20 @@ def test_strips_of_rows_change_nothing(rows: int) -> None:
     limit = 1e-5 * float(expected.abs().max())
     torch.testing.assert_close(network(image), expected, rtol=0, atol=limit)
     torch.testing.assert_close(torch.jit.script(network)(image), expected, rtol=0, atol=limit)
+
+
+def test_a_graph_with_augmentation_holds_the_network_once_for_each_view() -> None:
+    """Not once for each strip of each view: such graphs are twice as long, and so is their export."""
+    spec = small_spec(backbone=unet())
+    network = random_network(spec)
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
+
+    def exported(forward: torch.nn.Module) -> int:
+        graph = torch.export.export(forward, (torch.zeros(1, 3, 64, 64),)).run_decompositions().graph
+        return sum("convolution" in str(node.target) for node in graph.nodes)
+
+    assert exported(network) > convolutions
+    assert exported(AugmentedNetwork(network, spec)) == 8 * convolutions
 
 
 def test_output_is_the_heads_in_order() -> None:
