@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bench import bench
     from .measure import Program, Timing, take_turns
-    from .result import Benchmark, Row
+    from .result import Benchmark
+    from .rows import Row
 
 __all__ = ["Benchmark", "Program", "Row", "Timing", "bench", "take_turns"]
 
 _MODULE_OF = {
     "Benchmark": ".result",
     "Program": ".measure",
-    "Row": ".result",
+    "Row": ".rows",
     "Timing": ".measure",
     "bench": ".bench",
     "take_turns": ".measure",

@@ -22,7 +22,8 @@ from ..parity.subject import Subject, open_subject
 from .floor import gflop_of, matrix_peak
 from .inputs import choose_images, normalised
 from .measure import WARM_UP, Program, Timing, take_turns
-from .result import Benchmark, Floor, Row
+from .result import Benchmark
+from .rows import Floor, Row
 
 __all__ = ["bench", "threads_of_environment"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .result import Benchmark, Row
+from .rows import Floor, Row
 
 __all__ = ["draw_chart"]
 
@@ -17,32 +18,36 @@ _WHOLE, _INK, _GREY = (120, 120, 120), (30, 30, 30), (110, 110, 110)
 _NAMES, _BAR, _FIGURES, _LINE, _EDGE = 380, 460, 240, 30, 20
 
 
-def draw_chart(benchmark: Benchmark) -> Image.Image:
+def draw_chart(images: Sequence[dict[str, Any]], rows: Sequence[Row], floors: Sequence[Floor]) -> Image.Image:
     """Return the picture: a block per image, in it a bar of seconds for each row that was measured.
 
     The line across a bar is the floor: the network's operations at the machine's matrix peak. Bars whose parts cannot
     be told apart are grey.
+
+    Args:
+        images: name, shape and note of each.
+        rows: of all images.
+        floors: of all images and models.
     """
     blocks = [
-        (image, [row for row in benchmark.rows if row.image == image["name"] and row.seconds is not None])
-        for image in benchmark.images
+        (image, [row for row in rows if row.image == image["name"] and row.seconds is not None]) for image in images
     ]
-    height = 2 * _EDGE + _LINE + sum((len(rows) + 2) * _LINE for _, rows in blocks)
+    several = len({row.model for row in rows}) > 1
+    height = 2 * _EDGE + _LINE + sum((len(block) + 2) * _LINE for _, block in blocks)
     picture = Image.new("RGB", (2 * _EDGE + _NAMES + _BAR + _FIGURES, height), "white")
     draw = ImageDraw.Draw(picture)
     _legend(draw)
     top = _EDGE + _LINE
-    for image, rows in blocks:
+    for image, block in blocks:
         shape = " x ".join(map(str, image["shape"]))
         draw.text((_EDGE, top + 6), f"{image['name']}  ({shape})", fill=_INK, font=_font(16))
         top += _LINE
-        longest = max((row.seconds or 0.0 for row in rows), default=0.0) or 1.0
-        several = len({row.model for row in benchmark.rows}) > 1
-        for row in rows:
+        longest = max((row.seconds or 0.0 for row in block), default=0.0) or 1.0
+        for row in block:
             _bar(draw, top, row, longest, several)
-            floors = [one.seconds for one in benchmark.floors if (one.model, one.image) == (row.model, row.image)]
-            if floors and floors[0] is not None:
-                x = _EDGE + _NAMES + _BAR * min(1.0, floors[0] / longest)
+            floor = [one.seconds for one in floors if (one.model, one.image) == (row.model, row.image)]
+            if floor and floor[0] is not None:
+                x = _EDGE + _NAMES + _BAR * min(1.0, floor[0] / longest)
                 draw.line((x, top + 1, x, top + _LINE - 7), fill=_INK, width=2)
             top += _LINE
         top += _LINE

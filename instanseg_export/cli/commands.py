@@ -333,7 +333,7 @@ def _show_precisions(records: Sequence[PrecisionRecord]) -> None:
 
 
 def _show_report(report: Report) -> None:
-    from ..parity.report import worst
+    from ..parity.records import worst
 
     rows = []
     for runtime in report.runtimes:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .named_image import NamedImage
-from .report import Cell, Picture
+from .records import Cell, Picture
 
 __all__ = ["COLOURS", "Pictures"]
 

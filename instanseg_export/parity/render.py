@@ -8,14 +8,14 @@ from html import escape
 from .compare import Comparison
 from .pictures import COLOURS
 from .precision import RULE, PrecisionRecord
-from .report import Cell, Report, RuntimeRecord, Status, worst
+from .records import Cell, Results, RuntimeRecord, Status, worst
 
 __all__ = ["PRECISION_COLUMNS", "precision_row", "render_html", "render_markdown", "summarise"]
 
 _MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
 
 
-def summarise(report: Report) -> str:
+def summarise(report: Results) -> str:
     """Return the outcome in one paragraph of plain text, without times."""
     reference = report.reference
     if reference is None:
@@ -63,7 +63,7 @@ def _precision_sentence(record: PrecisionRecord) -> str:
     return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
 
 
-def _agreement(report: Report, agreeing: list[RuntimeRecord]) -> str:
+def _agreement(report: Results, agreeing: list[RuntimeRecord]) -> str:
     names = ", ".join(f"{runtime.title} {runtime.version}".strip() for runtime in agreeing)
     cells = [cell for runtime in agreeing for cell in report.cells_of(runtime.name)]
     most = worst(cells)
@@ -101,7 +101,7 @@ def _ppm(comparison: Comparison | None) -> str:
     return "" if comparison is None else f"{comparison.ppm:.3g}"
 
 
-def _runtime_row(report: Report, runtime: RuntimeRecord) -> list[str]:
+def _runtime_row(report: Results, runtime: RuntimeRecord) -> list[str]:
     cells = report.cells_of(runtime.name)
     return [
         runtime.title + (" (reference)" if runtime.reference else ""),
@@ -176,7 +176,7 @@ def precision_row(record: PrecisionRecord) -> list[str]:
     ]
 
 
-def _precision_facts(report: Report) -> list[str]:
+def _precision_facts(report: Results) -> list[str]:
     """Return what explains the table of precisions, one sentence each."""
     facts = [f"{record.file}: {record.why}." for record in report.precisions if record.why]
     for record in report.precisions:
@@ -189,7 +189,7 @@ def _precision_facts(report: Report) -> list[str]:
     return [*facts, *(f"Compared with fp32 in ONNX Runtime on: {source}." for source in sources), RULE]
 
 
-def _cell_row(report: Report, cell: Cell) -> list[str]:
+def _cell_row(report: Results, cell: Cell) -> list[str]:
     compared = cell.comparison
     network = cell.network_difference
     numbers = (
@@ -216,7 +216,7 @@ def _cell_row(report: Report, cell: Cell) -> list[str]:
     ]
 
 
-def _facts(report: Report) -> list[tuple[str, str]]:
+def _facts(report: Results) -> list[tuple[str, str]]:
     machine = report.machine
     files = dict.fromkeys((runtime.target, runtime.model_sha256) for runtime in report.runtimes if runtime.model_sha256)
     return [
@@ -230,7 +230,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def render_markdown(report: Report) -> str:
+def render_markdown(report: Results) -> str:
     """Return the report as markdown: the outcome, a table of runtimes, what failed, and a table of all images."""
     lines = [f"# Parity of {report.model}: {report.status}", "", summarise(report), "", "## Runtimes", ""]
     lines += _markdown_table(_RUNTIME_COLUMNS, [_runtime_row(report, runtime) for runtime in report.runtimes])
@@ -259,7 +259,7 @@ def render_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _by_image(report: Report) -> list[Cell]:
+def _by_image(report: Results) -> list[Cell]:
     return [cell for image in report.images for cell in report.cells if cell.image == image.name]
 
 
@@ -305,7 +305,7 @@ details summary { cursor: pointer; font-weight: 600; font-size: 18px; margin: 36
 """
 
 
-def render_html(report: Report) -> str:
+def render_html(report: Results) -> str:
     """Return the report as one HTML page, with its pictures inside, that loads nothing from anywhere."""
     failures = [picture for picture in report.pictures if picture.runtime is not None]
     samples = [picture for picture in report.pictures if picture.runtime is None]

@@ -1,202 +1,22 @@
-"""The parity report: which runtime found what in which image. JSON is the source of its markdown and HTML."""
+"""The parity report. JSON is the source of its markdown and HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from ..errors import PackageError
+from ..files import staged_file
+from .records import Results
+from .render import render_html, render_markdown, summarise
 
-from .compare import Comparison
-from .precision import PrecisionRecord
-from .stages import StageDifference
-
-__all__ = ["Cell", "ImageRecord", "Machine", "Picture", "Report", "RuntimeRecord", "Status", "overall"]
-
-Status = Literal["passed", "failed", "not run"]
+__all__ = ["Report"]
 
 
-def overall(statuses: Iterable[Status]) -> Status:
-    """Return "failed" if anything failed, else "passed" if anything passed, else "not run"."""
-    seen = set(statuses)
-    return "failed" if "failed" in seen else "passed" if "passed" in seen else "not run"
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ImageRecord(_Record):
-    """An image that was run.
-
-    Attributes:
-        name: unique in the report.
-        note: what it is.
-        shape: (B, C, H, W), or (B, C, D, H, W).
-        sha256: of its float32 values in row-major order.
-        sample: a picture of something rather than a corner case.
-    """
-
-    name: str
-    note: str
-    shape: tuple[int, ...]
-    sha256: str
-    sample: bool
-
-
-class RuntimeRecord(_Record):
-    """A runtime.
-
-    Attributes:
-        name, title, description, target: see ``runtimes.Runtime``.
-        reference: the others are compared with this one.
-        status: of all its images together.
-        why: why it was not run, or what failed first.
-        install: how to get it; empty where it is there.
-        model_sha256: of the file that it ran.
-        version, device: as it reported them.
-        load_s: seconds to load the library and the file.
-        peak_mb: the most memory, in MB, that its process held.
-    """
-
-    name: str
-    title: str
-    description: str
-    target: str
-    reference: bool = False
-    status: Status
-    why: str = ""
-    install: str = ""
-    model_sha256: str = ""
-    version: str = ""
-    device: str = ""
-    load_s: float | None = None
-    peak_mb: float | None = None
-
-
-class Cell(_Record):
-    """One image in one runtime.
-
-    Attributes:
-        runtime, image: their names.
-        status: the reference passes where it gave a label map.
-        why: why the image failed or was not run.
-        defect: the name of what is wrong with the label map, in plain words.
-        first_stage: the first stage of the forward that differs from the reference.
-        instances: found, over all images of a batch and all targets.
-        comparison: with the reference's label map.
-        stages: how the stages compare, where they were read: in samples and where runtimes disagree.
-        run_s: seconds per run.
-    """
-
-    runtime: str
-    image: str
-    status: Status
-    why: str = ""
-    defect: str = ""
-    first_stage: str | None = None
-    instances: int | None = None
-    comparison: Comparison | None = None
-    stages: tuple[StageDifference, ...] = ()
-    run_s: tuple[float, ...] = ()
-
-    @property
-    def network_difference(self) -> float | None:
-        """The largest difference of the network's raw output; None where it was not read or is not finite."""
-        return next((stage.maximum for stage in self.stages if stage.stage == "network"), None)
-
-
-class Picture(_Record):
-    """A picture of one image.
-
-    Attributes:
-        image: its name.
-        runtime: whose result it shows beside the reference's; None for the reference's alone.
-        caption: what to see, in plain words.
-        panels: title and PNG in base64 of each part, from left to right.
-    """
-
-    image: str
-    runtime: str | None
-    caption: str
-    panels: tuple[tuple[str, str], ...]
-
-
-class Machine(_Record):
-    """Where the report was made."""
-
-    system: str
-    processor: str
-    cores: int
-    python: str
-    exporter: str
-
-
-class Report(_Record):
-    """All results of one validation.
-
-    Attributes:
-        format: of this report.
-        model: the name of the package or file.
-        source_sha256: of the checkpoint that the files were made from, where they say it.
-        created: UTC, ISO 8601.
-        device: that was asked for.
-        settings: that were overridden.
-        rule: what agreement means, in one sentence.
-        machine: where it was made.
-        images, runtimes, cells: the results. There is a cell for each runtime and image.
-        pictures: of images where runtimes disagree, and of samples.
-        precisions: what files of reduced precision find, which need not agree to the pixel.
-    """
-
-    format: Literal[1] = 1
-    model: str
-    source_sha256: str = ""
-    created: str
-    device: str
-    settings: dict[str, Any] = Field(default_factory=dict)
-    rule: str
-    machine: Machine
-    images: tuple[ImageRecord, ...]
-    runtimes: tuple[RuntimeRecord, ...]
-    cells: tuple[Cell, ...]
-    pictures: tuple[Picture, ...] = ()
-    precisions: tuple[PrecisionRecord, ...] = ()
-
-    @property
-    def reference(self) -> RuntimeRecord | None:
-        """The runtime that the others are compared with; None if none could run the model."""
-        return next((runtime for runtime in self.runtimes if runtime.reference), None)
-
-    @property
-    def status(self) -> Status:
-        """Failed if any image failed in any runtime, or a precision loses more than it may; passed if at least one
-        image was compared and none failed."""
-        reference = self.reference
-        if any(record.status == "failed" and not record.allowed for record in self.precisions):
-            return "failed"
-        if any(runtime.status == "failed" for runtime in self.runtimes):
-            return "failed"
-        return overall(runtime.status for runtime in self.runtimes if runtime is not reference)
-
-    @property
-    def passed(self) -> bool:
-        """Whether at least two runtimes were compared and all agree."""
-        return self.status == "passed"
-
-    def cells_of(self, runtime: str) -> list[Cell]:
-        """Return the cells of a runtime, in the order of the images."""
-        return [cell for cell in self.cells if cell.runtime == runtime]
-
-    def image(self, name: str) -> ImageRecord:
-        """Return the image of that name."""
-        return next(image for image in self.images if image.name == name)
+class Report(Results):
+    """All results of one validation, in words and in files."""
 
     def summary(self) -> str:
         """Return the outcome in one paragraph of plain text. Without times: the same results give the same words."""
-        from .render import summarise
-
         return summarise(self)
 
     def write(self, folder: Path) -> list[Path]:
@@ -208,9 +28,6 @@ class Report(_Record):
         Raises:
             OutputError: one of them cannot be written, or the disk is full.
         """
-        from ..files import staged_file
-        from .render import render_html, render_markdown
-
         texts = {
             "report.json": self.model_dump_json(indent=1) + "\n",
             "report.md": render_markdown(self),
@@ -228,16 +45,8 @@ class Report(_Record):
         Raises:
             PackageError: it is missing or no such report.
         """
-        from ..errors import PackageError
-
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             first = str(error).splitlines()[0]
             raise PackageError(f"{path} is not a parity report: {first}.", hint="Run validate again.") from error
-
-
-def worst(cells: Sequence[Cell]) -> Comparison | None:
-    """Return the comparison with the most differing pixels in a million, or None."""
-    compared = [cell.comparison for cell in cells if cell.comparison is not None]
-    return max(compared, key=lambda comparison: comparison.ppm, default=None)

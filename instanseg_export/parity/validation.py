@@ -25,7 +25,8 @@ from .defects import name_defect
 from .images import NamedImage, standard_images
 from .pictures import Pictures
 from .precision import PrecisionRecord, PrecisionSubject, compare_precisions
-from .report import Cell, ImageRecord, Machine, Report, RuntimeRecord, Status, overall
+from .records import Cell, ImageRecord, Machine, RuntimeRecord, Status, overall
+from .report import Report
 from .runners import Outcome, run_runtime
 from .runtimes import Runtime, build_runtime, find_runtime, list_runtimes
 from .stages import StageDifference, compare_stages, first_difference
