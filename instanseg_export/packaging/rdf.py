@@ -314,11 +314,15 @@ def write_rdf(folder: Path, content: Mapping[str, Any]) -> None:
         description = build_description(without_lookups(content))
     if isinstance(description, InvalidDescr):
         problems = "; ".join(
-            f"{'.'.join(map(str, error.loc))}: {error.msg}"
+            ": ".join(filter(None, (".".join(map(str, error.loc)), error.msg)))
             for detail in description.validation_summary.details
             for error in detail.errors
         )
-        raise PackageError(f"{RDF_FILE} is not a valid description of a model: {problems}.", hint="Correct the card.")
+        raise PackageError(
+            f"bioimageio.spec refuses the description of the model, {RDF_FILE}: {problems}.",
+            hint="Correct the card. If this is about nothing in it, the installed packages may not fit one another: "
+            "install instanseg-export into a new environment.",
+        )
 
 
 def without_lookups(content: Mapping[str, Any]) -> dict[str, Any]:

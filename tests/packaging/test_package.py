@@ -20,6 +20,7 @@ from instanseg_export.errors import CardError, PackageError
 from instanseg_export.forwards import build_forward
 from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
 from instanseg_export.packaging.fiji import MACROS
+from instanseg_export.packaging.rdf import write_rdf
 from instanseg_export.parity import NamedImage, validate
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.base import Artifact
@@ -52,6 +53,14 @@ def test_the_zoo_accepts_the_demo_without_a_word(demo_folder: Path, capfd: pytes
     out, err = capfd.readouterr()
     assert out == ""
     assert "onnxruntime" not in err
+
+
+def test_a_description_that_the_zoo_cannot_read_is_refused_in_words(demo_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo_folder, tmp_path, dirs_exist_ok=True)
+    with pytest.raises(PackageError, match=r"refuses the description.*inputs") as caught:
+        write_rdf(tmp_path, rdf_of(demo_folder) | {"inputs": []})
+    assert ": :" not in caught.value.message
+    assert "Correct the card" in caught.value.hint
 
 
 def test_the_zoo_accepts_any_number_of_channels(channelnet_folder: Path) -> None:
