@@ -106,7 +106,7 @@ def export(
     from .files import staged_folder
     from .forwards import build_forward
     from .packaging import card_for, choose_samples, write_package, zip_package, zoo_test
-    from .packaging.card import with_pixel_size
+    from .packaging.checkpoint_card import with_pixel_size
     from .packaging.contents import Contents
     from .precision import (
         calibration_set,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..parity.runners import Outcome, run_runtime
+from ..parity.outcome import Outcome
+from ..parity.runners import run_runtime
 from ..parity.runtimes import Runtime
 
 __all__ = ["WARM_UP", "Program", "Timing", "take_turns"]

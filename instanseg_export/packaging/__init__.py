@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .archive import zip_package
-    from .card import Card, card_for, card_template, default_card, load_card, with_pixel_size
+    from .card import Card
+    from .card_file import load_card
+    from .checkpoint_card import card_for, card_template, default_card, with_pixel_size
     from .package import write_package
     from .samples import Sample, choose_samples
     from .zoo import ZooCheck, zoo_test
@@ -31,12 +33,12 @@ _WHERE = {
     "Card": "card",
     "Sample": "samples",
     "ZooCheck": "zoo",
-    "card_for": "card",
-    "card_template": "card",
+    "card_for": "checkpoint_card",
+    "card_template": "checkpoint_card",
     "choose_samples": "samples",
-    "default_card": "card",
-    "load_card": "card",
-    "with_pixel_size": "card",
+    "default_card": "checkpoint_card",
+    "load_card": "card_file",
+    "with_pixel_size": "checkpoint_card",
     "write_package": "package",
     "zip_package": "archive",
     "zoo_test": "zoo",

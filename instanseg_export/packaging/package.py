@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..forwards.base import LABELS
-from .card import Card, check_fit
+from .card import Card
+from .checkpoint_card import check_fit
 from .contents import WEIGHTS, Contents
 from .cover import write_cover
 from .documents import readme, readme_name

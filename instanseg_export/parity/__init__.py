@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .compare import Comparison, compare_labels
     from .images import NamedImage, standard_images
+    from .outcome import Outcome
     from .precision import PrecisionRecord
     from .report import Report
-    from .runners import Outcome, run_runtime
+    from .runners import run_runtime
     from .runtimes import Runtime, find_runtime, list_runtimes
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 _MODULE_OF = {
     "Comparison": ".compare",
     "NamedImage": ".images",
-    "Outcome": ".runners",
+    "Outcome": ".outcome",
     "Report": ".report",
     "Runtime": ".runtimes",
     "compare_labels": ".compare",

@@ -6,14 +6,12 @@ import hashlib
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import __version__
 from ..errors import ImageError, PackageError
@@ -23,14 +21,15 @@ from ..precision import PRECISIONS, filename_of
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
 from .images import NamedImage, standard_images
+from .outcome import Outcome
 from .pictures import Pictures
 from .precision import PrecisionRecord, PrecisionSubject, compare_precisions
 from .records import Cell, ImageRecord, Machine, RuntimeRecord, Status, overall
 from .report import Report
-from .runners import Outcome, run_runtime
 from .runtimes import Runtime, build_runtime, find_runtime, list_runtimes
-from .stages import StageDifference, compare_stages, first_difference
+from .stages import StageDifference, first_difference
 from .subject import Subject, open_subject
+from .trials import Progress, Trial, Validation
 
 __all__ = ["RULE", "run_validation"]
 
@@ -38,130 +37,6 @@ RULE = (
     f"Two runtimes agree on an image when they find the same instances (each has a partner of IoU 0.5 or more) under "
     f"the same ids and at most {PPM} pixels in a million differ, or {FEW_PIXELS} pixels where that is more."
 )
-
-Progress = Callable[[str, int, int], None]
-Labels = npt.NDArray[np.int64]
-
-
-@dataclass
-class _Trial:
-    """A runtime and what became of it: ``why`` says why it was not run at all."""
-
-    runtime: Runtime
-    model: Path | None
-    why: str = ""
-    outcomes: list[Outcome] = field(default_factory=list)
-    labels: list[Labels | None] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
-class _Validation:
-    """One call of :func:`run_validation`: the images as files, and how to run a runtime on them."""
-
-    def __init__(
-        self,
-        subject: Subject,
-        images: Sequence[NamedImage],
-        folder: Path,
-        device: str,
-        time_limit: float,
-        settings: Mapping[str, Any],
-        progress: Progress | None,
-    ) -> None:
-        self.subject = subject
-        self.images = images
-        self.batches = [image.batch() for image in images]
-        self._folder = folder
-        self._device = device
-        self._time_limit = time_limit
-        self._settings = settings
-        self._progress = progress
-        self._steps_done = 0
-        self.steps = 0
-        for index, batch in enumerate(self.batches):
-            np.save(self._input(index), batch, allow_pickle=False)
-
-    def _input(self, index: int) -> Path:
-        return self._folder / f"image-{index:03d}.npy"
-
-    def tell(self, message: str, advance: int = 1) -> None:
-        """Report progress."""
-        self._steps_done += advance
-        if self._progress is not None:
-            self._progress(message, min(self._steps_done, self.steps), self.steps)
-
-    def prepare(self, runtime: Runtime) -> _Trial:
-        """Find out whether the runtime can be run on this model."""
-        model = self.subject.file(runtime.filename)
-        if not runtime.available:
-            why = runtime.reason
-        elif model is None:
-            why = f"there is no {runtime.filename} here"
-        elif runtime.needs_exporter and self.subject.metadata is None:
-            why = "the file does not describe its network, so that its forward cannot be built again"
-        else:
-            why = ""
-        return _Trial(runtime, model, why)
-
-    def run(self, trial: _Trial) -> None:
-        """Run all images and read the label maps."""
-        everything = range(len(self.images))
-        trial.outcomes = self._run(trial, everything, stages=False)
-        for index in everything:
-            labels, error = self._read_labels(trial.outcomes[index], self.batches[index])
-            trial.labels.append(labels)
-            trial.errors.append(error)
-        if all(outcome.unavailable for outcome in trial.outcomes):
-            trial.why = trial.outcomes[0].error
-
-    def _run(self, trial: _Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        assert trial.model is not None
-        kind = "stages" if stages else "labels"
-        return run_runtime(
-            trial.runtime,
-            trial.model,
-            [self._input(index) for index in indices],
-            [self._folder / f"{kind}-{trial.runtime.name}-{index:03d}.npz" for index in indices],
-            device=self._device,
-            time_limit=self._time_limit,
-            settings=self._settings,
-            stages=stages,
-            on_image=lambda place: self.tell(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
-        )
-
-    def _read_labels(self, outcome: Outcome, batch: npt.NDArray[np.float32]) -> tuple[Labels | None, str]:
-        if outcome.error:
-            return None, outcome.error
-        try:
-            labels = outcome.labels()
-        except ValueError as error:
-            return None, str(error)
-        expected = (batch.shape[0], *batch.shape[2:])
-        if (labels.shape[0], *labels.shape[2:]) != expected:
-            return None, f"its label map has shape {labels.shape} for an image of shape {batch.shape}"
-        return labels, ""
-
-    def stage_differences(
-        self, reference: _Trial, others: Mapping[str, tuple[_Trial, Sequence[int]]]
-    ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
-        """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
-        wanted = sorted({index for _, indices in others.values() for index in indices})
-        if not wanted:
-            return {}
-        self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
-        expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
-        found = {}
-        for name, (trial, indices) in others.items():
-            outcomes = self._run(trial, indices, stages=True) if indices else []
-            for index, outcome in zip(indices, outcomes, strict=True):
-                found[name, index] = self._compare_stages(expected[index], outcome)
-        return found
-
-    def _compare_stages(self, reference: Outcome, other: Outcome) -> tuple[StageDifference, ...]:
-        try:
-            return tuple(compare_stages(reference.stages(), other.stages()))
-        except ValueError:
-            return ()  # the stages are a help for diagnosis: without them, the label maps still tell
 
 
 def run_validation(
@@ -187,7 +62,7 @@ def run_validation(
         )
         _check_images(chosen, subject.channels)
         _check_precision(subject)
-        validation = _Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
+        validation = Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
         report = _validate(validation, selected, device, checked)
         if precisions is None:
             precisions = _precisions(validation, checked) if runtimes is None else ()
@@ -203,7 +78,7 @@ def _check_precision(subject: Subject) -> None:
         )
 
 
-def _precisions(validation: _Validation, settings: Mapping[str, Any]) -> tuple[PrecisionRecord, ...]:
+def _precisions(validation: Validation, settings: Mapping[str, Any]) -> tuple[PrecisionRecord, ...]:
     """Compare a package's files of reduced precision with its fp32 file."""
     subject = validation.subject
     reference = subject.file(filename_of("fp32"))
@@ -240,7 +115,7 @@ def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
         )
 
 
-def _validate(validation: _Validation, selected: Sequence[Runtime], device: str, settings: Mapping[str, Any]) -> Report:
+def _validate(validation: Validation, selected: Sequence[Runtime], device: str, settings: Mapping[str, Any]) -> Report:
     known = {runtime.name for runtime in selected}
     trials = {runtime.name: validation.prepare(runtime) for runtime in selected}
     # The best reference that there is, also where it was not selected.
@@ -271,9 +146,9 @@ def _validate(validation: _Validation, selected: Sequence[Runtime], device: str,
 
 
 def _report(
-    validation: _Validation,
-    trials: Sequence[_Trial],
-    reference: _Trial | None,
+    validation: Validation,
+    trials: Sequence[Trial],
+    reference: Trial | None,
     device: str,
     settings: Mapping[str, Any],
 ) -> Report:
@@ -331,7 +206,7 @@ def _report(
     )
 
 
-def _compare_all(reference: _Trial, others: Sequence[_Trial]) -> dict[tuple[str, int], Comparison]:
+def _compare_all(reference: Trial, others: Sequence[Trial]) -> dict[tuple[str, int], Comparison]:
     found = {}
     for trial in others:
         for index, (expected, labels) in enumerate(zip(reference.labels, trial.labels, strict=True)):
@@ -340,15 +215,15 @@ def _compare_all(reference: _Trial, others: Sequence[_Trial]) -> dict[tuple[str,
     return found
 
 
-def _worth_stages(trial: _Trial, comparisons: Mapping[tuple[str, int], Comparison], samples: set[int]) -> list[int]:
+def _worth_stages(trial: Trial, comparisons: Mapping[tuple[str, int], Comparison], samples: set[int]) -> list[int]:
     compared = {index: value for (name, index), value in comparisons.items() if name == trial.runtime.name}
     return [index for index, comparison in compared.items() if index in samples or not comparison.agrees]
 
 
 def _cell(
-    validation: _Validation,
-    trial: _Trial,
-    reference: _Trial | None,
+    validation: Validation,
+    trial: Trial,
+    reference: Trial | None,
     index: int,
     comparisons: Mapping[tuple[str, int], Comparison],
     stages: Mapping[tuple[str, int], tuple[StageDifference, ...]],
@@ -401,7 +276,7 @@ def _explain(defect: str, first: str | None, stages: Sequence[StageDifference]) 
     return f"{defect}; its stages cannot be read"
 
 
-def _runtime_record(trial: _Trial, is_reference: bool, cells: Sequence[Cell]) -> RuntimeRecord:
+def _runtime_record(trial: Trial, is_reference: bool, cells: Sequence[Cell]) -> RuntimeRecord:
     runtime = trial.runtime
     outcomes = [outcome for outcome in trial.outcomes if outcome.output is not None]
     status = overall(cell.status for cell in cells)

@@ -12,7 +12,7 @@ import yaml
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
 from instanseg_export.errors import CardError
 from instanseg_export.packaging import card_for, card_template, default_card, load_card, with_pixel_size
-from instanseg_export.packaging.card import check_fit, model_name
+from instanseg_export.packaging.checkpoint_card import check_fit, model_name
 
 MINIMAL = """\
 name: my nuclei

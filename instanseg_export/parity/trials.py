@@ -1,0 +1,144 @@
+"""Runs runtimes on the images of one validation, and reads what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .images import NamedImage
+from .outcome import Outcome
+from .runners import run_runtime
+from .runtimes import Runtime
+from .stages import StageDifference, compare_stages
+from .subject import Subject
+
+__all__ = ["Labels", "Progress", "Trial", "Validation"]
+
+Progress = Callable[[str, int, int], None]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass
+class Trial:
+    """A runtime and what became of it: ``why`` says why it was not run at all."""
+
+    runtime: Runtime
+    model: Path | None
+    why: str = ""
+    outcomes: list[Outcome] = field(default_factory=list)
+    labels: list[Labels | None] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+class Validation:
+    """The images of one validation as files, and how to run a runtime on them."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        images: Sequence[NamedImage],
+        folder: Path,
+        device: str,
+        time_limit: float,
+        settings: Mapping[str, Any],
+        progress: Progress | None,
+    ) -> None:
+        self.subject = subject
+        self.images = images
+        self.batches = [image.batch() for image in images]
+        self._folder = folder
+        self._device = device
+        self._time_limit = time_limit
+        self._settings = settings
+        self._progress = progress
+        self._steps_done = 0
+        self.steps = 0
+        for index, batch in enumerate(self.batches):
+            np.save(self._input(index), batch, allow_pickle=False)
+
+    def _input(self, index: int) -> Path:
+        return self._folder / f"image-{index:03d}.npy"
+
+    def tell(self, message: str, advance: int = 1) -> None:
+        """Report progress."""
+        self._steps_done += advance
+        if self._progress is not None:
+            self._progress(message, min(self._steps_done, self.steps), self.steps)
+
+    def prepare(self, runtime: Runtime) -> Trial:
+        """Find out whether the runtime can be run on this model."""
+        model = self.subject.file(runtime.filename)
+        if not runtime.available:
+            why = runtime.reason
+        elif model is None:
+            why = f"there is no {runtime.filename} here"
+        elif runtime.needs_exporter and self.subject.metadata is None:
+            why = "the file does not describe its network, so that its forward cannot be built again"
+        else:
+            why = ""
+        return Trial(runtime, model, why)
+
+    def run(self, trial: Trial) -> None:
+        """Run all images and read the label maps."""
+        everything = range(len(self.images))
+        trial.outcomes = self._run(trial, everything, stages=False)
+        for index in everything:
+            labels, error = self._read_labels(trial.outcomes[index], self.batches[index])
+            trial.labels.append(labels)
+            trial.errors.append(error)
+        if all(outcome.unavailable for outcome in trial.outcomes):
+            trial.why = trial.outcomes[0].error
+
+    def _run(self, trial: Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+        assert trial.model is not None
+        kind = "stages" if stages else "labels"
+        return run_runtime(
+            trial.runtime,
+            trial.model,
+            [self._input(index) for index in indices],
+            [self._folder / f"{kind}-{trial.runtime.name}-{index:03d}.npz" for index in indices],
+            device=self._device,
+            time_limit=self._time_limit,
+            settings=self._settings,
+            stages=stages,
+            on_image=lambda place: self.tell(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
+        )
+
+    def _read_labels(self, outcome: Outcome, batch: npt.NDArray[np.float32]) -> tuple[Labels | None, str]:
+        if outcome.error:
+            return None, outcome.error
+        try:
+            labels = outcome.labels()
+        except ValueError as error:
+            return None, str(error)
+        expected = (batch.shape[0], *batch.shape[2:])
+        if (labels.shape[0], *labels.shape[2:]) != expected:
+            return None, f"its label map has shape {labels.shape} for an image of shape {batch.shape}"
+        return labels, ""
+
+    def stage_differences(
+        self, reference: Trial, others: Mapping[str, tuple[Trial, Sequence[int]]]
+    ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
+        """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
+        wanted = sorted({index for _, indices in others.values() for index in indices})
+        if not wanted:
+            return {}
+        self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
+        expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
+        found = {}
+        for name, (trial, indices) in others.items():
+            outcomes = self._run(trial, indices, stages=True) if indices else []
+            for index, outcome in zip(indices, outcomes, strict=True):
+                found[name, index] = self._compare_stages(expected[index], outcome)
+        return found
+
+    def _compare_stages(self, reference: Outcome, other: Outcome) -> tuple[StageDifference, ...]:
+        try:
+            return tuple(compare_stages(reference.stages(), other.stages()))
+        except ValueError:
+            return ()  # the stages are a help for diagnosis: without them, the label maps still tell
