@@ -178,7 +178,7 @@ class ClassifiedForward(TwoStageForward):
         """Return the logits (length, classes) of one chunk."""
         crops = crop_objects(table, chunk, self.crop_size, height, width)
         views = eight_views(crops).contiguous(memory_format=torch.channels_last)
-        logits = mean_of_views(self.network.classifier(views))  # type: ignore
+        logits = mean_of_views(self.network.classifier(views))  # type: ignore[operator]
         return logits[:, self.first_logit : self.first_logit + self.class_count].contiguous()
 
 
@@ -253,7 +253,7 @@ class PositivityForward(TwoStageForward):
         bags = torch.cat([bags, torch.zeros_like(embeddings[:1]).view(1, 1, channels, -1).expand(batch, -1, -1, -1)], 1)
         present = torch.cat([objects.present, torch.zeros([batch, 1], dtype=torch.bool, device=image.device)], dim=1)
         repeated = present[:, None].expand(batch, channels, count + 1).flatten(0, 1)
-        logits: Tensor = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)  # type: ignore
+        logits: Tensor = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)  # type: ignore[operator]
         logits = logits.view(batch, channels, count + 1).transpose(1, 2)[:, :count]
         result = self.named(trace)
         result["detection_logits"] = logits * objects.present[:, :, None].to(torch.float32)
@@ -275,6 +275,7 @@ class PositivityForward(TwoStageForward):
         image, mask = crops[:, :-1, None], crops[:, -1:, None]
         pairs = torch.cat([image, mask.expand_as(image)], dim=2).flatten(0, 1)
         pairs = pairs.contiguous(memory_format=torch.channels_last)
+        # Two codes of mypy, and TorchScript reads at most one in such a comment.
         embeddings: Tensor = self.network.classifier.embed(pairs)  # type: ignore
         return embeddings.view(chunk.shape[0], -1)
 
