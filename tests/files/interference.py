@@ -67,7 +67,7 @@ SCENARIOS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
     "replaced folder": (lambda path: write_folder(path, OLD), lambda path: write_folder(path, NEW)),
     "new files": (lambda path: None, lambda path: write_group(path, "new")),
     "replaced files": (lambda path: write_group(path, "old"), lambda path: write_group(path, "new")),
-    "scratch": (lambda path: path.write_text("old"), lambda path: use_scratch(path, "new")),
+    "scratch": (lambda path: fill(path.parent, {path.name: "old"}), lambda path: use_scratch(path, "new")),
 }
 
 
