@@ -36,7 +36,7 @@ class Bright(nn.Module):
 def here(tmp_path: Path) -> Path:
     """A folder with a model, which is a package of the fewest files, and an image that says its pixel size."""
     (tmp_path / "model").mkdir()
-    torch.jit.save(torch.jit.script(Bright()), tmp_path / "model/instanseg.pt")  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.script(Bright()), tmp_path / "model/instanseg.pt")
     pixels = np.zeros((1, 40, 50), np.uint8)
     pixels[:, 10:20, 10:20] = 200
     tifffile.imwrite(
