@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
-from .files import staged_file
-from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
+from .errors import ImageError, PackageError, RuntimeUnavailableError, SettingError
+from .files import check_file, scratch_folder, staged_files
+from .images import Image, overlay, read_image, rescale, rescale_labels, write_objects
 from .images.coco import write_coco
+from .images.labels import write_label_tiff
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
 
@@ -108,7 +107,7 @@ def run(
         device: "cpu", "cuda", "cuda:1" or "mps".
         runtime: name of the runtime; by default one that fits the model and the device.
         time_limit: seconds that the runtime may take.
-        overwrite: replace existing files.
+        overwrite: replace files that this package wrote, for an image of the same name.
         progress: called with (what, done, total).
 
     Raises:
@@ -116,7 +115,7 @@ def run(
         ImageError: the image cannot be read, or its channels do not fit the model.
         SettingError: a setting is unknown, out of range, or fixed in this file.
         RuntimeUnavailableError: nothing here runs the model on that device.
-        OutputError: a file exists or cannot be written.
+        OutputError: a file exists and may not be replaced, or cannot be written.
     """
     started = time.perf_counter()
     report = progress or (lambda what, done, total: None)
@@ -125,9 +124,15 @@ def run(
     folder = Path.cwd() if output is None else Path(output)
     labels_path, overlay_path = folder / f"{stem}_labels.tif", folder / f"{stem}_overlay.png"
     objects_path = folder / f"{stem}_objects.csv"
+    coco_path = folder / f"{stem}_masks.json"
+    replacing: Any = {
+        "overwrite": overwrite,
+        "inputs": [Path(model), image_path],
+        "sealed": labels_path,
+        "origin": image_path.name,
+    }
     for path in (labels_path, overlay_path, objects_path):
-        if path.exists() and not overwrite:
-            raise _exists(path)
+        check_file(path, **replacing)
     if pixel_size is not None and not 0 < pixel_size < np.inf:
         raise ImageError(f"The pixel size {pixel_size:g} is no length.", hint="Give it in micrometres, as in 0.5.")
 
@@ -153,9 +158,7 @@ def run(
         labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
     masks = further.get("instance_masks")
     if masks is not None:
-        coco_path = folder / f"{stem}_masks.json"
-        if coco_path.exists() and not overwrite:
-            raise _exists(coco_path)
+        check_file(coco_path, **replacing)
     lost: list[int] = []
     if resample:
         labels, lost = rescale_labels(labels, planes.shape[1:])
@@ -166,30 +169,25 @@ def run(
     report("write", 2, 4)
     names = _target_names(spec["targets"], parsed, labels.shape[0])
     picture = overlay(planes, labels)
-    with staged_file(overlay_path, overwrite=overwrite) as staged:
+    rows: Mapping[str, Any] = metadata.get("rows", {})
+    # All of them appear, or none does; the label file has a seal by which the others are known again.
+    with staged_files(folder, **replacing) as files:
         from PIL import Image as Pillow
 
-        Pillow.fromarray(picture).save(staged, format="PNG")
+        Pillow.fromarray(picture).save(files.add(overlay_path), format="PNG")
         report("write", 3, 4)
-        # Inside, so that no file appears if another cannot be written.
-        rows: Mapping[str, Any] = metadata.get("rows", {})
-        with contextlib.ExitStack() as beside:
-            if masks is not None:
-                coco = beside.enter_context(staged_file(coco_path, overwrite=overwrite))
-                write_coco(
-                    coco,
-                    masks,
-                    image=image_path.name,
-                    scores=further.get("instance_scores", np.ones(len(masks))),
-                    categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
-                    names=spec.get("classes", spec["targets"]),
-                )
-            if rows:
-                table = beside.enter_context(staged_file(objects_path, overwrite=overwrite))
-                write_objects(table, {name: further[name][0] for name in rows}, rows)
-            write_labels(
-                labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite
+        if masks is not None:
+            write_coco(
+                files.add(coco_path),
+                masks,
+                image=image_path.name,
+                scores=further.get("instance_scores", np.ones(len(masks))),
+                categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
+                names=spec.get("classes", spec["targets"]),
             )
+        if rows:
+            write_objects(files.add(objects_path), {name: further[name][0] for name in rows}, rows)
+        write_label_tiff(files.add(labels_path), labels, size, names=names, slice_distance=image.slice_distance)
     report("done", 4, 4)
     return RunResult(
         model=Path(model),
@@ -209,10 +207,6 @@ def run(
         notes=tuple(notes),
         seconds=time.perf_counter() - started,
     )
-
-
-def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")
 
 
 def _choose_channels(image: Image, channels: Sequence[int | str] | None, expected: int | None) -> Any:
@@ -306,8 +300,8 @@ def _predict(
     """Return the label maps (T, H, W), what the model gives beside them, and the runtime's title and version."""
     from .parity.runners import run_runtime
 
-    with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-        source, result = Path(folder) / "image.npy", Path(folder) / "labels.npz"
+    with scratch_folder() as folder:
+        source, result = folder / "image.npy", folder / "labels.npz"
         np.save(source, image[None])
         (outcome,) = run_runtime(
             runtime, file, [source], [result], device=device, settings=settings, time_limit=time_limit

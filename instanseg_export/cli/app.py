@@ -33,7 +33,7 @@ Typical calls:
 
 Exit status: 0 all is well; 1 runtimes disagree, or a precision loses too much;
 2 the input, an option or the machine is at fault; 70 a defect of this program
-(--debug shows the traceback); 130 interrupted.
+(--debug shows the traceback); 129, 130 or 143 interrupted.
 """
 
 app = App(
@@ -96,7 +96,7 @@ def export(
     allow_loss
         Package fp16 and int8 files even if they lose more than the tolerance.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     validate
         Compare the files in every runtime at the end.
     json
@@ -194,7 +194,7 @@ def validate(
     time_limit
         Seconds that a runtime may take for one image.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -259,7 +259,7 @@ def run(
     runtime
         What runs the model (instanseg-export doctor lists them). Default: one that fits.
     overwrite
-        Replace existing results.
+        Replace existing results of this tool for the same image, if they were not changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -334,7 +334,7 @@ def bench(
     output
         Folder for bench.json and a bar chart, bench.png.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
