@@ -9,12 +9,15 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from ..boundary import plain
+
 __all__ = ["entries", "escape", "link", "without_html"]
 
 _ANYWHERE = re.compile(r"[\\`*\[\]<>&|~$]")
 _AT_WORD_EDGES = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _AT_LINE_START = re.compile(r"^([#+=-]|\d+(?=[.)]))")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:https?://|mailto:)[^\s<>]*>)")
+_LONGEST = 10_000
 _IN_ADDRESSES = ":/?#@!$&'*+,;=%~"
 
 
@@ -23,8 +26,7 @@ def escape(text: object) -> str:
 
     What is not printable, line breaks among it, becomes a space.
     """
-    printable = "".join(char if char.isprintable() else " " for char in str(text))
-    line = _ANYWHERE.sub(r"\\\g<0>", " ".join(printable.split()))
+    line = _ANYWHERE.sub(r"\\\g<0>", plain(text, _LONGEST))
     line = _AT_WORD_EDGES.sub(r"\\_", line)
     start = _AT_LINE_START.match(line)
     if start is None:
@@ -35,7 +37,7 @@ def escape(text: object) -> str:
 
 def link(text: object, address: str) -> str:
     """Return a link; nothing in the address can end it early."""
-    return f"[{escape(text)}]({quote(address, safe=_IN_ADDRESSES)})"
+    return f"[{escape(text)}]({quote(address, safe=_IN_ADDRESSES, errors='replace')})"
 
 
 def entries(rows: Iterable[tuple[str, str]]) -> str:

@@ -46,8 +46,8 @@ def write_package(
     """Write what makes a BioImage.IO model of the exported files in ``folder``.
 
     That is ``rdf.yaml`` (and for QuPath the same with pixel sizes), the README, the cover, test tensors, the samples
-    with the label maps that the forward makes of them, and ImageJ macros. The same arguments give the same bytes. It may be called again on the same folder, as when
-    a report is there that was not before.
+    with the label maps that the forward makes of them, and ImageJ macros. The same arguments give the same bytes. It
+    may be called again on the same folder, as when a report is there that was not before.
 
     Args:
         folder: exists and is the caller's to fill; the files of ``artifacts`` lie in it.

@@ -1,10 +1,10 @@
 """The resource description (RDF) of a model: ``rdf.yaml``, as the zoo, Fiji and Python read it.
 
-Fiji's deepImageJ reads it by JDLL (0.6.1 in deepImageJ 3.1; 0.5.10 and 0.6.3 read the same). Beyond the format it wants
-an ``id``, axes of one letter, and on an output no other ``scale`` than 1: it takes the scale for the ratio of the output's
-size to the input's, so that a pixel size there makes it expect a result of another size, and the run fails. QuPath, on
-the other hand, takes the pixel size from that very key. It prefers ``model.yml`` over ``rdf.yaml``, and nobody else reads
-that: so the same description, with pixel sizes, goes there.
+Fiji's deepImageJ reads it by JDLL (0.6.1 in deepImageJ 3.1; 0.5.10 and 0.6.3 read the same). Beyond the format it
+wants an ``id``, axes of one letter, and on an output no other ``scale`` than 1: it takes the scale for the ratio of the
+output's size to the input's, so that a pixel size there makes it expect a result of another size, and the run fails.
+QuPath, on the other hand, takes the pixel size from that very key. It prefers ``model.yml`` over ``rdf.yaml``, and
+nobody else reads that: so the same description, with pixel sizes, goes there.
 """
 
 from __future__ import annotations

@@ -367,13 +367,45 @@ def test_a_card_that_does_not_fit_is_refused(demo: Exported, tmp_path: Path) -> 
     assert list((tmp_path / "package").glob("*.yaml")) == []
 
 
-def test_names_with_spaces_and_brackets_work(demo: Exported, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [("Nuclei (DSB) + more", "nuclei-dsb-more"), ("12e45", "12e45"), ("+++++", "model"), ("2001-02-03", "2001-02-03")],
+)
+def test_any_name_makes_a_model(demo: Exported, tmp_path: Path, name: str, identifier: str) -> None:
     card = default_card(demo.checkpoint).model_copy(
-        update={"name": "Nuclei (DSB) + more", "channel_names": ("1: DAPI", "β-actin", "GFP")}
+        update={"name": name, "channel_names": ("1: DAPI", "β-actin", "GFP"), "pixel_size": 0.25}
     )
     folder = demo.only("torchscript").package(tmp_path / "package", card=card)
-    assert (folder / "Nuclei (DSB) + more_README.md").is_file()
+    assert (folder / f"{name}_README.md").is_file()
     assert all(check.passed for check in zoo_test(folder))
+    sample = read_image(folder / f"sample-{demo.samples[0].name}.tif")
+    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), 0.25)
+    for file in ("rdf.yaml", "model.yml"):
+        rdf = rdf_of(folder, file)
+        assert (rdf["name"], rdf["id"]) == (name, identifier)
+        text = (folder / file).read_text(encoding="utf-8")
+        # Readers in Java take more words for numbers than Python's does.
+        assert re.search(rf"^name: '?{re.escape(name)}'?$", text, flags=re.MULTILINE)
+        assert not re.search(r"^[^#']*: [-+.\d][-+.\d]*e[-+]?\d+$", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder", "multihead_folder"])
+def test_jdll_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -> None:
+    """JDLL 0.5.10, 0.6.1 and 0.6.3; java_smoke has the whole list of what they ask for."""
+    rdf = rdf_of(request.getfixturevalue(name))
+    for key in ("format_version", "id", "name", "description", "license", "documentation"):
+        assert isinstance(rdf[key], str), key
+    assert isinstance(rdf["authors"], list)
+    assert isinstance(rdf["cite"], list)
+    assert "timestamp" not in rdf
+    for tensor in (*rdf["inputs"], *rdf["outputs"]):
+        for axis in tensor["axes"]:
+            assert axis["type"] == "channel" or len(axis.get("id", "b")) == 1
+            assert (axis["type"] == "batch") == ("id" not in axis)
+            assert (axis["type"] == "channel") == ("channel_names" in axis)
+            if isinstance(size := axis.get("size"), dict) and "tensor_id" in size:
+                # It multiplies sizes by scales.
+                assert (size["tensor_id"], size["axis_id"], axis["scale"]) == (rdf["inputs"][0]["id"], axis["id"], 1.0)
 
 
 def test_one_target_of_two_is_named_alone(channelnet: Exported, tmp_path: Path) -> None:
