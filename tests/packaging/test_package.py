@@ -373,13 +373,13 @@ def test_a_card_that_does_not_fit_is_refused(demo: Exported, tmp_path: Path) -> 
 )
 def test_any_name_makes_a_model(demo: Exported, tmp_path: Path, name: str, identifier: str) -> None:
     card = default_card(demo.checkpoint).model_copy(
-        update={"name": name, "channel_names": ("1: DAPI", "β-actin", "GFP"), "pixel_size": 0.25}
+        update={"name": name, "channel_names": ("1: DAPI", "β-actin", "GFP")}
     )
     folder = demo.only("torchscript").package(tmp_path / "package", card=card)
     assert (folder / f"{name}_README.md").is_file()
     assert all(check.passed for check in zoo_test(folder))
     sample = read_image(folder / f"sample-{demo.samples[0].name}.tif")
-    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), 0.25)
+    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), 0.5)
     for file in ("rdf.yaml", "model.yml"):
         rdf = rdf_of(folder, file)
         assert (rdf["name"], rdf["id"]) == (name, identifier)
