@@ -11,6 +11,7 @@ __all__ = [
     "MAX_ARCHIVE_DIRECTORY",
     "MAX_CHANNELS",
     "MAX_ERROR",
+    "MAX_GRID",
     "MAX_GROWTH",
     "MAX_LAYERS",
     "MAX_LITERAL",
@@ -79,6 +80,9 @@ MAX_CHANNELS = 65_536
 
 MAX_LAYERS = 256
 """Levels, blocks or layers in a row in a description. The deepest network that is known here has 32."""
+
+MAX_GRID = 10_000_000
+"""Pixels along an axis of EmbedSeg's grid of coordinates."""
 
 MAX_NAME = 1_000
 """Characters of a name in a description. The zoo allows 128 for a model."""

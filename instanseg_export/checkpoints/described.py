@@ -57,11 +57,15 @@ class DescribedFamily:
         from ..networks.folding import for_inference
 
         spec = override(spec, overrides, path, self.fields)
-        network = self.network(spec)
         weights = dense_weights(state, path, rename=lambda name: name.removeprefix("network."))
-        if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
-            network = for_inference(network)  # as the export did, so that the weights fit
-        fill(network, weights, path, title=spec.title)
+
+        def build() -> nn.Module:
+            network = self.network(spec)
+            if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
+                network = for_inference(network)  # as the export did, so that the weights fit
+            return network
+
+        network = fill(build, weights, path, title=spec.title)
         return Checkpoint(spec, network, path, sha256, reader)
 
 

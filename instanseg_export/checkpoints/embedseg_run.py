@@ -67,8 +67,7 @@ class EmbedSegReader:
                 hint="Correct the file, or give --spec grid=….",
             ) from error
         spec = override(spec, stated, source, family.fields)
-        network = family.network(spec)
-        fill(network, weights, source, title=spec.title)
+        network = fill(lambda: family.network(spec), weights, source, title=spec.title)
         return Checkpoint(spec, network, source, sha256_of(source), self.name)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from .spec import ModelSpec
+from ..limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from .spec import Count, ModelSpec, Name
 
 __all__ = ["EmbedSeg3DSpec", "EmbedSegSpec"]
 
@@ -29,9 +30,9 @@ class EmbedSegSpec(ModelSpec):
     title: ClassVar[str] = "EmbedSeg"
 
     family: Literal["embedseg", "embedseg_3d"] = "embedseg"
-    targets: tuple[str, ...] = Field(default=("objects",), min_length=1, max_length=1)
-    channels: int = Field(ge=1)
-    grid: tuple[int, ...]
+    targets: tuple[Name, ...] = Field(default=("objects",), min_length=1, max_length=1)
+    channels: Count
+    grid: tuple[Annotated[int, Field(le=MAX_GRID)], ...]
     extent: tuple[float, ...]
 
     @property
@@ -66,4 +67,4 @@ class EmbedSeg3DSpec(EmbedSegSpec):
     dimensions: ClassVar[int] = 3
 
     family: Literal["embedseg_3d"] = "embedseg_3d"
-    slice_distance: float | None = Field(default=None, gt=0)
+    slice_distance: float | None = Field(default=None, ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)

@@ -118,8 +118,7 @@ class RecipeReader:
         family = CLASSIFIED if recipe.family == "classified" else POSITIVITY
         overridden = override(spec, overrides, path, family.fields)
         assert isinstance(overridden, TwoStageSpec)
-        classifier = build_classifier(overridden)
-        fill(classifier, weights, file, title=overridden.title)
+        classifier = fill(lambda: build_classifier(overridden), weights, file, title=overridden.title)
 
         from ..networks.two_stage import TwoStageNetwork
 
