@@ -33,7 +33,7 @@ class EmbedSegSpec(ModelSpec):
     targets: tuple[Name, ...] = Field(default=("objects",), min_length=1, max_length=1)
     channels: Count
     grid: tuple[Annotated[int, Field(le=MAX_GRID)], ...]
-    extent: tuple[float, ...]
+    extent: tuple[Annotated[float, Field(gt=0, le=MAX_GRID)], ...]
 
     @property
     def architecture(self) -> str:
@@ -51,7 +51,7 @@ class EmbedSegSpec(ModelSpec):
     def _grid_fits(self) -> EmbedSegSpec:
         if not len(self.grid) == len(self.extent) == self.dimensions:
             raise ValueError(f"grid and extent need a number for each of {self.dimensions} axes")
-        if min(self.grid) < 2 or min(self.extent) <= 0:
+        if min(self.grid) < 2:
             raise ValueError(f"the grid {self.grid} over {self.extent} has no pixels")
         return self
 

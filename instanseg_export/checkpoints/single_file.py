@@ -75,7 +75,8 @@ def _checked(content: Any, path: Path) -> Mapping[str, Any]:
         raise damaged(path, "it holds no checkpoint of this package")
     if content.get("version") != _VERSION:
         raise CheckpointError(
-            f"{path} has version {plain(content.get('version'), 40)} of the checkpoint format; this program reads {_VERSION}.",
+            f"{path} has version {plain(content.get('version'), 40)} of the checkpoint format; this program reads "
+            f"{_VERSION}.",
             hint="Update instanseg-export.",
         )
     if not isinstance(content.get("weights"), Mapping) or "spec" not in content:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from ..limits import MAX_CHANNELS, MAX_LAYERS, MAX_NAME, MAX_NAMES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ..plain_text import plain
 
-__all__ = ["Count", "Depth", "ModelSpec", "Name", "SpecPart", "first_finding"]
+__all__ = ["Count", "Depth", "ModelSpec", "Name", "SpecPart", "findings", "first_finding"]
 
 Count = Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
 """Of channels, heads, hidden units and the like."""
@@ -26,6 +26,13 @@ class SpecPart(BaseModel):
     """A group of fields: frozen, without unknown ones, and with finite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def findings(error: ValidationError) -> str:
+    """Return what is wrong, each with its place, as a part of a sentence."""
+    found = error.errors(include_input=False, include_url=False)
+    shown = [plain(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip(), 200).rstrip(".") for one in found[:5]]
+    return "; ".join(shown) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def first_finding(error: ValidationError) -> str:
