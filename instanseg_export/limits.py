@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_ARCHIVE_DIRECTORY",
+    "MAX_CARD_ENTRIES",
     "MAX_CHANNELS",
     "MAX_ERROR",
     "MAX_GRID",
@@ -83,6 +84,9 @@ MAX_LAYERS = 256
 
 MAX_GRID = 10_000_000
 """Pixels along an axis of EmbedSeg's grid of coordinates."""
+
+MAX_CARD_ENTRIES = 1_000
+"""Entries of a list in a card, such as authors or tags."""
 
 MAX_NAME = 1_000
 """Characters of a name in a description. The zoo allows 128 for a model."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ..boundary import plain
 from ..errors import SpecError
 from ..limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ..plain_text import escaped
 from ..registry import closest
 from .backbone_spec import BackboneSpec, CellSamSpec, UNetSpec
 from .instanseg_spec import ChannelNetSpec, InstanSegSpec, TargetName
@@ -143,9 +144,9 @@ def parse_overrides(overrides: Mapping[str, str]) -> dict[str, Fact]:
         except (ValueError, OverflowError) as error:
             reason = "expected is a whole number" if "int" in str(error) else plain(error, 200)
             raise SpecError(
-                f"--spec {key}={plain(text, 100)} cannot be read: {reason}.", hint=f"Correct --spec {key}=…."
+                f"--spec {key}={escaped(text, 100)} cannot be read: {reason}.", hint=f"Correct --spec {key}=…."
             ) from error
-        facts[key] = Fact(value, f"--spec {key}={plain(text, 100)}")
+        facts[key] = Fact(value, f"--spec {key}={escaped(text, 100)}")
     return facts
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..boundary import plain
 from ..errors import SpecError
+from ..plain_text import escaped
 from ..registry import closest
 from .base import Checkpoint
 from .describe import text_or_none
@@ -98,7 +99,8 @@ def override(
             values[key] = known[key](str(text))
         except (ValueError, OverflowError) as error:
             raise SpecError(
-                f"--spec {key}={plain(text, 100)} cannot be read: {plain(error, 200)}.", hint=f"Correct --spec {key}=…."
+                f"--spec {key}={escaped(text, 100)} cannot be read: {plain(error, 200)}.",
+                hint=f"Correct --spec {key}=….",
             ) from error
     try:
         return type(spec).model_validate(values)
