@@ -31,6 +31,7 @@ __all__ = [
     "MAX_TEXT_DEPTH",
     "MAX_TEXT_NODES",
     "MAX_YAML_BYTES",
+    "MAX_YAML_NODES",
     "MIN_PIXEL_SIZE",
 ]
 
@@ -47,7 +48,10 @@ MAX_TEXT_DEPTH = 64
 """Levels of lists and mappings in a text. What people write has fewer than ten."""
 
 MAX_TEXT_NODES = 1_000_000
-"""Values in one text, aliases counted as often as they stand for something."""
+"""Values in a JSON text."""
+
+MAX_YAML_NODES = 100_000
+"""Values in a YAML text, aliases counted as often as they stand for something. What people write has some hundreds."""
 
 MAX_TEXT_ALIASES = 100
 """Aliases in a YAML text. Nothing that is read here needs more than a few."""
@@ -61,8 +65,9 @@ MAX_LITERAL = 2_000
 MAX_PICKLE_BYTES = 64_000_000
 """Bytes of a pickle without its tensors. That of a network with its optimiser has one megabyte."""
 
-MAX_PICKLE_VALUES = 2_000_000
-"""Steps of a pickle, and values in what it holds, shared ones counted as often as they stand somewhere."""
+MAX_PICKLE_VALUES = 1_000_000
+"""Steps of a pickle, and values in what it holds, shared ones counted as often as they stand somewhere. An empty set,
+the costliest value of one step, has 216 bytes."""
 
 MAX_PICKLE_DEPTH = 128
 """Levels of containers in a pickle. Modules of TorchScript have about twenty."""
@@ -79,7 +84,7 @@ MAX_SAFETENSORS_HEADER = 4_000_000
 MAX_CHANNELS = 65_536
 """Channels of a layer, classes, heads and the like in a description. Networks have at most a few thousand."""
 
-MAX_LAYERS = 256
+MAX_LAYERS = 64
 """Levels, blocks or layers in a row in a description. The deepest network that is known here has 32."""
 
 MAX_GRID = 10_000_000

@@ -24,6 +24,7 @@ from .limits import (
     MAX_TEXT_DEPTH,
     MAX_TEXT_NODES,
     MAX_YAML_BYTES,
+    MAX_YAML_NODES,
 )
 
 __all__ = ["load_json", "load_json_text", "load_yaml", "load_yaml_text", "read_text"]
@@ -332,7 +333,7 @@ def _check_yaml(text: str) -> None:
     Raises:
         yaml.YAMLError: it is no YAML, or has too many values, levels or aliases.
     """
-    most_depth, most_values = allowed(MAX_TEXT_DEPTH), allowed(MAX_TEXT_NODES)
+    most_depth, most_values = allowed(MAX_TEXT_DEPTH), allowed(MAX_YAML_NODES)
     most_aliases = allowed(MAX_TEXT_ALIASES)
     anchors: dict[str, tuple[int, int]] = {}  # values, and levels below
     open_: list[tuple[str | None, int, int]] = []  # anchor, values before, deepest level below

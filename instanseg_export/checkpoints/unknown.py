@@ -32,6 +32,13 @@ def _known() -> str:
     return "Known are: " + "; ".join(reader.describes for reader in READERS) + "."
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_symlink() or path.exists()
+    except (OSError, ValueError):  # a name that none can have
+        return False
+
+
 def family_error(path: Path, family: str, where: str | None = None) -> CheckpointError:
     """Return the error for a checkpoint of a family that no reader knows."""
     name = BACKBONES.get(family.lower(), plain(family, 100))
@@ -47,7 +54,7 @@ def explain(path: Path) -> CheckpointError:
     """
     kind = kind_of(path)
     if kind == "missing":
-        if path.is_symlink() or path.is_file():
+        if _is_there(path):
             return CheckpointError(
                 f"{path} cannot be opened.", hint="Check its permissions, and that it is no link to what is gone."
             )

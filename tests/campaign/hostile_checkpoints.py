@@ -7,7 +7,6 @@ may. A member is built in a folder of its own, next to nothing else.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import pickle
@@ -294,7 +293,12 @@ def legacy_form(steps: bytes) -> Callable[[Path], Path]:
 
 def script_form(steps: bytes) -> Callable[[Path], Path]:
     def build(folder: Path) -> Path:
-        entries = {"data.pkl": script_pickle(steps), "code/m.py": b"", "constants.pkl": b"\x80\x02).", "data/0": bytes(16)}
+        entries = {
+            "data.pkl": script_pickle(steps),
+            "code/m.py": b"",
+            "constants.pkl": b"\x80\x02).",
+            "data/0": bytes(16),
+        }
         return archive(folder / "instanseg.pt", entries)
 
     return build
@@ -373,9 +377,13 @@ def _tensors() -> Iterator[Member]:
         "quantised": call("torch._utils", "_rebuild_qtensor", b"N" * 7),
         "without data": call("torch._utils", "_rebuild_meta_tensor_no_storage", b"N", plain((10**9, 10**9))),
         "of a wrapper": call("torch._utils", "_rebuild_wrapper_subclass", b"N" * 5),
-        "of a derived type": call("torch._tensor", "_rebuild_from_type_v2", name("torch._tensor", "_rebuild_from_type_v2"), b"N)N"),
+        "of a derived type": call(
+            "torch._tensor", "_rebuild_from_type_v2", name("torch._tensor", "_rebuild_from_type_v2"), b"N)N"
+        ),
         "a parameter of a parameter": call("torch.nn.parameter", "Parameter", call("torch.nn.parameter", "Parameter")),
-        "of an unknown type": call("torch._utils", "_rebuild_tensor_v3", storage(), plain(0), plain((4,)), plain((1,)), b"\x89}N"),
+        "of an unknown type": call(
+            "torch._utils", "_rebuild_tensor_v3", storage(), plain(0), plain((4,)), plain((1,)), b"\x89}N"
+        ),
         "with no data": call("torch._utils", "_rebuild_tensor_v2", b"N", plain(0), plain((4,)), plain((1,)), b"\x89}"),
     }.items():
         weights = b"}" + text(MARKER.decode()) + steps + b"s"
@@ -387,7 +395,10 @@ def _tensors() -> Iterator[Member]:
 
 
 def _archives() -> Iterator[Member]:
-    good = {"data.pkl": checkpoint_pickle(b"}" + text(MARKER.decode()) + view(0, (4,), (1,)) + b"s"), "data/0": bytes(16)}
+    good = {
+        "data.pkl": checkpoint_pickle(b"}" + text(MARKER.decode()) + view(0, (4,), (1,)) + b"s"),
+        "data/0": bytes(16),
+    }
     bomb = bytes(100_000_000)
 
     def archived(title: str, change: Callable[[Path], None]) -> Member:
@@ -426,11 +437,21 @@ def _archives() -> Iterator[Member]:
         yield archived(f"data in a bomb, {compression}", adding("x/data/1", bomb, compression))
     for place, form, title in (
         *((20, "<I", "packed size"), (24, "<I", "size"), (42, "<I", "offset"), (8, "<H", "flags")),
-        *((10, "<H", "method"), (28, "<H", "length of the name"), (30, "<H", "length of extras"), (16, "<I", "checksum")),
+        *(
+            (10, "<H", "method"),
+            (28, "<H", "length of the name"),
+            (30, "<H", "length of extras"),
+            (16, "<I", "checksum"),
+        ),
     ):
         for value in (1, 2 ** (8 * struct.calcsize(form)) - 1, 2 ** (8 * struct.calcsize(form) - 1) + 3):
             yield archived(f"{title} is {value}", patching(place, form, value))
-    for place, form, title in ((8, "<H", "entries"), (10, "<H", "all entries"), (12, "<I", "directory"), (16, "<I", "start")):
+    for place, form, title in (
+        (8, "<H", "entries"),
+        (10, "<H", "all entries"),
+        (12, "<I", "directory"),
+        (16, "<I", "start"),
+    ):
         for value in (0, 2 ** (8 * struct.calcsize(form)) - 1):
             member = archived(f"the end says {title} {value}", patching(place, form, value, b"PK\x05\x06"))
             yield Member(member.name, member.build)
@@ -493,7 +514,10 @@ def _safetensors() -> Iterator[Member]:
     yield Member("safetensors: no text", file(b'{"\xff\xfe": 1}'))
     many = {f"t{place}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for place in range(40_000)}
     yield Member("safetensors: 40,000 tensors", file({name: tensor, **many}))
-    yield Member("safetensors: a name of 1 MB", file({name: tensor, "n" * 1_000_000: {**tensor, "shape": [0], "data_offsets": [16, 16]}}))
+    yield Member(
+        "safetensors: a name of 1 MB",
+        file({name: tensor, "n" * 1_000_000: {**tensor, "shape": [0], "data_offsets": [16, 16]}}),
+    )
     ours = "instanseg-export checkpoint"
     for title, said in {
         "no JSON": ours,
@@ -553,7 +577,12 @@ def _weights() -> Iterator[Member]:
 
         for form in (True, False):
             yield Member(f"weights, {form}: {title}", run_with(replace, _use_new_zipfile_serialization=form))
-    for key, shown in ((3, "a number"), ("\x1b[31m", "colours"), ("n" * 1_000_000, "1 MB"), ("encoder.999.conv0.0.weight", "level 999")):
+    for key, shown in (
+        (3, "a number"),
+        ("\x1b[31m", "colours"),
+        ("n" * 1_000_000, "1 MB"),
+        ("encoder.999.conv0.0.weight", "level 999"),
+    ):
 
         def add(state: dict[str, Any], key: Any = key) -> None:
             state[key] = torch.ones(1)
@@ -571,7 +600,12 @@ def _weights() -> Iterator[Member]:
             if key.endswith(part):
                 state[key] = torch.full_like(state[key], value)
 
-    for part, value in ((".1.running_var", -1.0), (".1.running_var", -1e-5), (".1.weight", 3e38), (".1.running_mean", 3e38)):
+    for part, value in (
+        (".1.running_var", -1.0),
+        (".1.running_var", -1e-5),
+        (".1.weight", 3e38),
+        (".1.running_mean", 3e38),
+    ):
         title = f"batch norm: {part} is {value}"
         change = lambda state, part=part, value=value: immense(state, part, value)  # noqa: E731
         yield Member(title, run_with(change), settings={"seed_threshold": "0.5"}, harmless=part == ".1.running_mean")
@@ -599,10 +633,12 @@ def _descriptions() -> Iterator[Member]:
 
     for key in ("channels", "dim_coords", "n_sigma", "dim_seeds", "mlp_width", "pixel_size"):
         for value in (10**9, -1, 1e308, float("nan"), "nan", 10**400, [], {}, "\x1b[31m"):
-            yield Member(f"description: {key} is {str(value)[:20]!r}", file({key: value}), harmless=value == "nan")
+            yield Member(f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}))
     for key in ("name", "family", "targets", "source_datasets", "settings"):
         for value in ("\x1b[31mred", "a\nb", "\u202eabc", "n" * 1_000_000, ["n"] * 100_000, {"a": [[[1]]]}, None, [1]):
-            yield Member(f"description: {key} is {str(value)[:20]!r}", file({key: value}), harmless=True)
+            yield Member(
+                f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}), harmless=True
+            )
     for change in (
         *({"in_channels": 10**9}, {"layers": [10**9]}, {"layers": [4] * 60}, {"layers": []}, {"layers": [65536] * 8}),
         *({"heads": [[10**9]]}, {"heads": [[1] * 5000]}, {"heads": []}, {"norm": "layer"}, {"kind": "\x1b[31m"}),
@@ -612,7 +648,10 @@ def _descriptions() -> Iterator[Member]:
     encoder = {"in_channels": 3, "patch": 8, "grid": 4, "width": 8, "head_width": 4, "mlp_width": 8, "neck": 4}
     for depth, extra in ((1_000_000, {}), (200, {"width": 65536}), (1, {"grid": 10**9}), (1, {"patch": 10**9})):
         vit = {**encoder, "attention_windows": [0] * depth, **extra}
-        yield Member(f"description: an encoder of {depth} blocks {extra}", file({"backbone": {"kind": "cellposesam", "vit": vit, "heads": [[5]]}}))
+        yield Member(
+            f"description: an encoder of {depth} blocks {extra}",
+            file({"backbone": {"kind": "cellposesam", "vit": vit, "heads": [[5]]}}),
+        )
     swin = {"kind": "swin", "dim": 96, "depths": [2, 2, 6, 2], "heads": [3, 6, 12, 24], "window": 7}
     for title, fields in {
         "many blocks": {"blocks_per_level": 10**9},
@@ -690,16 +729,46 @@ def _logs() -> Iterator[Member]:
 
         return build
 
-    for key in ("dim_in", "dim_coords", "layers", "requested_pixel_size", "multihead", "norm", "mlp_width", "model_str"):
+    for key in (
+        "dim_in",
+        "dim_coords",
+        "layers",
+        "requested_pixel_size",
+        "multihead",
+        "norm",
+        "mlp_width",
+        "model_str",
+    ):
         for value in (
             *("9" * 6000, "1e308", "-1e308", "1e999", "inf", "-inf", "-nan", "[" * 3000, "-" * 3000 + "1", "\x1b[31m"),
             *("[1" + ",1" * 60_000 + "]", "9**9**9", "'a'*10**10", "{" * 100, "0x" + "f" * 3000, "\u0661\u0662", "1_0"),
         ):
-            yield Member(f"log: {key} is {value[:12]!r}, {len(value)}", logged(key, value))
-    for value in ("['\x1b[31m']", "[" * 90_000, "['n'" + ",'n'" * 20_000 + "]", "\u202e", "n" * 100_000, "{1: 2}", "-" * 1000):
+            yield Member(f"log: {key} is {value[:12]!r}, {len(value)}", logged(key, value), harmless=len(value) < 4)
+    for value in (
+        "['\x1b[31m']",
+        "[" * 90_000,
+        "['n'" + ",'n'" * 20_000 + "]",
+        "\u202e",
+        "n" * 100_000,
+        "{1: 2}",
+        "-" * 1000,
+    ):
         yield Member(f"log: source_dataset is {value[:12]!r}", logged("source_dataset", value), harmless=True)
     for name_ in ("seed_threshold", "peak_distance", "min_size", "cleanup_fragments", "unknown"):
-        for value in ("1e999", "-1e999", "nan", "9" * 4000, "'\x1b[31m'", "[[1]]", "{}", "None", "1e308", "1j", "b'x'", "()"):
+        for value in (
+            "1e999",
+            "-1e999",
+            "nan",
+            "9" * 4000,
+            "'\x1b[31m'",
+            "[[1]]",
+            "{}",
+            "None",
+            "1e308",
+            "1j",
+            "b'x'",
+            "()",
+        ):
             build = with_file("Results/best_params.csv", f'{name_},"{value}"\n')
             yield Member(f"best params: {name_} is {value[:10]!r}", build, harmless=True)
 
@@ -708,7 +777,10 @@ def embedseg(folder: Path, properties: bytes | str) -> Path:
     from instanseg_export.networks.branched_erfnet import BranchedERFNet
 
     state = BranchedERFNet(1, (4, 1), 2).state_dict()
-    torch.save({"model_state_dict": {"encoder.initial_block.conv.weight": torch.ones(13, 1, 3, 3), **state}}, folder / "best_iou_model.pth")
+    torch.save(
+        {"model_state_dict": {"encoder.initial_block.conv.weight": torch.ones(13, 1, 3, 3), **state}},
+        folder / "best_iou_model.pth",
+    )
     written(folder / "data_properties.json", properties)
     return folder
 
@@ -820,8 +892,20 @@ def _recipes() -> Iterator[Member]:
         "\x1b[31m": 1,
         "k" * 100_000: 1,
     }.items():
-        yield Member(f"recipe: {key[:20]!r} is {str(value)[:20]}", file_form("recipe.json", json.dumps({**whole, key: value})))
-    for path in ("/dev/zero", "/dev/null", "/dev/stdin", "../..", ".", "/proc/self/mem", "\0", "n" * 5000, "/etc/passwd"):
+        yield Member(
+            f"recipe: {key[:20]!r} is {str(value)[:20]}", file_form("recipe.json", json.dumps({**whole, key: value}))
+        )
+    for path in (
+        "/dev/zero",
+        "/dev/null",
+        "/dev/stdin",
+        "../..",
+        ".",
+        "/proc/self/mem",
+        "\0",
+        "n" * 5000,
+        "/etc/passwd",
+    ):
         content = json.dumps({**whole, "segmentation": path})
         yield Member(f"recipe: the segmentation is {path[:20]!r}", file_form("recipe.json", content))
 
@@ -843,13 +927,17 @@ def _cards(canary: Path) -> Iterator[Member]:
         *({"samples": ["\0"]}, {"samples": ["n" * 900]}, {"samples": ["x.png\x1b[31m"]}, {"license": "L" * 900}),
         *({"license": "\x1b[31m"}, {"version": "1.1.1-" + "a" * 100_000}, {"tags": ["\u202eabc"]}, {"tags": [1]}),
         *({"authors": [{"name": "A\nB"}]}, {"authors": [{"name": "A", "email": "a@" + "." * 900}]}),
-        *({"authors": [{"name": "A", "email": "a@" + "b." * 100_000}]}, {"authors": [{"name": "A", "orcid": "0" * 900}]}),
+        *(
+            {"authors": [{"name": "A", "email": "a@" + "b." * 100_000}]},
+            {"authors": [{"name": "A", "orcid": "0" * 900}]},
+        ),
         *({"authors": [{"name": "A"}] * 2000}, {"pixel_size": 1e308}, {"pixel_size": -1}, {"pixel_size": "nan"}),
         *({"channel_names": []}, {"channel_names": ["\x07"]}, {"cite": [{"text": "\x1b", "doi": "10.1234/a"}]}),
         *({"documentation": "\x1b]0;title\x07"}, {"description": "\u2066a"}, {"git_repo": "https://a\x1b[31m"}),
         *({"maintainers": [{"github_user": "a" * 100_000}]}, {"k" * 100_000: 1}, {"\x1b[31m": 1}, {"name": "n" * 900}),
     ):
-        yield Member(f"card: {str(fields)[:60]!r}", file_form("card.yaml", json.dumps({**CARD, **fields})), "card")
+        title = f"card: {str(fields)[:60]!r} {len(str(fields))}"
+        yield Member(title, file_form("card.yaml", json.dumps({**CARD, **fields})), "card", harmless="email" in title)
 
 
 # What is no regular file
@@ -880,7 +968,14 @@ def _special_files() -> Iterator[Member]:
         finally:
             os.chdir(here)
 
-    kinds = {"pipe": pipe, "folder": folder, "link to nothing": gone, "ring of links": ring, "device": zero, "socket": listening}
+    kinds = {
+        "pipe": pipe,
+        "folder": folder,
+        "link to nothing": gone,
+        "ring of links": ring,
+        "device": zero,
+        "socket": listening,
+    }
     for kind, make in kinds.items():
 
         def alone(place: Path, make: Callable[[Path], None] = make, file: str = "x.pt") -> Path:
@@ -916,7 +1011,13 @@ def _special_files() -> Iterator[Member]:
         yield Member(f"{kind}: a sample", sample, "card")
 
         def part(place: Path, make: Callable[[Path], None] = make, key: str = "segmentation") -> Path:
-            recipe = {"family": "classified", "segmentation": "run", "classifier": "c.pth", "classes": ["a", "b"], key: "odd.pt"}
+            recipe = {
+                "family": "classified",
+                "segmentation": "run",
+                "classifier": "c.pth",
+                "classes": ["a", "b"],
+                key: "odd.pt",
+            }
             write_run(place / "run")
             make(place / "odd.pt")
             return written(place / "recipe.json", json.dumps(recipe))
@@ -933,7 +1034,19 @@ def _overrides() -> Iterator[Member]:
         return write_run(folder / "run")
 
     for key in ("pixel_size", "channels", "dim_coords", "window", "mlp_width"):
-        for value in ("1e308", "-1", "0", "inf", "9" * 4000, "9" * 6000, "\x1b[31m", "x" * 100_000, "1e999", "[]", "''"):
+        for value in (
+            "1e308",
+            "-1",
+            "0",
+            "inf",
+            "9" * 4000,
+            "9" * 6000,
+            "\x1b[31m",
+            "x" * 100_000,
+            "1e999",
+            "[]",
+            "''",
+        ):
             yield Member(f"--spec {key}={value[:10]!r} {len(value)}", build, spec={key: value})
     for key, value in (("name", "\x1b[31m\u202e"), ("source_datasets", "\x1b[31m," * 50), ("name", "n" * 100_000)):
         yield Member(f"--spec {key}={value[:10]!r}", build, spec={key: value}, harmless=len(value) < 1000)
