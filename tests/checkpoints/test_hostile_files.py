@@ -52,16 +52,16 @@ def tried(folder: Path, part: int, parts: int) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_fourth_of_all_is_refused(tmp_path: Path) -> None:
-    rows = tried(tmp_path, 0, 4)
-    assert len(rows) > 400
+def test_a_sixth_of_all_is_refused(tmp_path: Path) -> None:
+    rows = tried(tmp_path, 0, 6)
+    assert len(rows) > 250
     assert [fault for row in rows for fault in faults(row)] == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [1, 2, 3])
+@pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
 def test_all_are_refused(tmp_path: Path, part: int) -> None:
-    assert [fault for row in tried(tmp_path, part, 4) for fault in faults(row)] == []
+    assert [fault for row in tried(tmp_path, part, 6) for fault in faults(row)] == []
 
 
 def test_every_member_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ COMMANDS = (
     "safetensors: a header of 1,099,511,627,776 bytes",
     "weights, True: meta",
     "weights: a name of colours",
-    "description: pixel_size is float 1e+308",
+    "description: pixel_size is float '1e+308'",
     "log: layers is '[[[[[[[[[[[[', 3000",
     "best params: peak_distance is '1e999'",
     "data properties: colours",
