@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from .image import Image
-from .labels import write_labels
-from .objects import write_objects
-from .overlay import fullest_slice, overlay
 from .read import read_image
 from .rescale import rescale, rescale_labels
+from .writers.labels import write_labels
+from .writers.overlay import fullest_slice, overlay
 
 __all__ = [
     "Image",
@@ -17,5 +16,4 @@ __all__ = [
     "rescale",
     "rescale_labels",
     "write_labels",
-    "write_objects",
 ]

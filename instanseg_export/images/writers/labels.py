@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import staged_file
-from .image import Array
+from ...files import staged_file
+from ..image import Array
 
 __all__ = ["write_labels"]
 
