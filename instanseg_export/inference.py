@@ -16,6 +16,7 @@ from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableErr
 from .files import staged_file
 from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .images.coco import write_coco
+from .metadata import Contract, ModelMetadata, OutputFacts
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
 
@@ -134,24 +135,25 @@ def run(
     report("read", 0, 4)
     with open_subject(Path(model)) as subject:
         chosen, file = _choose_runtime(Path(model), subject, runtime, device)
-        metadata: Mapping[str, Any] = subject.metadata or _undescribed(Path(model), file)
-        spec = metadata["spec"]
-        image = read_image(image_path, int(metadata.get("dimensions", 2)))
-        planes = _choose_channels(image, channels, subject.channels)
+        if subject.metadata is None:
+            _check_foreign(Path(model), file)
+        contract = subject.contract
+        image = read_image(image_path, contract.dimensions)
+        planes = _choose_channels(image, channels, contract.channels)
         size = pixel_size or image.pixel_size
         notes = []
-        if size is None and spec["pixel_size"] is not None:
-            notes.append(f"{image_path.name} does not say its pixel size: taken to be {spec['pixel_size']:g} µm.")
+        if size is None and contract.pixel_size is not None:
+            notes.append(f"{image_path.name} does not say its pixel size: taken to be {contract.pixel_size:g} µm.")
         seen = planes.astype(np.float32)
         resample = False
-        if size is not None and spec["pixel_size"] is not None:
-            axial = (image.slice_distance or 0.0) / (spec.get("slice_distance") or np.inf) or 1.0
-            resample = max(abs(size / spec["pixel_size"] - 1), abs(axial - 1)) > _SAME_SIZE
-            seen = rescale(planes, size, spec["pixel_size"], axial) if resample else seen
+        if size is not None and contract.pixel_size is not None:
+            axial = (image.slice_distance or 0.0) / (contract.slice_distance or np.inf) or 1.0
+            resample = max(abs(size / contract.pixel_size - 1), abs(axial - 1)) > _SAME_SIZE
+            seen = rescale(planes, size, contract.pixel_size, axial) if resample else seen
         report("segment", 1, 4)
-        parsed = _parse(settings or {}, metadata, chosen, file)
+        parsed = _parse(settings or {}, subject.metadata, chosen, file)
         labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
-    masks = further.get("instance_masks")
+    masks, scores, classes = (_of(further, contract.output(role)) for role in ("masks", "scores", "classes"))
     if masks is not None:
         coco_path = folder / f"{stem}_masks.json"
         if coco_path.exists() and not overwrite:
@@ -164,7 +166,7 @@ def run(
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
 
     report("write", 2, 4)
-    names = _target_names(spec["targets"], parsed, labels.shape[0])
+    names = _target_names(contract.targets, parsed, labels.shape[0])
     picture = overlay(planes, labels)
     with staged_file(overlay_path, overwrite=overwrite) as staged:
         from PIL import Image as Pillow
@@ -172,7 +174,7 @@ def run(
         Pillow.fromarray(picture).save(staged, format="PNG")
         report("write", 3, 4)
         # Inside, so that no file appears if another cannot be written.
-        rows: Mapping[str, Any] = metadata.get("rows", {})
+        rows = {output.name: output for output in contract.per_label}
         with contextlib.ExitStack() as beside:
             if masks is not None:
                 coco = beside.enter_context(staged_file(coco_path, overwrite=overwrite))
@@ -180,9 +182,9 @@ def run(
                     coco,
                     masks,
                     image=image_path.name,
-                    scores=further.get("instance_scores", np.ones(len(masks))),
-                    categories=further.get("detection_classes", np.ones(len(masks))).astype(int),
-                    names=spec.get("classes", spec["targets"]),
+                    scores=[1.0] * len(masks) if scores is None else scores,
+                    categories=[1] * len(masks) if classes is None else classes.astype(int),
+                    names=_category_names(contract),
                 )
             if rows:
                 table = beside.enter_context(staged_file(objects_path, overwrite=overwrite))
@@ -203,7 +205,7 @@ def run(
         ),
         runtime=ran_in,
         pixel_size=size,
-        model_pixel_size=spec["pixel_size"],
+        model_pixel_size=contract.pixel_size,
         resampled=resample,
         lost=tuple(lost),
         notes=tuple(notes),
@@ -268,11 +270,22 @@ def _choose_runtime(model: Path, subject: Subject, name: str | None, device: str
     )
 
 
-def _undescribed(model: Path, file: Path) -> dict[str, Any]:
-    """Return the little that is known of a file that is not ours: others export models with the same name and contract.
+def _of(further: Mapping[str, Any], output: OutputFacts | None) -> Any:
+    """Return what a runtime gave for an output; None where the model has no such output."""
+    return None if output is None else further.get(output.name)
+
+
+def _category_names(contract: Contract) -> Sequence[str]:
+    """Return the names of the classes of masks, from number 1 on."""
+    classes = contract.output("classes")
+    return contract.targets if classes is None else classes.values[1:]
+
+
+def _check_foreign(model: Path, file: Path) -> None:
+    """Refuse a checkpoint, which has no forward yet.
 
     Raises:
-        PackageError: it is a checkpoint, which has no forward yet.
+        PackageError: the file is one.
     """
     from .checkpoints import READERS
 
@@ -280,15 +293,14 @@ def _undescribed(model: Path, file: Path) -> dict[str, Any]:
         raise PackageError(
             f"{file} is no exported model.", hint=f"If it is a checkpoint, export it first: instanseg-export {model}"
         )
-    return {"spec": {"pixel_size": None, "targets": ()}, "tunables": ()}
 
 
-def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Runtime, file: Path) -> dict[str, Any]:
+def _parse(settings: Mapping[str, Any], metadata: ModelMetadata | None, runtime: Runtime, file: Path) -> dict[str, Any]:
     from .forwards.tunables import parse_settings, tunables_of
 
-    table = tunables_of(metadata if metadata["tunables"] else None)
+    table = tunables_of(metadata)
     parsed = parse_settings(settings, table)
-    fixed = [tunable.name for tunable in table if metadata["tunables"] and runtime.target in tunable.static_in]
+    fixed = [tunable.name for tunable in table if metadata is not None and runtime.target in tunable.static_in]
     if stuck := [name for name in parsed if name in fixed]:
         elsewhere = not any("torchscript" in tunable.static_in for tunable in table if tunable.name in stuck)
         raise SettingError(
