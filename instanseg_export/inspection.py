@@ -9,6 +9,7 @@ from typing import Any
 
 from .checkpoints import READERS, Checkpoint, load_checkpoint
 from .errors import PackageError
+from .metadata import SettingValue
 from .precision import PRECISIONS, filename_of
 from .targets import TARGETS
 
@@ -77,7 +78,7 @@ class ModelFacts:
     files: dict[str, str]
     spec: dict[str, Any]
     architecture: str
-    settings: dict[str, Any]
+    settings: dict[str, SettingValue]
     version: str
     source_sha256: str
     precision: str = "fp32"
@@ -155,15 +156,16 @@ def _model_facts(path: Path) -> ModelFacts:
         if subject.path.is_dir():
             reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
             files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
+        spec = subject.metadata.spec.whole()
         return ModelFacts(
             path=path,
             files=files,
-            spec=dict(subject.metadata["spec"]),
-            architecture=parse_spec(subject.metadata["spec"], path).architecture,
-            settings=dict(subject.metadata["settings"]),
-            version=str(subject.metadata["version"]),
-            source_sha256=str(subject.metadata["source_sha256"]),
-            precision=str(subject.metadata.get("precision", "fp32")),
+            spec=spec,
+            architecture=parse_spec(spec, path).architecture,
+            settings=subject.metadata.settings,
+            version=subject.metadata.version,
+            source_sha256=subject.metadata.source_sha256,
+            precision=subject.metadata.precision,
         )
 
 

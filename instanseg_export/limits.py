@@ -6,11 +6,17 @@ A number in a file is compared with the file's own size wherever that is possibl
 from __future__ import annotations
 
 __all__ = [
+    "MAX_CHANNELS",
     "MAX_MESSAGE",
+    "MAX_METADATA_BYTES",
+    "MAX_ONNX_FIELDS",
     "MAX_TEXT_ALIASES",
     "MAX_TEXT_BYTES",
     "MAX_TEXT_DEPTH",
     "MAX_TEXT_NODES",
+    "MAX_ZIP_BASE",
+    "MAX_ZIP_MEMBERS",
+    "MAX_ZIP_RATIO",
 ]
 
 MAX_TEXT_BYTES = 16_000_000
@@ -27,3 +33,21 @@ MAX_TEXT_ALIASES = 100
 
 MAX_MESSAGE = 500
 """Characters that an error shows of what a file or a library says."""
+
+MAX_CHANNELS = 512
+"""Of an image that a model takes. Multiplexed images have up to about a hundred; ONNX files declare this many."""
+
+MAX_METADATA_BYTES = 1_000_000
+"""Of what an exported file says of itself: a few kilobytes."""
+
+MAX_ZIP_MEMBERS = 10_000
+"""Entries of a zip. A package has about thirty, the largest TorchScript file some hundreds."""
+
+MAX_ZIP_BASE = 64 << 20
+"""Bytes that any zip, and any of its entries, may unpack to: a label map without objects packs to a thousandth."""
+
+MAX_ZIP_RATIO = 50
+"""Beyond that, how many times its own size. Weights hardly get smaller by packing."""
+
+MAX_ONNX_FIELDS = 100_000
+"""Entries at the top of an ONNX file: its graph, its properties and its functions."""

@@ -285,7 +285,7 @@ def describe(
             "version": __version__,
             "source_sha256": model.checkpoint.sha256,
             "settings": model.settings,
-            "tunables": model.tunables,
+            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.tunables],
         },
     }
     return content

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InstansegExportError, PackageError, UnsafeFileError
+from ..metadata import FOREIGN, Contract, ModelMetadata
 from .named_image import NamedImage
 
 __all__ = ["Subject", "open_subject"]
@@ -40,10 +41,17 @@ class Subject:
 
     name: str
     path: Path
-    metadata: Mapping[str, Any] | None
+    metadata: ModelMetadata | None
     channels: int | None
     samples: tuple[NamedImage, ...]
     dimensions: int = 2
+
+    @property
+    def contract(self) -> Contract:
+        """What a caller has to know of the model; the defaults of files of others where none of ours says it."""
+        if self.metadata is not None:
+            return self.metadata.contract
+        return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
 
     def file(self, filename: str) -> Path | None:
         """Return the file of that name in a package, or the one file if it is of that format."""
@@ -80,10 +88,10 @@ def _read_package(folder: Path, name: str) -> Subject:
             f"{folder} holds no exported file and no {_RDF}.", hint="Give the folder that instanseg-export wrote."
         )
     channels = _channels(metadata, rdf)
-    dimensions = int((metadata or {}).get("dimensions", 2))
+    dimensions = 2 if metadata is None else metadata.dimensions
     samples = tuple(_samples(folder, rdf, channels, dimensions))
     # During an export there is no description yet, and the folder has whatever name the user likes.
-    own_name = rdf.get("name") or (metadata["spec"]["name"] if metadata is not None else name)
+    own_name = rdf.get("name") or (metadata.spec.name if metadata is not None else name)
     return Subject(str(own_name), folder, metadata, channels, samples, dimensions)
 
 
@@ -96,7 +104,8 @@ def _read_file(path: Path) -> Subject:
     if path.stat().st_size == 0:
         raise PackageError(f"{path} is empty.", hint="Export the model again.")
     metadata = _metadata(path)
-    return Subject(path.stem, path, metadata, _channels(metadata, {}), (), int((metadata or {}).get("dimensions", 2)))
+    dimensions = 2 if metadata is None else metadata.dimensions
+    return Subject(path.stem, path, metadata, _channels(metadata, {}), (), dimensions)
 
 
 def _filenames() -> list[str]:
@@ -113,7 +122,7 @@ def _model_files(folder: Path) -> list[Path]:
     return [folder / name for name in _filenames() if (folder / name).is_file()]
 
 
-def _metadata(path: Path) -> Mapping[str, Any] | None:
+def _metadata(path: Path) -> ModelMetadata | None:
     """Return what the file says of itself; None for those of others and for damaged ones, which no runtime loads."""
     from ..targets import read_metadata
 
@@ -140,10 +149,9 @@ def _inputs(rdf: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _channels(metadata: Mapping[str, Any] | None, rdf: Mapping[str, Any]) -> int | None:
+def _channels(metadata: ModelMetadata | None, rdf: Mapping[str, Any]) -> int | None:
     if metadata is not None:
-        channels = metadata["spec"]["channels"]
-        return None if channels is None else int(channels)
+        return metadata.spec.channels
     for row in _inputs(rdf):
         axes = row.get("axes")
         for axis in axes if isinstance(axes, list) else []:

@@ -70,7 +70,7 @@ def run_validation(
 
 
 def _check_precision(subject: Subject) -> None:
-    precision = (subject.metadata or {}).get("precision", "fp32")
+    precision = "fp32" if subject.metadata is None else subject.metadata.precision
     if precision != "fp32":
         raise PackageError(
             f"{subject.path} is of {precision}, which does not agree to the pixel with anything.",
@@ -172,10 +172,10 @@ def _report(
             reference.runtime.name,
             cells,
         )
-    metadata = validation.subject.metadata or {}
+    metadata = validation.subject.metadata
     return Report(
         model=validation.subject.name,
-        source_sha256=str(metadata.get("source_sha256", "")),
+        source_sha256="" if metadata is None else metadata.source_sha256,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         device=device,
         settings={name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from runner_protocol import RESULT, Request, UnavailableError, encode_setting
+from runner_protocol import Request, UnavailableError, encode_setting, output_names
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -61,9 +61,9 @@ class TorchSession:
         self._module: Any = module
         self._device = device
         self._stages = request.stages
-        spec = (metadata or {}).get("spec", {})
-        self._convolutions_follow = spec.get("feature_engineering") == "10"
-        self._outputs: list[str] = (metadata or {}).get("outputs", [RESULT])
+        about = metadata or {}
+        self._convolutions_follow = bool(about.get("convolves_after_network"))
+        self._outputs = output_names(about)
         self._args = {
             name: torch.from_numpy(encode_setting(name, value, metadata)).to(device)
             for name, value in request.settings.items()
