@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
-from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
+from .images import Image, PixelSize, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .images.coco import write_coco
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
@@ -54,7 +54,7 @@ class RunResult:
         objects: the table of what else the model says of each label; None for models that only segment.
         found: per target, in the order of the pages.
         runtime: what ran the model.
-        pixel_size: of the image, in micrometres, as used; None if unknown.
+        pixel_size: of the image, (y, x) in micrometres, as used; None if unknown.
         model_pixel_size: of the model, in micrometres; None if unknown.
         resampled: whether the image was brought to the model's pixel size, and the labels back.
         lost: ids of instances too small to survive the way back.
@@ -70,7 +70,7 @@ class RunResult:
     objects: Path | None
     found: tuple[Found, ...]
     runtime: str
-    pixel_size: float | None
+    pixel_size: PixelSize | None
     model_pixel_size: float | None
     resampled: bool
     lost: tuple[int, ...]
@@ -138,16 +138,18 @@ def run(
         spec = metadata["spec"]
         image = read_image(image_path, int(metadata.get("dimensions", 2)))
         planes = _choose_channels(image, channels, subject.channels)
-        size = pixel_size or image.pixel_size
-        notes = []
+        size = image.pixel_size if pixel_size is None else (pixel_size, pixel_size)
+        notes = list(image.notes)
         if size is None and spec["pixel_size"] is not None:
-            notes.append(f"{image_path.name} does not say its pixel size: taken to be {spec['pixel_size']:g} µm.")
+            notes.append(f"{image.pixel_size_note} Taken to be {spec['pixel_size']:g} µm, the model's.")
         seen = planes.astype(np.float32)
         resample = False
         if size is not None and spec["pixel_size"] is not None:
             axial = (image.slice_distance or 0.0) / (spec.get("slice_distance") or np.inf) or 1.0
-            resample = max(abs(size / spec["pixel_size"] - 1), abs(axial - 1)) > _SAME_SIZE
-            seen = rescale(planes, size, spec["pixel_size"], axial) if resample else seen
+            wanted = (spec["pixel_size"], spec["pixel_size"])
+            factors = (*(old / new for old, new in zip(size, wanted, strict=True)), axial)
+            resample = max(abs(factor - 1) for factor in factors) > _SAME_SIZE
+            seen = rescale(planes, size, wanted, axial) if resample else seen
         report("segment", 1, 4)
         parsed = _parse(settings or {}, metadata, chosen, file)
         labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
@@ -187,8 +189,9 @@ def run(
             if rows:
                 table = beside.enter_context(staged_file(objects_path, overwrite=overwrite))
                 write_objects(table, {name: further[name][0] for name in rows}, rows)
+            square = size[0] if size is not None and size[0] == size[1] else None
             write_labels(
-                labels_path, labels, size, names=names, slice_distance=image.slice_distance, overwrite=overwrite
+                labels_path, labels, square, names=names, slice_distance=image.slice_distance, overwrite=overwrite
             )
     report("done", 4, 4)
     return RunResult(
@@ -334,7 +337,7 @@ def _target_names(targets: Sequence[str], settings: Mapping[str, Any], count: in
     return chosen if len(chosen) == count else tuple(f"target {index + 1}" for index in range(count))
 
 
-def _count(target: str, labels: Any, pixel_size: float | None) -> Found:
+def _count(target: str, labels: Any, pixel_size: PixelSize | None) -> Found:
     areas = np.bincount(np.unique(labels[labels > 0], return_inverse=True)[1])
     median = float(np.median(areas)) if areas.size else None
-    return Found(target, areas.size, median, None if median is None or pixel_size is None else median * pixel_size**2)
+    return Found(target, areas.size, median, None if median is None or pixel_size is None else median * pixel_size[0] * pixel_size[1])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from .image import Image
+from .image import Image, ImageInfo, PixelSize, Region
 from .labels import write_labels
 from .objects import write_objects
 from .overlay import fullest_slice, overlay
-from .read import read_image
+from .read import probe_image, read_image
 from .rescale import rescale, rescale_labels
 
 __all__ = [
     "Image",
+    "ImageInfo",
+    "PixelSize",
+    "Region",
     "fullest_slice",
     "overlay",
+    "probe_image",
     "read_image",
     "rescale",
     "rescale_labels",
