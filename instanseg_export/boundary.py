@@ -77,6 +77,8 @@ def parsing(
                 f"The disk is full: {path} could not be read to its end.",
                 hint="Free some space, also in the folder of temporary files (TMPDIR chooses another).",
             ) from caught
+        if isinstance(caught, PermissionError):
+            raise error(f"{path} may not be read.", hint="Check its permissions.") from caught
         fact = plain(caught).rstrip(". ") or type(caught).__name__
         raise error(f"{path} cannot be read: {what} is damaged ({fact}).", hint=hint) from caught
 

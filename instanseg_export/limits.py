@@ -14,9 +14,13 @@ __all__ = [
     "MAX_TEXT_BYTES",
     "MAX_TEXT_DEPTH",
     "MAX_TEXT_NODES",
+    "MAX_TIFF_PAGES",
+    "MAX_UNPACKED_RATIO",
+    "MAX_ZARR_CHUNKS",
     "MAX_ZIP_BASE",
     "MAX_ZIP_MEMBERS",
     "MAX_ZIP_RATIO",
+    "UNPACKED_WITHOUT_QUESTION",
 ]
 
 MAX_TEXT_BYTES = 16_000_000
@@ -51,3 +55,15 @@ MAX_ZIP_RATIO = 50
 
 MAX_ONNX_FIELDS = 100_000
 """Entries at the top of an ONNX file: its graph, its properties and its functions."""
+
+MAX_TIFF_PAGES = 200_000
+"""Pages of a TIFF file, and files of one image. Long recordings have tens of thousands."""
+
+MAX_ZARR_CHUNKS = 2_000_000
+"""Chunks that one reading touches. A slide of 100,000 x 100,000 pixels in three channels and chunks of 256 has 460,000."""
+
+UNPACKED_WITHOUT_QUESTION = 256_000_000
+"""Bytes of pixels that any image may unpack to, however small its file: blank images compress without bounds."""
+
+MAX_UNPACKED_RATIO = 3_000
+"""Bytes of pixels for each byte of the file, beyond that: deflate reaches 1,032, LZW 2,700 and real images 100."""

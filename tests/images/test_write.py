@@ -133,7 +133,7 @@ def test_real_image_with_its_real_labels(shared: Path, tmp_path: Path) -> None:
 def test_rescale_keeps_mean_and_range_and_gives_the_rounded_size() -> None:
     image = np.random.default_rng(0).integers(0, 60_000, (2, 101, 80)).astype(np.uint16)
     for to_um, shape in ((1.0, (2, 50, 40)), (0.25, (2, 202, 160)), (0.5, (2, 101, 80))):
-        result = rescale(image, 0.5, to_um)
+        result = rescale(image, (0.5, 0.5), (to_um, to_um))
         assert result.shape == shape
         assert result.dtype == np.float32
         assert result.mean() == pytest.approx(image.mean(), rel=0.01)
@@ -145,7 +145,7 @@ def test_rescaling_does_not_shift_the_image() -> None:
     image = np.zeros((1, 120, 120), np.float32)
     image[0, 40:60, 70:90] = 1
     for to_um in (0.25, 0.7, 1.0, 2.0):
-        result = rescale(image, 0.5, to_um)[0]
+        result = rescale(image, (0.5, 0.5), (to_um, to_um))[0]
         rows, columns = np.indices(result.shape)
         centre = ((rows * result).sum() / result.sum() + 0.5, (columns * result).sum() / result.sum() + 0.5)
         assert np.array(centre) * to_um / 0.5 == pytest.approx((50, 80), abs=0.5)
@@ -153,7 +153,7 @@ def test_rescaling_does_not_shift_the_image() -> None:
 
 def test_an_absurd_pixel_size_is_refused() -> None:
     with pytest.raises(ImageError, match="too far apart") as caught:
-        rescale(np.zeros((1, 10, 10)), 352.8, 0.5)
+        rescale(np.zeros((1, 10, 10)), (352.8, 352.8), (0.5, 0.5))
     assert "--pixel-size" in caught.value.hint
 
 
