@@ -21,7 +21,6 @@ __all__ = [
     "doctor_command",
     "export_command",
     "inspect_command",
-    "run_command",
     "validate_command",
 ]
 
@@ -163,60 +162,6 @@ def validate_command(
                 f"\nNext: instanseg-export validate {path} --output report  (pictures of the differences)"
             )
     return 0 if report.passed else 1
-
-
-def run_command(
-    model: Path,
-    image: Path,
-    *,
-    output: Path | None,
-    pixel_size: float | None,
-    channels: Sequence[str],
-    settings: Sequence[str],
-    device: str,
-    runtime: str | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> int:
-    """Return 0."""
-    changed = pairs("--set", settings)
-    with progress(quiet=quiet) as callback:
-        from ..inference import run
-
-        result = run(
-            model,
-            image,
-            output=output,
-            pixel_size=pixel_size,
-            channels=list(channels) or None,
-            settings=changed,
-            device=device,
-            runtime=runtime,
-            overwrite=overwrite,
-            progress=callback,
-        )
-    if as_json:
-        show_json(dataclasses.asdict(result))
-    elif not quiet:
-        console = result_console()
-        for note in result.notes:
-            console.print(f"Note: {note}")
-        rows = [
-            (
-                found.target,
-                str(found.instances),
-                "" if found.median_area is None else f"{found.median_area:.0f} px",
-                "" if found.median_area_um2 is None else f"{found.median_area_um2:.1f} µm²",
-            )
-            for found in result.found
-        ]
-        title = f"{image.name} in {result.runtime}, {result.seconds:.1f} s"
-        show_table(title, ("target", "instances", "median area", ""), rows)
-        written = [path for path in (result.labels, result.overlay, result.masks, result.objects) if path is not None]
-        console.print("\nWritten: " + "\n         ".join(map(str, written)))
-        console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
-    return 0
 
 
 def bench_command(

@@ -9,11 +9,16 @@ from pathlib import Path
 
 from ..errors import ImageError, OutputError
 
-__all__ = ["Outputs", "check_outputs", "expand", "name_outputs"]
+__all__ = ["Outputs", "check_outputs", "expand", "is_folder_of_images", "name_outputs"]
 
 _OURS = re.compile(r"_(labels\.tif|overlay\.png)$")
-_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".bmp", ".gif", ".webp", ".ppm", ".pgm"})
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP")
+_SUFFIXES = frozenset(
+    {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
+)
+_MAGIC = (
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    *(b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP"),
+)
 _ZARR = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 
 
@@ -52,7 +57,7 @@ def expand(given: Sequence[Path], *, recursive: bool = False) -> tuple[list[Path
     images: list[Path] = []
     notes: list[str] = []
     for path in given:
-        if not path.is_dir() or _is_zarr(path):
+        if not is_folder_of_images(path):
             images.append(path)
             continue
         found, ours, others = _of_folder(path, recursive)
@@ -72,6 +77,11 @@ def expand(given: Sequence[Path], *, recursive: bool = False) -> tuple[list[Path
     if len(unique) < len(images):
         notes.append(f"{len(images) - len(unique)} of the images were given twice and are segmented once.")
     return list(unique.values()), notes
+
+
+def is_folder_of_images(path: Path) -> bool:
+    """Tell whether a path is a folder that stands for the images in it. OME-Zarr folders are images."""
+    return path.is_dir() and not _is_zarr(path)
 
 
 def _is_zarr(path: Path) -> bool:
@@ -147,14 +157,15 @@ def name_outputs(images: Sequence[Path], output: Path | None) -> list[Outputs]:
 def _names(image: Path) -> Iterator[str]:
     """Yield names for an image, ever longer."""
     whole = image.resolve() if image.name in ("", "..", ".") else image
-    yield whole.name.removesuffix(whole.suffix).removesuffix(".ome") or whole.name
+    short = whole.name.removesuffix(whole.suffix).removesuffix(".ome") or whole.name
     long = whole.name.lstrip(".").replace(".", "_") or whole.name
-    yield long
+    yield from (short, long)
+    prefix = ""
     for parent in whole.resolve().parents:
         if not parent.name:
             return
-        long = f"{parent.name}_{long}"
-        yield long
+        prefix = f"{parent.name}_{prefix}"
+        yield from (prefix + short, prefix + long)
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -166,6 +177,8 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
     read = {path.resolve() for path in inputs}
     for path in outputs:
         if path.resolve() in read:
-            raise OutputError(f"{path} is an input, and a result would be written over it.", hint="Choose another --output.")
+            raise OutputError(
+                f"{path} is an input, and a result would be written over it.", hint="Choose another --output."
+            )
         if (path.exists() or path.is_symlink()) and not overwrite:
             raise OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")

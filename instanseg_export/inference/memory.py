@@ -66,8 +66,7 @@ def estimate(
     factors: tuple[float, ...],
     ready: Ready,
     *,
-    tables: bool = False,
-    outlines: bool = False,
+    measured: bool = False,
 ) -> Need:
     """Estimate what segmenting an image takes, from its header and the model's description alone.
 
@@ -77,8 +76,7 @@ def estimate(
         region: that is segmented.
         factors: rows of what the model sees for each of the image, along each axis.
         ready: the model and its runtime.
-        tables: whether objects are measured.
-        outlines: whether they are outlined.
+        measured: whether objects are measured and outlined.
     """
     spatial = info.shape[1:] if region is None else (*info.shape[1:-2], region.height, region.width)
     pixels = float(math.prod(spatial))
@@ -99,7 +97,7 @@ def estimate(
     writing = max(
         8.0 * targets * seen + 12.0 * targets * seen,
         labels * (2 if rescaled else 1) + raw + 4.0 * pixels * (3 * min(count, 3) + 6),
-        labels + raw + 12.0 * pixels * bool(tables or outlines),
+        labels + raw + 12.0 * pixels * measured,
     )
     return Need(
         programs=_OWN + _program(ready),

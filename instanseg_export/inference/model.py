@@ -49,9 +49,7 @@ class Ready:
         return self.settings.get(setting, baked.get(setting))
 
 
-def get_ready(
-    model: Path, subject: Subject, settings: Mapping[str, Any], runtime: str | None, device: str
-) -> Ready:
+def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtime: str | None, device: str) -> Ready:
     """Choose a runtime for one of a model's files, and check the settings.
 
     Raises:

@@ -56,7 +56,8 @@ class Prepared:
         shape: of a label map of the image, (H, W) or (D, H, W).
         pixel_size: (y, x) in micrometres, as used; None if unknown.
         slice_distance: of a volume, in micrometres.
-        channel_names: of the channels that the model sees.
+        channels: indices of those that the model sees, in the file.
+        channel_names: of the same.
         region: as the user gave it.
         factors: rows of what the model sees for each of the image, along each axis.
         resampled: whether they are not all 1.
@@ -72,6 +73,7 @@ class Prepared:
     shape: tuple[int, ...]
     pixel_size: PixelSize | None
     slice_distance: float | None
+    channels: tuple[int, ...]
     channel_names: tuple[str, ...]
     region: tuple[int, int, int, int] | None
     factors: tuple[float, ...]
@@ -103,7 +105,7 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
     resampled = max(abs(factor - 1) for factor in factors) > _SAME_SIZE
     if not resampled:
         factors = (1.0,) * len(factors)
-    need = estimate(info, chosen, region, factors, ready, tables=wishes.table is not None, outlines=bool(wishes.polygons))
+    need = estimate(info, chosen, region, factors, ready, measured=bool(wishes.table or wishes.polygons))
     notes = [*_pixel_size_notes(info, size, wishes, ready, factors), *_memory_note(path, need, ready, wishes)]
 
     image = read_image(path, ready.contract.dimensions, channels=chosen, region=region)
@@ -127,8 +129,11 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
     save(raw_file, planes)
     save(seen_file, seen[None])
     if region is not None:
-        x, y, width, height = wishes.region  # type: ignore[misc]
-        notes.append(f"Only the region of {width} x {height} pixels from x {x}, y {y} was segmented; outlines and the table count from the corner of the whole image, the label file from that of the region.")
+        y, x, height, width = region
+        notes.append(
+            f"Only the region of {width} x {height} pixels from x {x}, y {y} was segmented. Outlines and the table "
+            "count from the corner of the whole image, label file and picture from that of the region."
+        )
     return Prepared(
         path=path,
         raw=raw_file,
@@ -136,6 +141,7 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
         shape=planes.shape[1:],
         pixel_size=size,
         slice_distance=image.slice_distance,
+        channels=tuple(chosen),
         channel_names=tuple(plain(name, 80) for name in image.channel_names),
         region=wishes.region,
         factors=factors,
@@ -193,7 +199,7 @@ def _region(info: ImageInfo, wanted: tuple[int, int, int, int]) -> Region:
         raise ImageError(
             f"The region of {width} x {height} pixels from x {x}, y {y} is not inside of {info.path}, which is "
             f"{columns} pixels wide and {rows} high.",
-            hint="Give it as --region X Y WIDTH HEIGHT, in pixels of the image, counted from 0 at its upper left corner.",
+            hint="Give it as --region X Y WIDTH HEIGHT, in pixels of the image, from 0 0 at its upper left corner.",
         )
     return Region(y, x, height, width)
 
@@ -220,22 +226,29 @@ def _pixel_size_notes(
     elif wishes.pixel_size is not None and info.pixel_size is not None:
         off = max(abs(wishes.pixel_size / own - 1) for own in info.pixel_size)
         if off > _SAME_SIZE:
-            notes.append(f"The file says that its pixels are {_micrometres(info.pixel_size)}; {wishes.pixel_size:g} µm was used, as asked for.")
+            said = _micrometres(info.pixel_size)
+            notes.append(f"{info.path.name} has pixels of {said}, by its file; {wishes.pixel_size:g} µm was asked for.")
     elif size is not None and info.pixel_size_note:
         notes.append(info.pixel_size_note)
     if size is not None and wanted is None:
         notes.append("The model does not say for which pixel size it is: the image was not rescaled.")
     if max(abs(factor - 1) for factor in factors) and size is not None and wanted is not None:
-        notes.append(f"The image was rescaled from {_micrometres(size)} to {wanted:g} µm for the model, and the labels back.")
-    if len(info.shape) == 4 and ready.contract.slice_distance and info.slice_distance is None:
-        notes.append(f"{info.path.name} does not say how far its slices are apart: taken as {ready.contract.slice_distance:g} µm, the model's.")
+        said = _micrometres(size)
+        notes.append(f"The image was rescaled from {said} to {wanted:g} µm for the model, and the labels back.")
+    slices = ready.contract.slice_distance
+    if len(info.shape) == 4 and slices and info.slice_distance is None:
+        notes.append(
+            f"{info.path.name} does not say how far its slices are apart: taken to be {slices:g} µm, the model's."
+        )
     return notes
 
 
 def _memory_note(path: Path, need: Need, ready: Ready, wishes: Wishes) -> list[str]:
-    return [] if check_need(path, need, ready, ignore=wishes.ignore_memory) is None else [
-        f"About {need.total / 1e9:.1f} GB of memory are needed and fewer are free: gone on regardless."
-    ]
+    return (
+        []
+        if check_need(path, need, ready, ignore=wishes.ignore_memory) is None
+        else [f"About {need.total / 1e9:.1f} GB of memory are needed and fewer are free: gone on regardless."]
+    )
 
 
 def _micrometres(size: PixelSize) -> str:

@@ -16,13 +16,13 @@ from ..images.image import Array
 from ..images.writers import check_table
 from ..parity.outcome import Outcome
 from ..parity.subject import open_subject
+from ..targets.trust import check_trust
 from .advice import advise
 from .inputs import Outputs, check_outputs, expand, name_outputs
 from .memory import lacks_memory
 from .model import Ready, get_ready
 from .prepare import Prepared, Wishes, prepare
 from .result import RunFailure, RunResult, count
-from ..targets.trust import check_trust
 from .write import POLYGONS, Segmented, planned, write_results
 
 __all__ = ["run", "run_many"]
@@ -369,8 +369,8 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
         free = "" if ready.device == "cpu" else f" on {ready.device}"
         raise ImageError(
             f"{ready.runtime.title} ran out of memory{free} with {image}: {plain(outcome.error, 200).rstrip('. ')}.",
-            hint="Segment a part with --region X Y WIDTH HEIGHT, give fewer --channels, close other programs, or segment "
-            "it in tiles in QuPath.",
+            hint="Segment a part with --region X Y WIDTH HEIGHT, give fewer --channels, close other programs, or "
+            "segment it in tiles in QuPath.",
         )
     try:
         return outcome.labels()[0], outcome.further()

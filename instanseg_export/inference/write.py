@@ -58,7 +58,9 @@ def planned(outputs: Outputs, ready: Ready, polygons: Sequence[str], table: str 
     return files | {kind: outputs.path(POLYGONS[kind]) for kind in polygons}
 
 
-def write_results(found: Segmented, image: Prepared, ready: Ready, files: Mapping[str, Path], *, overwrite: bool) -> None:
+def write_results(
+    found: Segmented, image: Prepared, ready: Ready, files: Mapping[str, Path], *, overwrite: bool
+) -> None:
     """Write every file of ``planned``; if one of them cannot be written, none appears.
 
     Raises:
@@ -125,21 +127,21 @@ def _of(found: Segmented, output: OutputFacts | None) -> npt.NDArray[Any] | None
     return None if output is None else found.further.get(output.name)
 
 
-def _write_measured(
-    places: Mapping[str, Path], found: Segmented, planes: Array, image: Prepared, ready: Ready
-) -> None:
+def _write_measured(places: Mapping[str, Path], found: Segmented, planes: Array, image: Prepared, ready: Ready) -> None:
+    # A channel that the model sees several times is measured once.
+    once = [place for place, channel in enumerate(image.channels) if channel not in image.channels[:place]]
+    names = [image.channel_names[place] for place in once]
+    seen = planes[once] if len(once) < len(planes) else planes
     if found.masks is not None:
-        measured = [(found.names[0], measure_masks(found.masks, planes))]
+        measured = [(found.names[0], measure_masks(found.masks, seen))]
     else:
-        measured = [
-            (name, measure(labels, planes)) for name, labels in zip(found.names, found.labels, strict=True)
-        ]
+        measured = [(name, measure(labels, seen)) for name, labels in zip(found.names, found.labels, strict=True)]
     rows = _rows(found, ready, image.channel_names)
     paired = _paired(found, ready)
     edges = image.pixel_size
     whole = None if edges is None else edges if planes.ndim == 3 else _with_depth(image.slice_distance, edges)
     offset = _offset(image) if planes.ndim == 3 else (0, *_offset(image))
-    columns = object_columns(measured, image.channel_names, Scale(whole, offset), paired=paired, rows=rows)
+    columns = object_columns(measured, names, Scale(whole, offset), paired=paired, rows=rows)
     if "objects" in places:
         write_table(places["objects"], columns, places["objects"].suffix.removeprefix("."))
     if "geojson" in places:
@@ -238,7 +240,7 @@ def _classes(found: Segmented, ready: Ready) -> dict[int, tuple[str, int]]:
     values = _of(found, facts)
     if facts is None or values is None:
         return {}
-    numbers = (values[0] if facts.per_label else values).reshape(len(values[0] if facts.per_label else values), -1)[:, 0]
+    numbers = values[0, :, 0] if facts.per_label else values.reshape(-1)
     return {
         row + 1: (facts.values[int(number)], int(number))
         for row, number in enumerate(numbers)

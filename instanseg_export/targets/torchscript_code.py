@@ -20,16 +20,19 @@ from ..errors import PackageError
 __all__ = ["suspicious"]
 
 _PLAIN = Path(__file__).parent / "plain_operators.txt"
-_KNOWN = Path(__file__).parent / "libtorch_2_0_operators.txt"
 _BUILTINS = frozenset(
-    {"annotate", "bool", "float", "getattr", "inf", "int", "len", "list", "nan", "range", "str", "unchecked_cast"}
-    | {"uninitialized", "infj", "nanj", "print", "isinstance", "tuple", "dict", "min", "max", "abs", "round", "enumerate"}
-    | {"zip", "sorted", "ord", "chr", "__torch__", "CONSTANTS", "torch", "ops"}
+    {"annotate", "unchecked_cast", "uninitialized", "getattr", "isinstance", "bool", "float", "int", "str"}
+    | {"list", "tuple", "dict", "len", "range", "enumerate", "zip", "sorted", "min", "max", "abs", "round"}
+    | {"inf", "nan", "infj", "nanj", "CONSTANTS", "__annotations__"}
 )
 _TYPES = frozenset(
-    {"Tensor", "Optional", "List", "Dict", "Tuple", "Device", "NoneType", "Module", "NamedTuple", "number", "Any", "Union"}
-    | {"Future", "Final", "Enum", "Scalar", "Generator", "complex"}
+    {"Tensor", "Optional", "List", "Dict", "Tuple", "Device", "NoneType", "Module", "NamedTuple", "number", "Any"}
+    | {"Union", "Final", "complex"}
 )
+_TOUCH_FILES = frozenset({"from_file", "save"})
+"""The operators of the namespace aten that read or write files: all that libtorch 2.0 to 2.15 has. Every value has its
+operators as methods too, so that a file may not name them even for something that it defines itself."""
+
 _OF_VALUES = frozenset({"shape", "dtype", "device", "is_cuda", "ndim", "T", "requires_grad"})
 _LARGEST_CODE = 64_000_000
 _LARGEST_PICKLE = 256_000_000
@@ -74,11 +77,12 @@ def _suspicious(path: Path) -> Iterator[str]:
         code = []
         for member in members:
             name = member.filename
-            if name.endswith((".py", ".pkl")) and member.file_size > _LARGEST_CODE + _LARGEST_PICKLE * name.endswith(".pkl"):
+            largest = _LARGEST_CODE if name.endswith(".py") else _LARGEST_PICKLE
+            if name.endswith((".py", ".pkl")) and member.file_size > largest:
                 yield f"{plain(name, 80)} of {member.file_size:,} bytes"
             elif name.endswith(".pkl") and b"torch.classes" in archive.read(member):
                 yield "an object of one of libtorch's own classes"
-            elif name.endswith("model.json") or "/code/" in name and not name.endswith((".py", ".debug_pkl")):
+            elif name.endswith("model.json") or ("/code/" in name and not name.endswith((".py", ".debug_pkl"))):
                 yield f"{plain(name, 80)}, which is not part of today's files"
             elif name.endswith(".py"):
                 code.append(ast.parse(archive.read(member)))
@@ -91,16 +95,8 @@ def _plain_operators() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-@cache
-def _known_operators() -> frozenset[str]:
-    """Return the names of all operators, which are methods of every value too."""
-    lines = _KNOWN.read_text(encoding="utf-8").splitlines()
-    return frozenset(line.partition("(")[0].partition("::")[2].partition(".")[0] for line in lines if line[:1] != "#")
-
-
 def _beyond_computing(code: list[ast.Module]) -> Iterator[str]:
     plain_operators = _plain_operators()
-    others = _known_operators() - plain_operators
     defined = {name for tree in code for name in _defined(tree)}
     variables = {name for tree in code for name in _variables(tree)}
     for tree in code:
@@ -111,11 +107,11 @@ def _beyond_computing(code: list[ast.Module]) -> Iterator[str]:
                 if root is not None:
                     chains[id(root)] = max(names, chains.get(id(root), []), key=len)
                 if root is None or root.id not in ("torch", "ops", "__torch__", "CONSTANTS"):
-                    yield from _member(node.attr, defined, others)
+                    yield from _member(node.attr, defined)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 yield "an import"
             elif isinstance(node, ast.Call):
-                yield from _call(node, defined, others)
+                yield from _call(node, defined)
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
                 yield from _name(node.id, chains.get(id(node)), plain_operators, variables | defined)
@@ -153,22 +149,22 @@ def _chain(node: ast.Attribute) -> tuple[ast.Name | None, list[str]]:
     return (inner if isinstance(inner, ast.Name) else None), names
 
 
-def _member(name: str, defined: set[str], others: frozenset[str]) -> Iterator[str]:
+def _member(name: str, defined: set[str]) -> Iterator[str]:
     """A member of a value: of an object that the file defines, or an operator, which every value has as a method."""
-    if name in others:
+    if name in _TOUCH_FILES:
         yield f"the operator {plain(name, 60)}"
     elif name not in defined and name not in _OF_VALUES and name not in _plain_operators():
         yield f"the member {plain(name, 60)}, which it does not define"
 
 
-def _call(node: ast.Call, defined: set[str], others: frozenset[str]) -> Iterator[str]:
+def _call(node: ast.Call, defined: set[str]) -> Iterator[str]:
     if not isinstance(node.func, ast.Name | ast.Attribute):
         yield "a call of what another call returns"
     elif isinstance(node.func, ast.Name) and node.func.id == "getattr":
         name = node.args[1] if len(node.args) > 1 else None
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
             yield "a member whose name is computed"
-        elif name.value in others or name.value not in defined:
+        elif name.value in _TOUCH_FILES or name.value not in defined:
             yield f"the member {plain(name.value, 60)}"
 
 
