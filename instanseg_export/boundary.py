@@ -7,6 +7,7 @@ file, the place, the fact and the remedy. What a file says reaches messages only
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,12 @@ from pathlib import Path
 from .errors import InstansegExportError, OutputError
 from .limits import MAX_MESSAGE
 
-__all__ = ["disk_is_full", "parsing", "plain", "regular_file"]
+__all__ = ["disk_is_full", "parsing", "plain", "regular_file", "says_disk_is_full"]
+
+_FULL = re.compile(
+    r"no space left on device|disk quota exceeded|not enough space on the disk|\d+ requested and \d+ written",
+    re.IGNORECASE,
+)
 
 
 def plain(text: object, limit: int = MAX_MESSAGE) -> str:
@@ -40,8 +46,16 @@ def disk_is_full(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
+        # NumPy and libraries in C++ give no number, but words.
+        if isinstance(seen, OSError | RuntimeError) and says_disk_is_full(str(seen)):
+            return True
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+def says_disk_is_full(text: str) -> bool:
+    """Tell whether a library, or another program, complains of a full disk or quota."""
+    return _FULL.search(text) is not None
 
 
 @contextmanager

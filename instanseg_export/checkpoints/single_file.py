@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..errors import CheckpointError, OutputError, SpecError, UnknownNameError
+from ..errors import CheckpointError, InstansegExportError, OutputError, SpecError, UnknownNameError
 from ..files import sha256_of, staged_file
 from .archive import damaged, kind_of, peek
 from .base import Checkpoint
@@ -98,6 +98,17 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
     return _checked({**content, "weights": weights} if isinstance(content, dict) else content, path)
 
 
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file is a whole checkpoint as :func:`write` leaves it."""
+    try:
+        kind = kind_of(path)
+        if kind == "safetensors":
+            return bool(_read_safetensors(path))
+        return kind == "zip" and bool(_read_torch(path))
+    except InstansegExportError:
+        return False
+
+
 def write(checkpoint: Checkpoint, path: Path, *, overwrite: bool) -> None:
     """Write a checkpoint; see :func:`instanseg_export.checkpoints.save_checkpoint`."""
     if path.suffix not in (".pt", ".safetensors"):
@@ -111,7 +122,7 @@ def write(checkpoint: Checkpoint, path: Path, *, overwrite: bool) -> None:
     }
     spec = checkpoint.spec.model_dump_json()
     data = _torch_bytes(weights, spec) if path.suffix == ".pt" else _safetensors_bytes(weights, spec)
-    with staged_file(path, overwrite=overwrite) as staged:
+    with staged_file(path, overwrite=overwrite, ours=_is_ours) as staged:
         staged.write_bytes(data)
 
 

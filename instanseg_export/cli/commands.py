@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
 from .console import progress, result_console, show_json, show_table, size_of
 from .tables import show_benchmark, show_precisions, show_report, show_zoo
 from .usage import check_command, check_targets, pairs
@@ -133,23 +133,20 @@ def validate_command(
 ) -> int:
     """Return 0 when all runtimes agree, else 1."""
     changed = pairs("--set", settings)
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
     with progress(quiet=quiet) as callback:
-        from ..files import staged_folder
         from ..parity import validate
 
-        report = validate(
-            path,
-            images=_named(images, path) if images else None,
-            runtimes=list(runtimes) or None,
-            device=device,
-            time_limit=time_limit,
-            settings=changed,
-            progress=callback,
-        )
-        if output is not None:
-            with staged_folder(output, overwrite=overwrite) as folder:
+        with _folder(output, "report", overwrite, [path, *images]) as folder:
+            report = validate(
+                path,
+                images=_named(images, path) if images else None,
+                runtimes=list(runtimes) or None,
+                device=device,
+                time_limit=time_limit,
+                settings=changed,
+                progress=callback,
+            )
+            if folder is not None:
                 report.write(folder)
     if as_json:
         show_json(json.loads(report.model_dump_json(exclude={"pictures"})) | {"agreed": report.passed})
@@ -183,27 +180,24 @@ def bench_command(
 ) -> int:
     """Return 0: a runtime that is missing or fails is a row, as long as one was measured."""
     changed = pairs("--set", settings)
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
     with progress(quiet=quiet) as callback:
         from ..benchmark import bench
-        from ..files import staged_folder
 
-        result = bench(
-            models,
-            images=_named(images, models[0]) if images else None,
-            size=size,
-            objects=objects,
-            runtimes=list(runtimes) or None,
-            threads=threads,
-            turns=turns,
-            device=device,
-            settings=changed,
-            time_limit=time_limit,
-            progress=callback,
-        )
-        if output is not None:
-            with staged_folder(output, overwrite=overwrite) as folder:
+        with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
+            result = bench(
+                models,
+                images=_named(images, models[0]) if images else None,
+                size=size,
+                objects=objects,
+                runtimes=list(runtimes) or None,
+                threads=threads,
+                turns=turns,
+                device=device,
+                settings=changed,
+                time_limit=time_limit,
+                progress=callback,
+            )
+            if folder is not None:
                 result.write(folder)
     if as_json:
         show_json(result.document())
@@ -229,6 +223,18 @@ def doctor_command(*, build_java: bool, as_json: bool) -> int:
     ]
     show_table("This machine", ("", "", "", ""), rows)
     return 0
+
+
+@contextlib.contextmanager
+def _folder(output: Path | None, kind: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[Path | None]:
+    """Yield the folder to write to, refused before the work begins if it cannot be; None if none is asked for."""
+    if output is None:
+        yield None
+        return
+    from ..files import staged_folder
+
+    with staged_folder(output, kind=kind, overwrite=overwrite, inputs=inputs) as folder:
+        yield folder
 
 
 def _named(paths: Sequence[Path], model: Path) -> list[NamedImage]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import PackageError
-from ..files import staged_file
+from ..files import staged_files
 from .records import Results
 from .render import render_html, render_markdown, summarise
 
@@ -26,16 +26,16 @@ class Report(Results):
             The three files.
 
         Raises:
-            OutputError: one of them cannot be written, or the disk is full.
+            OutputError: one of them exists, cannot be written, or the disk is full.
         """
         texts = {
             "report.json": self.model_dump_json(indent=1) + "\n",
             "report.md": render_markdown(self),
             "report.html": render_html(self),
         }
-        for name, text in texts.items():
-            with staged_file(folder / name, overwrite=True) as staged:
-                staged.write_text(text, encoding="utf-8")
+        with staged_files(folder) as files:
+            for name, text in texts.items():
+                files.add(folder / name).write_text(text, encoding="utf-8")
         return [folder / name for name in texts]
 
     @classmethod

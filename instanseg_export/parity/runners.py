@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +19,14 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..boundary import says_disk_is_full
+from ..files import scratch_failed
 from .outcome import Outcome
 from .runtimes import Runtime
 
 __all__ = ["run_runtime"]
 
+_GUARD = Path(__file__).resolve().parent / "guard.py"
 _LONGEST_LINE = 1 << 20
 _KEPT_OUTPUT = 300
 _AFTER_LAST = 10.0
@@ -102,6 +107,9 @@ def run_runtime(
 
     Returns:
         One outcome per image, in order.
+
+    Raises:
+        OutputError: the disk is full, so that the program cannot write what it found.
     """
     arguments = [*runtime.command, "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
     if settings:
@@ -128,6 +136,7 @@ def run_runtime(
         fruitless = fruitless + 1 if left == pending else 0
         # A program that fails before its first image will do so again; after two in a row the rest is not tried.
         hopeless = ended.final or fruitless == 2
+        _require_room(ended.reason)
         for index in left if hopeless else left[:1]:
             run.settle(index, Outcome(error=ended.reason, unavailable=ended.unavailable))
     return [run.done[index] for index in range(len(inputs))]
@@ -175,8 +184,8 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
     ]
     try:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", str(_GUARD), *command],
+            stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the guard that we are gone
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=run.environment,
@@ -184,6 +193,7 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
         )
     except OSError as error:
         return _End(f"the program cannot be started: {error}", final=True)
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     lines: queue.Queue[bytes] = queue.Queue(maxsize=1000)
@@ -199,6 +209,8 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
         return _listen(run, process, lines, readers[1], complaints)
     finally:
         _kill(process)
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         ended.set()
         for reader in readers:
             reader.join(timeout=_AFTER_LAST)
@@ -253,6 +265,7 @@ def _listen(
 
 def _outcome(line: _Line, output: Path) -> Outcome:
     if line.error is not None:
+        _require_room(line.error)
         return Outcome(error=line.error, unavailable=line.unavailable)
     return Outcome(
         output=output,
@@ -264,6 +277,12 @@ def _outcome(line: _Line, output: Path) -> Outcome:
         split_s=line.split_s,
         not_split=line.not_split,
     )
+
+
+def _require_room(complaint: str) -> None:
+    """Refuse to blame a program or a model for a full disk."""
+    if says_disk_is_full(complaint):
+        raise scratch_failed(OSError(errno.ENOSPC, complaint))
 
 
 def _parse(raw: bytes) -> _Line | str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InstansegExportError, PackageError, UnsafeFileError
+from ..files import scratch_folder
 from ..metadata import FOREIGN, Contract, ModelMetadata
 from .named_image import NamedImage
 
@@ -71,9 +71,9 @@ def open_subject(path: Path) -> Iterator[Subject]:
     if not path.exists():
         raise PackageError(f"There is no {path}.", hint="Give the folder or zip of a package, or an exported file.")
     if path.suffix == ".zip":
-        with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-            _unpack(path, Path(folder))
-            yield _read_package(Path(folder), path.stem)
+        with scratch_folder() as folder:
+            _unpack(path, folder)
+            yield _read_package(folder, path.stem)
     elif path.is_dir():
         yield _read_package(path, path.resolve().name)
     else:

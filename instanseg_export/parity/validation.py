@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import ImageError, PackageError
-from ..files import sha256_of
+from ..files import scratch_folder, sha256_of
 from ..forwards.tunables import parse_settings, tunables_of
 from ..precision import PRECISIONS, filename_of
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
@@ -53,7 +52,7 @@ def run_validation(
     """See :func:`instanseg_export.parity.validate`."""
     # A runtime in Java is built where it is asked for by name, since that takes a minute and a network.
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
-    with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
+    with open_subject(path) as subject, scratch_folder() as folder:
         checked = parse_settings(settings or {}, tunables_of(subject.metadata))
         chosen = (
             [*subject.samples, *standard_images(subject.channels, subject.dimensions)]
@@ -62,7 +61,7 @@ def run_validation(
         )
         _check_images(chosen, subject.channels)
         _check_precision(subject)
-        validation = Validation(subject, chosen, Path(folder), device, time_limit, checked, progress)
+        validation = Validation(subject, chosen, folder, device, time_limit, checked, progress)
         report = _validate(validation, selected, device, checked)
         if precisions is None:
             precisions = _precisions(validation, checked) if runtimes is None else ()

@@ -60,7 +60,7 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
             hint=f"Export without {precision}, and please report this with the output of --debug.",
         ) from error
     path = folder / filename_of(precision)
-    with staged_file(path, overwrite=True) as staged:
+    with staged_file(path) as staged:
         staged.write_bytes(data)
     return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
 

@@ -73,12 +73,12 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         target: its name in :data:`TARGETS`.
         forward: of :func:`instanseg_export.build_forward`.
         checkpoint: that the forward was built from.
-        path: of the new file, in an existing folder. An existing file is replaced.
+        path: of the new file, in an existing folder. Nothing may be there yet.
 
     Raises:
         UnknownNameError: there is no such target.
         ExportError: the format cannot be written here, or the exporter refused the forward.
-        OutputError: the file cannot be written.
+        OutputError: the file exists, or cannot be written.
     """
     from ..files import sha256_of, staged_file
     from .metadata import describe
@@ -89,6 +89,6 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         from ..errors import ExportError
 
         raise ExportError(f"{target} cannot be written on this machine: {reason}.", hint="Run: instanseg-export doctor")
-    with staged_file(path, overwrite=True) as staged:
+    with staged_file(path) as staged:
         writer.write(forward, describe(target, forward, checkpoint), staged)
     return Artifact(target, path, sha256_of(path), path.stat().st_size)

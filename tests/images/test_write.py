@@ -72,6 +72,11 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         write_labels(path, _two_targets(), None)
     assert path.read_bytes() == b"precious"
+    with pytest.raises(OutputError, match="did not write it"):
+        write_labels(path, _two_targets(), None, overwrite=True)
+    assert path.read_bytes() == b"precious"
+    path.unlink()
+    write_labels(path, _two_targets() * 0, None)
     write_labels(path, _two_targets(), None, overwrite=True)
     assert read_image(path).array.max() == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["labels.tif"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...files import staged_file
+from ...files import staged_files
 from ..image import Array, PixelSize
 
-__all__ = ["write_labels"]
+__all__ = ["write_label_tiff", "write_labels"]
 
 _LARGEST_UINT16 = 65_535
 _LARGEST_FLOAT32 = 2**24
@@ -35,11 +35,24 @@ def write_labels(
         pixel_size: edge of a pixel, or its height and width, in micrometres; None if unknown.
         names: of the targets, as labels of the pages of an image.
         slice_distance: of a volume, in micrometres, or None if unknown.
-        overwrite: replace an existing file.
+        overwrite: replace a label file that this tool wrote and that was not changed since.
 
     Raises:
-        OutputError: the file exists, cannot be written, or the disk is full.
+        OutputError: the file exists and may not be replaced, cannot be written, or the disk is full.
     """
+    with staged_files(path.parent, overwrite=overwrite, sealed=path) as files:
+        write_label_tiff(files.add(path), labels, pixel_size, names=names, slice_distance=slice_distance)
+
+
+def write_label_tiff(
+    path: Path,
+    labels: Array,
+    pixel_size: float | PixelSize | None,
+    *,
+    names: tuple[str, ...] | None = None,
+    slice_distance: float | None = None,
+) -> None:
+    """Write label maps as :func:`write_labels` does, to a path that is the caller's own, without a seal."""
     import tifffile
 
     largest = int(labels.max(initial=0))
@@ -59,15 +72,14 @@ def write_labels(
     unit = 1.0 if imagej else 1e4
     height, width = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
     per_unit = (unit / width, unit / height) if height and width else None
-    with staged_file(path, overwrite=overwrite) as staged:
-        tifffile.imwrite(
-            staged,
-            (labels.swapaxes(0, 1) if volume else labels).astype(dtype),
-            imagej=imagej,
-            photometric="minisblack",
-            planarconfig=None,
-            compression="zlib",
-            resolution=per_unit,
-            resolutionunit="NONE" if imagej or not per_unit else "CENTIMETER",
-            metadata=metadata,
-        )
+    tifffile.imwrite(
+        path,
+        (labels.swapaxes(0, 1) if volume else labels).astype(dtype),
+        imagej=imagej,
+        photometric="minisblack",
+        planarconfig=None,
+        compression="zlib",
+        resolution=per_unit,
+        resolutionunit="NONE" if imagej or not per_unit else "CENTIMETER",
+        metadata=metadata,
+    )
