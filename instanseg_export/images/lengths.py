@@ -71,7 +71,21 @@ _NAMES_IN_METRES = (
 )
 """Names, in which capitals do not count."""
 
-_NO_UNIT = ("", "pixel", "pixels", "px", "pix", "none", "null", "unknown", "undefined", "unit", "units", "voxel", "voxels")
+_NO_UNIT = (
+    "",
+    "pixel",
+    "pixels",
+    "px",
+    "pix",
+    "none",
+    "null",
+    "unknown",
+    "undefined",
+    "unit",
+    "units",
+    "voxel",
+    "voxels",
+)
 """What programs write where nobody calibrated the image."""
 
 _SAME = str.maketrans({"\u03bc": "µ", "\u212b": "Å"})
@@ -120,7 +134,9 @@ def stated(y: float | None, x: float | None, source: str, says: str) -> Stated:
         # Resolution tags are ratios of whole numbers, and XML is rounded: the two axes differ in the last digits.
         y = x = (y + x) / 2
         return Stated((y, x), f"has pixels of {x:.5g} µm, by its {source}")
-    return Stated((y, x), f"has pixels of {y:.5g} µm (height) x {x:.5g} µm (width), which are not square, by its {source}")
+    return Stated(
+        (y, x), f"has pixels of {y:.5g} µm (height) x {x:.5g} µm (width), which are not square, by its {source}"
+    )
 
 
 def micrometres(unit: object) -> float | None:

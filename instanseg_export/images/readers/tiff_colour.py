@@ -63,9 +63,7 @@ class Colours:
             return self
         note = f"{self.path.name} has a palette for each of its pages: a tint for viewing, which was not applied."
         stored = self.stored if self.stored is not None else self.dtype
-        return replace(
-            self, channels=1, dtype=stored, colour=False, palette=None, notes=(*self.notes[:-1], note)
-        )
+        return replace(self, channels=1, dtype=stored, colour=False, palette=None, notes=(*self.notes[:-1], note))
 
     def convert(self, samples: Array) -> Array:
         """Turn samples (S, D, H, W), as they are stored, into channels (C, D, H, W).

@@ -264,9 +264,7 @@ def _resolution(tif: Any, page: Any) -> Stated | None:
     sizes = [length / value if value > 0 else None for value in per_unit]
     if _is_print(sizes, per_unit):
         return None
-    return stated(
-        sizes[0], sizes[1], "resolution tags", f"{per_unit[1]:g} x {per_unit[0]:g} pixels per {name}"
-    )
+    return stated(sizes[0], sizes[1], "resolution tags", f"{per_unit[1]:g} x {per_unit[0]:g} pixels per {name}")
 
 
 def _is_print(sizes: list[float | None], per_unit: tuple[float, float]) -> bool:
@@ -363,5 +361,3 @@ def _page_names(tif: Any, pages: list[Any]) -> list[Any]:
         else:
             names.append(page.tags.valueof(285) or "")
     return names if len(set(names)) == len(names) else []
-
-
