@@ -340,4 +340,6 @@ def _target_names(targets: Sequence[str], settings: Mapping[str, Any], count: in
 def _count(target: str, labels: Any, pixel_size: PixelSize | None) -> Found:
     areas = np.bincount(np.unique(labels[labels > 0], return_inverse=True)[1])
     median = float(np.median(areas)) if areas.size else None
-    return Found(target, areas.size, median, None if median is None or pixel_size is None else median * pixel_size[0] * pixel_size[1])
+    if median is None or pixel_size is None:
+        return Found(target, areas.size, median, None)
+    return Found(target, areas.size, median, median * pixel_size[0] * pixel_size[1])

@@ -52,23 +52,23 @@ _IN_METRES = {prefix + "m": factor for prefix, factor in _PREFIXES.values()} | {
 }
 """Symbols, in which capitals count: mm and Mm."""
 
-_NAMES_IN_METRES = (
-    {
-        prefix + name: factor
-        for prefix, (_, factor) in _PREFIXES.items()
-        for name in ("meter", "metre", "meters", "metres")
-    }
-    | {f"deka{name}": 10.0 for name in ("meter", "metre", "meters", "metres")}
-    | {name: 1e-6 for name in ("micron", "microns", "micrometer(s)", "micromètre", "mikrometer", "mikron")}
-    | {name: 1e-10 for name in ("angstrom", "angstroms", "ångström", "ångströms", "ångstrom", "a")}
-    | {name: 0.0254 for name in ("inch", "inches", '"')}
-    | {name: 0.3048 for name in ("foot", "feet")}
-    | {name: 0.9144 for name in ("yard", "yards")}
-    | {name: 1609.344 for name in ("mile", "miles")}
-    | {name: 2.54e-5 for name in ("mil", "mils")}
-    | {name: 0.0254 / 72 for name in ("point", "points")}
-    | {name: 3.0856775814913673e16 for name in ("parsec", "parsecs")}
-)
+_METRE = ("meter", "metre", "meters", "metres")
+_NAMES_IN_METRES = {prefix + name: factor for prefix, (_, factor) in _PREFIXES.items() for name in _METRE} | {
+    name: factor
+    for names, factor in (
+        ([f"deka{name}" for name in _METRE], 10.0),
+        (("micron", "microns", "micrometer(s)", "micromètre", "mikrometer", "mikron"), 1e-6),
+        (("angstrom", "angstroms", "ångström", "ångströms", "ångstrom"), 1e-10),
+        (("inch", "inches", '"'), 0.0254),
+        (("foot", "feet"), 0.3048),
+        (("yard", "yards"), 0.9144),
+        (("mile", "miles"), 1609.344),
+        (("mil", "mils"), 2.54e-5),
+        (("point", "points"), 0.0254 / 72),
+        (("parsec", "parsecs"), 3.0856775814913673e16),
+    )
+    for name in names
+}
 """Names, in which capitals do not count."""
 
 _NO_UNIT = (
@@ -124,7 +124,8 @@ def stated(y: float | None, x: float | None, source: str, says: str) -> Stated:
     """Return a pixel size, if it is one.
 
     Args:
-        y, x: in micrometres; None or not finite when it could not be read.
+        y: height of a pixel in micrometres; None when it could not be read.
+        x: its width.
         source: where it stands, as in "OME-XML".
         says: the file's own words, for the message.
     """

@@ -19,9 +19,9 @@ from ..image import Array, ImageInfo, Region, default_names
 from ..lengths import Stated
 from ..notes import about_pixel_size
 from . import ome_xml
-from .axes import Layout, layout_of
+from .axes import layout_of
 from .orientation import Orientation
-from .tiff_colour import Colours, colours_of
+from .tiff_colour import colours_of
 from .tiff_metadata import names_of, pixel_size_of, slice_distance_of
 from .tiff_page import check_page, read_page
 from .tiff_series import choose_series

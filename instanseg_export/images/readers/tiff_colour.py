@@ -106,10 +106,10 @@ def colours_of(path: Path, page: Any) -> Colours:
     if kind not in _SAMPLES or (
         kind == _YCBCR and (int(page.compression) not in _DECODED_AS_RGB or page.planarconfig != 1)
     ):
-        what = "YCbCr colours outside of JPEG" if kind == _YCBCR else _REFUSED.get(kind)
+        unknown = f"pixels of an unknown kind (PhotometricInterpretation {plain(photometric, 40)})"
+        what = "YCbCr colours outside of JPEG" if kind == _YCBCR else _REFUSED.get(kind, unknown)
         raise ImageError(
-            f"{path} holds {what or f'pixels of an unknown kind (PhotometricInterpretation {plain(photometric, 40)})'}, "
-            "not grey values or RGB.",
+            f"{path} holds {what}, not grey values or RGB.",
             hint="Convert it to RGB or to greyscale, for instance in Fiji: Image > Type, then save it as TIFF.",
         )
     base = _SAMPLES[kind]

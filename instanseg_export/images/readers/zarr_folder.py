@@ -255,7 +255,7 @@ def _letter(axis: Mapping[str, Any]) -> str:
     return _TYPES.get(str(axis.get("type", "")).lower()) or _NAMES.get(name, name)
 
 
-def _factors(multiscale: Mapping[str, Any], level: Mapping[str, Any], count: int) -> list[float] | None | str:
+def _factors(multiscale: Mapping[str, Any], level: Mapping[str, Any], count: int) -> list[float] | str | None:
     """Return the product of both levels' scales; None if there is none, or what is not understood."""
     factors = [1.0] * count
     found = False
@@ -273,7 +273,7 @@ def _factors(multiscale: Mapping[str, Any], level: Mapping[str, Any], count: int
     return factors if found else None
 
 
-def _pixel_size(axes: list[Mapping[str, Any]], letters: list[str], factors: list[float] | None | str) -> Stated:
+def _pixel_size(axes: list[Mapping[str, Any]], letters: list[str], factors: list[float] | str | None) -> Stated:
     source = "coordinate transformations"
     if factors is None or "y" not in letters or "x" not in letters:
         return unsaid()
@@ -294,7 +294,7 @@ def _pixel_size(axes: list[Mapping[str, Any]], letters: list[str], factors: list
 
 
 def _slice_distance(
-    axes: list[Mapping[str, Any]], letters: list[str], factors: list[float] | None | str
+    axes: list[Mapping[str, Any]], letters: list[str], factors: list[float] | str | None
 ) -> float | None:
     if not isinstance(factors, list) or "z" not in letters:
         return None
