@@ -198,8 +198,8 @@ _kind(
 _kind(
     "tiff jpeg tiles subsampled",
     _tiff(
-        last(_SMOOTH), photometric="ycbcr", compression="jpeg", tile=(16, 16), subsampling=(2, 2),
-        compressionargs={"level": 98, "colorspace": "RGB"},
+        np.asarray(Pillow.fromarray(last(_SMOOTH)).convert("YCbCr")), photometric="ycbcr", compression="jpeg", tile=(16, 16), subsampling=(2, 2),
+        compressionargs={"level": 98},
     ), _SMOOTH, tolerance=14,
 )  # fmt: skip
 _kind("tiff jpeg 2000", _tiff(last(RGB16), photometric="rgb", compression="jpeg2000"), RGB16)

@@ -1,4 +1,4 @@
-"""Files as people's tools write them: their planes exactly, or a refusal that says why; nothing by guess without a word."""
+"""Files as people's tools write them: their planes exactly, or a refusal that says why; no guess without a word."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from campaign.peoples_images import KINDS, Expectation
+
 from instanseg_export.errors import ImageError
 from instanseg_export.images import Region, probe_image, read_image
 
