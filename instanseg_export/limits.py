@@ -60,7 +60,7 @@ MAX_TIFF_PAGES = 200_000
 """Pages of a TIFF file, and files of one image. Long recordings have tens of thousands."""
 
 MAX_ZARR_CHUNKS = 2_000_000
-"""Chunks that one reading touches. A slide of 100,000 x 100,000 pixels in three channels and chunks of 256 has 460,000."""
+"""Chunks that one reading touches. A slide of 100,000 x 100,000 pixels in three channels has 460,000 of 256 x 256."""
 
 UNPACKED_WITHOUT_QUESTION = 256_000_000
 """Bytes of pixels that any image may unpack to, however small its file: blank images compress without bounds."""

@@ -96,4 +96,4 @@ def _open_descriptors() -> None:
 
 
 def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it is open for as long as the program runs
+    return open(os.devnull, "w", encoding="utf-8")

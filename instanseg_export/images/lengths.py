@@ -52,6 +52,7 @@ _IN_METRES = {prefix + "m": factor for prefix, factor in _PREFIXES.values()} | {
 }
 """Symbols, in which capitals count: mm and Mm."""
 
+<<<<<<< HEAD
 _NAMES_IN_METRES = (
     {
         prefix + name: factor
@@ -69,9 +70,42 @@ _NAMES_IN_METRES = (
     | dict.fromkeys(("point", "points"), 0.0254 / 72)
     | dict.fromkeys(("parsec", "parsecs"), 3.085677581491367e+16)
 )
+=======
+_METRE = ("meter", "metre", "meters", "metres")
+_NAMES_IN_METRES = {prefix + name: factor for prefix, (_, factor) in _PREFIXES.items() for name in _METRE} | {
+    name: factor
+    for names, factor in (
+        ([f"deka{name}" for name in _METRE], 10.0),
+        (("micron", "microns", "micrometer(s)", "micromètre", "mikrometer", "mikron"), 1e-6),
+        (("angstrom", "angstroms", "ångström", "ångströms", "ångstrom"), 1e-10),
+        (("inch", "inches", '"'), 0.0254),
+        (("foot", "feet"), 0.3048),
+        (("yard", "yards"), 0.9144),
+        (("mile", "miles"), 1609.344),
+        (("mil", "mils"), 2.54e-5),
+        (("point", "points"), 0.0254 / 72),
+        (("parsec", "parsecs"), 3.0856775814913673e16),
+    )
+    for name in names
+}
+>>>>>>> images
 """Names, in which capitals do not count."""
 
-_NO_UNIT = ("", "pixel", "pixels", "px", "pix", "none", "null", "unknown", "undefined", "unit", "units", "voxel", "voxels")
+_NO_UNIT = (
+    "",
+    "pixel",
+    "pixels",
+    "px",
+    "pix",
+    "none",
+    "null",
+    "unknown",
+    "undefined",
+    "unit",
+    "units",
+    "voxel",
+    "voxels",
+)
 """What programs write where nobody calibrated the image."""
 
 _SAME = str.maketrans({"\u03bc": "µ", "\u212b": "Å"})
@@ -110,7 +144,8 @@ def stated(y: float | None, x: float | None, source: str, says: str) -> Stated:
     """Return a pixel size, if it is one.
 
     Args:
-        y, x: in micrometres; None or not finite when it could not be read.
+        y: height of a pixel in micrometres; None when it could not be read.
+        x: its width.
         source: where it stands, as in "OME-XML".
         says: the file's own words, for the message.
     """
@@ -120,7 +155,9 @@ def stated(y: float | None, x: float | None, source: str, says: str) -> Stated:
         # Resolution tags are ratios of whole numbers, and XML is rounded: the two axes differ in the last digits.
         y = x = (y + x) / 2
         return Stated((y, x), f"has pixels of {x:.5g} µm, by its {source}")
-    return Stated((y, x), f"has pixels of {y:.5g} µm (height) x {x:.5g} µm (width), which are not square, by its {source}")
+    return Stated(
+        (y, x), f"has pixels of {y:.5g} µm (height) x {x:.5g} µm (width), which are not square, by its {source}"
+    )
 
 
 def micrometres(unit: object) -> float | None:

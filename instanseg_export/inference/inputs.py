@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ImageError, OutputError
+from ..errors import ImageError
 
-__all__ = ["Outputs", "check_outputs", "expand", "is_folder_of_images", "name_outputs"]
+__all__ = ["Outputs", "expand", "is_folder_of_images", "name_outputs"]
 
 _OURS = re.compile(r"_(labels\.tif|overlay\.png)$")
 _SUFFIXES = frozenset(
@@ -166,19 +166,3 @@ def _names(image: Path) -> Iterator[str]:
             return
         prefix = f"{parent.name}_{prefix}"
         yield from (prefix + short, prefix + long)
-
-
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse results that would lie over an input, or over an existing file unless that is wanted.
-
-    Raises:
-        OutputError: naming the file.
-    """
-    read = {path.resolve() for path in inputs}
-    for path in outputs:
-        if path.resolve() in read:
-            raise OutputError(
-                f"{path} is an input, and a result would be written over it.", hint="Choose another --output."
-            )
-        if (path.exists() or path.is_symlink()) and not overwrite:
-            raise OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..boundary import disk_is_full, plain
-from ..errors import ImageError, OutputError
+from ..boundary import plain
+from ..errors import ImageError
 from ..images import ImageInfo, Region, probe_image, read_image, rescale
 from ..images.image import Array, PixelSize
 from .memory import Need, check_need, estimate
@@ -156,17 +156,9 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
 def save(path: Path, array: Array) -> None:
     """Write an array as .npy. Unlike ``numpy.save`` it says so when the disk is full, instead of how much it wrote."""
     array = np.ascontiguousarray(array)
-    try:
-        with path.open("wb") as stream:
-            np.lib.format.write_array_header_2_0(stream, np.lib.format.header_data_from_array_1_0(array))
-            stream.write(array.data.cast("B") if array.size else b"")
-    except OSError as error:
-        full = disk_is_full(error)
-        raise OutputError(
-            f"{'The disk is full' if full else plain(error.strerror or error)}: the folder of temporary files has no "
-            f"room for {array.nbytes / 1e6:.0f} MB.",
-            hint="Free some space, or choose another folder of temporary files with TMPDIR.",
-        ) from error
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_2_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(array.data.cast("B") if array.size else b"")
 
 
 def _choose_channels(info: ImageInfo, channels: Sequence[int | str] | None, expected: int | None) -> list[int]:

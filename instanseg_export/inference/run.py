@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..boundary import plain
 from ..errors import ImageError, InstansegExportError, OutputError, PackageError, RuntimeUnavailableError
+from ..files import check_file, scratch_folder
 from ..images import rescale_labels
 from ..images.image import Array
 from ..images.writers import check_table
@@ -18,7 +18,7 @@ from ..parity.outcome import Outcome
 from ..parity.subject import open_subject
 from ..targets.trust import check_trust
 from .advice import advise
-from .inputs import Outputs, check_outputs, expand, name_outputs
+from .inputs import Outputs, expand, name_outputs
 from .memory import lacks_memory
 from .model import Ready, get_ready
 from .prepare import Prepared, Wishes, prepare
@@ -42,6 +42,7 @@ class _Job:
         place: among all images.
         image: the file.
         files: that are written, by what they are.
+        replacing: which files may be replaced, as ``staged_files`` takes it.
         prepared: it, as the model wants it.
         seconds: spent on it so far.
     """
@@ -49,6 +50,7 @@ class _Job:
     place: int
     image: Path
     files: Mapping[str, Path]
+    replacing: Mapping[str, Any]
     prepared: Prepared
     seconds: float
 
@@ -216,8 +218,8 @@ def _run_all(
         state = _Run(ready, wishes, overwrite, time_limit, report, len(images))
         waiting = list(range(len(images)))
         while waiting:
-            with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-                batch = _fill(state, images, places, waiting, Path(folder))
+            with scratch_folder() as folder:
+                batch = _fill(state, images, places, waiting, folder)
                 if batch.jobs:
                     _segment(state, batch)
     report("done", len(images), len(images))
@@ -265,13 +267,20 @@ def _read(state: _Run, images: Sequence[Path], place: int, outputs: Outputs, fol
     started = time.perf_counter()
     state.report(f"read {image.name}" if state.total > 1 else "read", len(state.ended), state.total)
     files = planned(outputs, state.ready, state.wishes.polygons, state.wishes.table)
+    replacing = {
+        "overwrite": state.overwrite,
+        "inputs": [state.ready.model, *images],
+        "sealed": files["labels"],
+        "origin": image.name,
+    }
     try:
-        check_outputs(files.values(), (*images, state.ready.file), overwrite=state.overwrite)
+        for path in files.values():
+            check_file(path, **replacing)
         prepared = prepare(image, state.ready, state.wishes, folder, place)
     except InstansegExportError as error:
         state.ended[place] = RunFailure(image, error)
         return None
-    return _Job(place, image, files, prepared, time.perf_counter() - started)
+    return _Job(place, image, files, replacing, prepared, time.perf_counter() - started)
 
 
 def _segment(state: _Run, batch: _Batch) -> None:
@@ -329,7 +338,7 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
             hint="The file does not do what files of its name do: export the model again.",
         )
     names = _target_names(ready, labels.shape[0])
-    write_results(Segmented(labels, names, masks, further), image, ready, job.files, overwrite=state.overwrite)
+    write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
     notes += advise(found, image, ready)
     size = image.pixel_size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..files import staged_file
-from ..images import overlay, write_labels
+from ..files import staged_files
+from ..images import overlay
 from ..images.image import Array
 from ..images.objects import Measured, Piece, measure, measure_masks, pieces, pieces_of_masks
-from ..images.writers import Feature, Scale, object_columns, outline, write_coco, write_geojson, write_rois, write_table
+from ..images.writers import (
+    Feature,
+    Scale,
+    object_columns,
+    outline,
+    write_coco,
+    write_geojson,
+    write_label_tiff,
+    write_rois,
+    write_table,
+)
 from ..metadata import OutputFacts
 from .inputs import Outputs
 from .model import Ready
@@ -59,9 +68,16 @@ def planned(outputs: Outputs, ready: Ready, polygons: Sequence[str], table: str 
 
 
 def write_results(
-    found: Segmented, image: Prepared, ready: Ready, files: Mapping[str, Path], *, overwrite: bool
+    found: Segmented, image: Prepared, ready: Ready, files: Mapping[str, Path], replacing: Mapping[str, Any]
 ) -> None:
     """Write every file of ``planned``; if one of them cannot be written, none appears.
+
+    Args:
+        found: what was found.
+        image: in which.
+        ready: by what.
+        files: as ``planned`` names them.
+        replacing: which files may be replaced, as :func:`.files.staged_files` takes it.
 
     Raises:
         OutputError: a file exists already, cannot be written, or the disk is full.
@@ -70,12 +86,9 @@ def write_results(
 
     planes = np.load(image.raw, mmap_mode="r")
     picture = overlay(planes, found.labels)
-    with contextlib.ExitStack() as staged:
-        places = {
-            what: staged.enter_context(staged_file(path, overwrite=overwrite))
-            for what, path in files.items()
-            if what != "labels"
-        }
+    # All of them appear, or none does; the label file has a seal by which the others are known again.
+    with staged_files(files["labels"].parent, **replacing) as staged:
+        places = {what: staged.add(path) for what, path in files.items()}
         Pillow.fromarray(picture).save(places["overlay"], format="PNG")
         if "masks" in places and found.masks is not None:
             _write_masks(places["masks"], found, found.masks, image, ready)
@@ -83,13 +96,12 @@ def write_results(
             _write_measured(places, found, planes, image, ready)
         if "roi" in places:
             write_rois(places["roi"], ((name, _outlines(which, image)) for name, which in _targets(found)))
-        write_labels(
-            files["labels"],
+        write_label_tiff(
+            places["labels"],
             found.labels,
             image.pixel_size,
             names=found.names,
             slice_distance=image.slice_distance,
-            overwrite=overwrite,
         )
 
 

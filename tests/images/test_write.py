@@ -38,7 +38,7 @@ def test_labels_come_back_exactly_in_the_smallest_type(tmp_path: Path, largest: 
     image = read_image(path)
     assert str(image.array.dtype) == dtype
     np.testing.assert_array_equal(image.array.astype(np.int64), labels)
-    assert image.pixel_size == pytest.approx(0.5, rel=1e-4)
+    assert image.pixel_size == pytest.approx((0.5, 0.5), rel=1e-4)
 
 
 def test_the_file_is_an_imagej_hyperstack_with_named_pages(tmp_path: Path) -> None:

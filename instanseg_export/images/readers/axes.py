@@ -107,7 +107,9 @@ def layout_of(path: Path, series: Any, page: Any, dimensions: int) -> Layout:
                 hint="Save the page that you mean alone.",
             )
         elif dimensions == 2 and few_channels((size, height, width)) == "last":
-            note = f"{path.name} has its {width} channels last, without axes: it was taken for {size} x {height} pixels."
+            note = (
+                f"{path.name} has its {width} channels last, without axes: it was taken for {size} x {height} pixels."
+            )
             return Layout(size, height, width, 1, 1, (0, 0), count, True, (note,))
         elif few_channels((size, height, width)) == "first":
             lead = [("C" if name == axis else name, length) for name, length in lead]

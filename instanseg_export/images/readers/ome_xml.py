@@ -12,7 +12,16 @@ from ...errors import ImageError
 from ...limits import MAX_TEXT_BYTES, MAX_TIFF_PAGES
 from ..lengths import Stated, micrometres, no_unit, number, stated, unsaid
 
-__all__ = ["channel_names", "check_ome", "elements", "find_pixels", "local", "parse_xml", "pixel_size", "slice_distance"]
+__all__ = [
+    "channel_names",
+    "check_ome",
+    "elements",
+    "find_pixels",
+    "local",
+    "parse_xml",
+    "pixel_size",
+    "slice_distance",
+]
 
 _SMALLEST_PAGE = 30
 """Bytes of the leanest directory of a page: a plane that has none cannot be in the file."""
@@ -125,9 +134,7 @@ _MODULO = (("Start", "0"), ("End", "0"), ("Step", "1"))
 def find_pixels(root: ElementTree.Element, index: int, height: int, width: int) -> ElementTree.Element | None:
     """Return the description of an image: that of its place, if its size agrees, or else the first of its size."""
     all_pixels = list(elements(root, "Pixels"))
-    fitting = [
-        one for one in all_pixels if (number(one.get("SizeY")), number(one.get("SizeX"))) == (height, width)
-    ]
+    fitting = [one for one in all_pixels if (number(one.get("SizeY")), number(one.get("SizeX"))) == (height, width)]
     if index < len(all_pixels) and all_pixels[index] in fitting:
         return all_pixels[index]
     return fitting[0] if fitting else all_pixels[0] if len(all_pixels) == 1 else None
@@ -135,7 +142,9 @@ def find_pixels(root: ElementTree.Element, index: int, height: int, width: int) 
 
 def pixel_size(pixels: ElementTree.Element) -> Stated:
     """Return the physical size of pixels. Without a unit, OME's default is the micrometre."""
-    says = [f'{key}="{value}"' for key, value in pixels.attrib.items() if key.startswith(("PhysicalSizeX", "PhysicalSizeY"))]
+    says = [
+        f'{key}="{value}"' for key, value in pixels.attrib.items() if key.startswith(("PhysicalSizeX", "PhysicalSizeY"))
+    ]
     values = [pixels.get(f"PhysicalSize{axis}") for axis in "YX"]
     units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX"]
     if values == [None, None] or (all(no_unit(unit) for unit in units) and set(values) <= {"1", "1.0", None}):

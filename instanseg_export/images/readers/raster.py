@@ -180,9 +180,13 @@ def _netpbm(path: Path, picture: Any) -> list[str]:
         words = []
         for line in stream.read(1000).splitlines():
             words += line.split(b"#")[0].split()
-    greatest = int(words[3]) if len(words) > 3 and words[0] in (b"P2", b"P3", b"P5", b"P6") and words[3].isdigit() else 255
+    greatest = (
+        int(words[3]) if len(words) > 3 and words[0] in (b"P2", b"P3", b"P5", b"P6") and words[3].isdigit() else 255
+    )
     if greatest > 255 and picture.mode == "RGB":
-        raise ImageError(f"{path} has colours of more than 8 bits, which are read from TIFF.", hint="Save it as a TIFF.")
+        raise ImageError(
+            f"{path} has colours of more than 8 bits, which are read from TIFF.", hint="Save it as a TIFF."
+        )
     return [] if greatest in (255, 65535) else [f"{path.name} goes up to {greatest}: its values were stretched."]
 
 

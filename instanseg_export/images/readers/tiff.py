@@ -161,9 +161,7 @@ class TiffSource:
     def _plane(self, index: int, region: Region) -> Array:
         """Return a page's channels, (C, D, H, W)."""
         if self._virtual is not None:
-            part = self._virtual[
-                index, :, :, region.y : region.y + region.height, region.x : region.x + region.width
-            ]
+            part = self._virtual[index, :, :, region.y : region.y + region.height, region.x : region.x + region.width]
             samples = part[..., 0] if part.shape[0] > 1 else np.moveaxis(part[0], -1, 0)
             return self._colours.convert(np.array(samples, self._page.dtype))
         page = self._load(index)

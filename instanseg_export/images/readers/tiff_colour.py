@@ -63,9 +63,7 @@ class Colours:
             return self
         note = f"{self.path.name} has a palette for each of its pages: a tint for viewing, which was not applied."
         stored = self.stored if self.stored is not None else self.dtype
-        return replace(
-            self, channels=1, dtype=stored, colour=False, palette=None, notes=(*self.notes[:-1], note)
-        )
+        return replace(self, channels=1, dtype=stored, colour=False, palette=None, notes=(*self.notes[:-1], note))
 
     def convert(self, samples: Array) -> Array:
         """Turn samples (S, D, H, W), as they are stored, into channels (C, D, H, W).
@@ -108,10 +106,10 @@ def colours_of(path: Path, page: Any) -> Colours:
     if kind not in _SAMPLES or (
         kind == _YCBCR and (int(page.compression) not in _DECODED_AS_RGB or page.planarconfig != 1)
     ):
-        what = "YCbCr colours outside of JPEG" if kind == _YCBCR else _REFUSED.get(kind)
+        unknown = f"pixels of an unknown kind (PhotometricInterpretation {plain(photometric, 40)})"
+        what = "YCbCr colours outside of JPEG" if kind == _YCBCR else _REFUSED.get(kind, unknown)
         raise ImageError(
-            f"{path} holds {what or f'pixels of an unknown kind (PhotometricInterpretation {plain(photometric, 40)})'}, "
-            "not grey values or RGB.",
+            f"{path} holds {what}, not grey values or RGB.",
             hint="Convert it to RGB or to greyscale, for instance in Fiji: Image > Type, then save it as TIFF.",
         )
     base = _SAMPLES[kind]

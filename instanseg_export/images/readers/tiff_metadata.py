@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,7 @@ def _metamorph(tif: Any, page: Any) -> Stated | None:
     factor = micrometres(unit)
     if factor is None:
         return misunderstood("MetaMorph metadata", f"{sizes[1]} {unit}")
-    values = [number(size) for size in sizes]
-    return stated(
-        *(None if value is None else value * factor for value in values), "MetaMorph metadata", f"{sizes[1]} {unit}"
-    )
+    return _scaled(sizes, factor, "MetaMorph metadata", f"{sizes[1]} {unit}")
 
 
 def _metaseries(tif: Any, page: Any) -> Stated | None:
@@ -153,11 +150,8 @@ def _metaseries(tif: Any, page: Any) -> Stated | None:
     if no_unit(unit):
         return None
     factor = micrometres(unit)
-    sizes = [number(info.get(f"spatial-calibration-{axis}")) for axis in "yx"]
-    says = f"{info.get('spatial-calibration-x')} {unit}"
-    return stated(
-        *(None if size is None or factor is None else size * factor for size in sizes), "MetaSeries metadata", says
-    )
+    sizes = [info.get(f"spatial-calibration-{axis}") for axis in "yx"]
+    return _scaled(sizes, factor, "MetaSeries metadata", f"{sizes[1]} {unit}")
 
 
 def _fluoview(tif: Any, page: Any) -> Stated | None:
@@ -194,12 +188,8 @@ def _electron(tif: Any, page: Any) -> Stated | None:
         metadata = tif.tvips_metadata or {}
         if number(metadata.get("PixelSizeX")):
             # In nanometres.
-            values = [number(metadata.get(key)) for key in ("PixelSizeY", "PixelSizeX")]
-            return stated(
-                *(None if value is None else value / 1000 for value in values),
-                "TVIPS metadata",
-                str(metadata.get("PixelSizeX")),
-            )
+            values = [metadata.get(key) for key in ("PixelSizeY", "PixelSizeX")]
+            return _scaled(values, 1e-3, "TVIPS metadata", f"{values[1]} nm")
     return None
 
 
@@ -233,10 +223,7 @@ def _philips(tif: Any, page: Any) -> Stated | None:
     )
     if match is None:
         return None
-    sizes = [number(value) for value in match.groups()]
-    return stated(
-        *(None if size is None else size * 1000 for size in sizes), "Philips metadata", " ".join(match.groups())
-    )
+    return _scaled(match.groups(), 1e3, "Philips metadata", " ".join(match.groups()))
 
 
 def _ventana(tif: Any, page: Any) -> Stated | None:
@@ -264,9 +251,7 @@ def _resolution(tif: Any, page: Any) -> Stated | None:
     sizes = [length / value if value > 0 else None for value in per_unit]
     if _is_print(sizes, per_unit):
         return None
-    return stated(
-        sizes[0], sizes[1], "resolution tags", f"{per_unit[1]:g} x {per_unit[0]:g} pixels per {name}"
-    )
+    return stated(sizes[0], sizes[1], "resolution tags", f"{per_unit[1]:g} x {per_unit[0]:g} pixels per {name}")
 
 
 def _is_print(sizes: list[float | None], per_unit: tuple[float, float]) -> bool:
@@ -294,12 +279,16 @@ def _tags(page: Any) -> tuple[float, float] | None:
 def _metres(metadata: Mapping[str, Any] | None, y: str, x: str, source: str) -> Stated | None:
     if not metadata or y not in metadata or x not in metadata:
         return None
-    values = [number(metadata[key]) for key in (y, x)]
-    if values == [0.0, 0.0]:
+    if number(metadata[y]) == number(metadata[x]) == 0:
         return None
-    return stated(
-        *(None if value is None else value * 1e6 for value in values), source, f"{metadata[x]} x {metadata[y]} m"
-    )
+    return _scaled((metadata[y], metadata[x]), 1e6, source, f"{metadata[x]} x {metadata[y]} m")
+
+
+def _scaled(values: Sequence[Any], factor: float | None, source: str, says: str) -> Stated:
+    """Return the size of a pixel from what is written, (y, x), and the micrometres of its unit."""
+    numbers = [number(value) for value in values]
+    y, x = (None if value is None or factor is None else value * factor for value in numbers)
+    return stated(y, x, source, says)
 
 
 def slice_distance_of(tif: Any) -> float | None:
@@ -363,5 +352,3 @@ def _page_names(tif: Any, pages: list[Any]) -> list[Any]:
         else:
             names.append(page.tags.valueof(285) or "")
     return names if len(set(names)) == len(names) else []
-
-

@@ -18,7 +18,7 @@ from ..image import Array, Region
 __all__ = ["check_page", "check_unpacked", "read_page"]
 
 _BOUNDED = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 33007, 34925, 34926, 50000}
-"""Compressions whose decoders are told how much comes out: none, CCITT, LZW, JPEG, deflate, PackBits, LZMA, Zstandard."""
+"""Compressions whose decoders are told how much comes out: CCITT, LZW, JPEG, deflate, PackBits, LZMA, Zstandard."""
 
 _PICTURES = {33003, 33004, 33005, 34712, 34933, 50001}
 """Compressions that state the size of what comes out, and Pillow reads that: JPEG 2000, PNG, WebP."""
@@ -127,7 +127,7 @@ def read_page(path: Path, page: Any, region: Region) -> Array:
         data = stream.read(count)
         if len(data) != count:
             raise ImageError(f"{path} is truncated inside of its pixels.", hint="Copy or export it again.")
-        decoded, (sample, z, y, x, _), shape = _decode(path, page, data, index, segment)
+        decoded, (sample, z, y, x, _) = _decode(path, page, data, index, segment)
         decoded = decoded[: depth - z, : height - y, : width - x]
         top, left = max(region.y, y), max(region.x, x)
         bottom = min(region.y + region.height, y + decoded.shape[1])
@@ -181,7 +181,7 @@ def _touched(page: Any, segment: tuple[int, int, int, int], region: Region) -> l
 
 def _decode(
     path: Path, page: Any, data: bytes, index: int, segment: tuple[int, int, int, int]
-) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
+) -> tuple[Array, tuple[int, ...]]:
     options = {}
     if int(page.compression) in (7, 33007):
         if page.jpegheader is None:
@@ -190,13 +190,13 @@ def _decode(
         options = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
     elif int(page.compression) in _PICTURES:
         _check_picture(path, data, segment)
-    decoded, place, shape = page.decode(data, index, **options)
+    decoded, place, _ = page.decode(data, index, **options)
     if int(page.compression) == 33003:
         # Aperio's JPEG 2000 is in YCbCr, without a word in the stream.
         from PIL import Image as Pillow
 
         decoded = np.stack([np.asarray(Pillow.fromarray(part, "YCbCr").convert("RGB")) for part in decoded])
-    return decoded, place, shape
+    return decoded, place
 
 
 def _check_picture(path: Path, data: bytes, segment: tuple[int, int, int, int]) -> None:

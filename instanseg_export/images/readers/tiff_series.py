@@ -13,6 +13,9 @@ __all__ = ["choose_series"]
 _BESIDE = ("thumbnail", "label", "macro", "map", "overview", "preview", "slide", "barcode")
 """Names of the pictures that slide scanners add."""
 
+_SLIDES = ("svs", "ndpi", "scn", "qpi", "bif", "philips", "avs", "lsm")
+"""Formats in which the other pictures are known to be previews."""
+
 _CLEARLY_SMALLER = 0.3
 """Part of the largest image's area up to which another is taken for an overview or a level of its pyramid."""
 
@@ -44,10 +47,10 @@ def choose_series(path: Path, tif: Any) -> tuple[Any, int, list[str]]:
             f"{path} holds {similar} images of similar sizes ({sizes}).", hint="Save the one that you mean alone."
         )
     notes = []
-    if len(main) > 1:
+    if len(series) > 1 and chosen.kind not in _SLIDES:
         name = f", {plain(chosen.name, 60)}," if chosen.name else ""
         notes.append(
-            f"{path.name} holds {len(main)} images: the largest{name} of {size[0]} x {size[1]} pixels was taken."
+            f"{path.name} holds {len(series)} images: the largest{name} of {size[0]} x {size[1]} pixels was taken."
         )
     return chosen, place, notes
 

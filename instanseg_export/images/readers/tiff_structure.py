@@ -50,7 +50,8 @@ def count_pages(path: Path) -> int:
             seen.add(offset)
             if len(seen) > MAX_TIFF_PAGES:
                 raise ImageError(
-                    f"{path} has more than {MAX_TIFF_PAGES} pages.", hint="Save the image that you mean as its own file."
+                    f"{path} has more than {MAX_TIFF_PAGES} pages.",
+                    hint="Save the image that you mean as its own file.",
                 )
             tags, after = _read_directory(stream, path, size, order, offset, big)
             ndpi = ndpi or (_NDPI in tags and not big and order == "<")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .coco import write_coco
 from .geojson import Feature, write_geojson
-from .labels import write_labels
+from .labels import write_label_tiff, write_labels
 from .outlines import outline
 from .overlay import fullest_slice, overlay
 from .rois import write_rois
@@ -21,6 +21,7 @@ __all__ = [
     "overlay",
     "write_coco",
     "write_geojson",
+    "write_label_tiff",
     "write_labels",
     "write_rois",
     "write_table",
