@@ -52,25 +52,6 @@ _IN_METRES = {prefix + "m": factor for prefix, factor in _PREFIXES.values()} | {
 }
 """Symbols, in which capitals count: mm and Mm."""
 
-<<<<<<< HEAD
-_NAMES_IN_METRES = (
-    {
-        prefix + name: factor
-        for prefix, (_, factor) in _PREFIXES.items()
-        for name in ("meter", "metre", "meters", "metres")
-    }
-    | {f"deka{name}": 10.0 for name in ("meter", "metre", "meters", "metres")}
-    | dict.fromkeys(("micron", "microns", "micrometer(s)", "micromètre", "mikrometer", "mikron"), 1e-06)
-    | dict.fromkeys(("angstrom", "angstroms", "ångström", "ångströms", "ångstrom", "a"), 1e-10)
-    | dict.fromkeys(("inch", "inches", '"'), 0.0254)
-    | dict.fromkeys(("foot", "feet"), 0.3048)
-    | dict.fromkeys(("yard", "yards"), 0.9144)
-    | dict.fromkeys(("mile", "miles"), 1609.344)
-    | dict.fromkeys(("mil", "mils"), 2.54e-05)
-    | dict.fromkeys(("point", "points"), 0.0254 / 72)
-    | dict.fromkeys(("parsec", "parsecs"), 3.085677581491367e+16)
-)
-=======
 _METRE = ("meter", "metre", "meters", "metres")
 _NAMES_IN_METRES = {prefix + name: factor for prefix, (_, factor) in _PREFIXES.items() for name in _METRE} | {
     name: factor
@@ -88,7 +69,6 @@ _NAMES_IN_METRES = {prefix + name: factor for prefix, (_, factor) in _PREFIXES.i
     )
     for name in names
 }
->>>>>>> images
 """Names, in which capitals do not count."""
 
 _NO_UNIT = (
