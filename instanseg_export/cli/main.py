@@ -25,7 +25,6 @@ from .usage import explain
 __all__ = ["main"]
 
 _REPORT_TO = "Run it again with --debug and report the traceback with the command that you typed."
-_LONGEST = 4000
 
 
 class _Terminated(KeyboardInterrupt):
@@ -128,6 +127,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise _Terminated(number)
 
 
+def _line(text: str) -> str:
+    """Return text as one line that does nothing to a terminal. Halves of characters, in names of files, pass."""
+    return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else " " for char in text)
+
+
 def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
@@ -136,5 +140,5 @@ def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
         with contextlib.suppress(OSError):  # the message on stderr says the same
             show_json({"error": {"kind": kind, "message": error.message, "hint": error.hint}})
             sys.stdout.flush()
-    sys.stderr.write(f"error: {plain(error.message, _LONGEST)}\nhint: {plain(error.hint, _LONGEST)}\n")
+    sys.stderr.write(f"error: {_line(error.message)}\nhint: {_line(error.hint)}\n")
     return error.exit_code

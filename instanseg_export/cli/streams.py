@@ -8,12 +8,23 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 __all__ = ["steady_streams"]
 
 _READABLE = "instanseg-export.readable"
-_SPELLINGS = {"µ": "u", "μ": "u", "×": "x", "–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "→": "->", "…": "..."}
+_SPELLINGS = {
+    "\N{MICRO SIGN}": "u",
+    "\N{GREEK SMALL LETTER MU}": "u",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{RIGHTWARDS ARROW}": "->",
+}
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:
@@ -64,7 +75,7 @@ class _Steady:
             os.dup2(nothing, self._stream.fileno())
             os.close(nothing)
         if self._required and not isinstance(error, BrokenPipeError):
-            raise error
+            raise OSError(error.errno, error.strerror, "the standard output") from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -76,8 +87,8 @@ def steady_streams() -> Iterator[None]:
     _open_descriptors()
     codecs.register_error(_READABLE, _spell)
     before = sys.stdout, sys.stderr
-    sys.stdout = _Steady(sys.stdout or _nowhere(), required=True)  # type: ignore[assignment]
-    sys.stderr = _Steady(sys.stderr or _nowhere(), required=False)  # type: ignore[assignment]
+    sys.stdout = _Steady(sys.stdout or _nowhere(), required=True)
+    sys.stderr = _Steady(sys.stderr or _nowhere(), required=False)
     try:
         yield
     finally:
@@ -96,4 +107,4 @@ def _open_descriptors() -> None:
 
 
 def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")
+    return Path(os.devnull).open("w", encoding="utf-8")

@@ -91,18 +91,28 @@ def claimed_folder(parent: Path, prefix: str) -> Iterator[Claim]:
     """
     claim = None
     try:
-        _clean_up(parent, prefix)
-        with held_signals():
-            claim = _claim(parent, prefix)
-            claim.work.mkdir()
-            claim.aside.mkdir()
-        yield claim
-    finally:
-        if claim is not None:
+        try:
+            _clean_up(parent, prefix)
             with held_signals():
-                _settle(claim.folder)
-                if claim.lock is not None:
-                    os.close(claim.lock)
+                claim = _claim(parent, prefix)
+                claim.work.mkdir()
+                claim.aside.mkdir()
+            yield claim
+        finally:
+            if claim is not None:
+                _give_up(claim)
+    finally:
+        # Once more: an interruption may have come before it was held back.
+        if claim is not None and claim.folder.exists():
+            _give_up(claim)
+
+
+def _give_up(claim: Claim) -> None:
+    with held_signals():
+        _settle(claim.folder)
+        lock, claim.lock = claim.lock, None
+        if lock is not None:
+            os.close(lock)
 
 
 def _claim(parent: Path, prefix: str) -> Claim:

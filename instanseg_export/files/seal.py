@@ -35,10 +35,14 @@ def append_seal(path: Path, origin: str, files: Mapping[str, str]) -> None:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         content = {"sha256": digest, "origin": origin, "files": dict(files)}
         stream.seek(0, os.SEEK_END)
-        stream.write(_START + json.dumps(content).encode() + b"\n")
+        stream.write(_seal(content))
         stream.flush()
         with suppress(OSError):  # not every file system can
             os.fsync(stream.fileno())
+
+
+def _seal(content: Mapping[str, object]) -> bytes:
+    return _START + json.dumps(content).encode() + b"\n"
 
 
 def read_seal(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -54,7 +58,7 @@ def read_seal(path: Path) -> tuple[str, dict[str, str]] | None:
             if start < 0:
                 return None
             content = json.loads(tail[start + len(_START) :])
-            if _digest(stream, size - len(tail) + start) != content["sha256"]:
+            if tail[start:] != _seal(content) or _digest(stream, size - len(tail) + start) != content["sha256"]:
                 return None
             return str(content["origin"]), {str(name): str(digest) for name, digest in content["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
