@@ -72,6 +72,7 @@ class TiffSource:
                 hint="Save it as a plain TIFF, for instance with Fiji.",
             )
         notes += more
+        _check_imagej(path, tif, self._series)
         keyframe = self._series.keyframe
         self._page = keyframe
         self._check(keyframe)
@@ -246,6 +247,20 @@ def _described(path: Path, tif: Any, pages: int, notes: list[str]) -> Any:
             "what its pages are was taken from the file alone."
         )
     return root
+
+
+def _check_imagej(path: Path, tif: Any, series: Any) -> None:
+    """Refuse a hyperstack of which the file holds a part: tifffile goes on with the first plane."""
+    metadata = tif.imagej_metadata if tif.is_imagej else None
+    if not metadata or series.kind == "imagej":
+        return
+    counts = [metadata.get(key, 1) for key in ("channels", "slices", "frames")]
+    planes = math.prod(count for count in counts if isinstance(count, int) and count > 0)
+    if planes > len(series):
+        raise ImageError(
+            f"{path} is truncated: it has {planes} planes by its ImageJ metadata, and holds {len(series)}.",
+            hint="Copy or export it again.",
+        )
 
 
 def _check_siblings(path: Path, tif: Any) -> None:
