@@ -178,6 +178,14 @@ def _fifo_in_set(folder: Path) -> Path:
 _add("ome set with a pipe", _fifo_in_set, "pipe")
 
 
+def _circle_in_set(folder: Path) -> Path:
+    _jump({149: 120}, 150)(folder).rename(folder / "b.ome.tif")
+    return _ome(data='<TiffData><UUID FileName="b.ome.tif">urn:uuid:1</UUID></TiffData>')(folder)
+
+
+_add("ome set with a circle", _circle_in_set, "circle")
+
+
 def _described(text: str, **options: Any) -> Builder:
     def build(folder: Path) -> Path:
         tifffile.imwrite(folder / "a.tif", GREY, description=text, metadata=None, **options)

@@ -21,9 +21,9 @@ READ_AND_SAID = ("imagej images",)
 """ImageJ's own count of images is known to be wrong: what its axes say counts."""
 
 DAMAGED = (
-    "tiff uint16 zlib predictor", "tiff tiles of colour", "tiff jpeg ycbcr", "tiff jpeg 2000", "tiff palette", "bigtiff",
-    "ome", "ome set of files", "pyramid in sub-images", "imagej channels", "png rgb 16", "png palette", "jpeg exif 6",
-    "jpeg 2000", "webp lossless", "gif palette", "bmp", "ppm", "ome-zarr 0.4", "ome-zarr shards",
+    "tiff uint16 zlib predictor", "tiff tiles of colour", "tiff jpeg ycbcr", "tiff jpeg 2000", "tiff palette",
+    "bigtiff", "ome", "ome set of files", "pyramid in sub-images", "imagej channels", "png rgb 16", "png palette",
+    "jpeg exif 6", "jpeg 2000", "webp lossless", "gif palette", "bmp", "ppm", "ome-zarr 0.4", "ome-zarr shards",
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_refused_in_words_and_in_little_memory(name: str, says: str, outcomes: d
     outcome, message = outcomes[name]
     assert outcome == ("read" if name in READ_AND_SAID else "refused"), message
     assert re.search(says, message)
-    assert message.isprintable()
+    assert message.isprintable() or name == "a name with a zero"  # which is the user's own
 
 
 def test_damaged_bytes_give_an_image_or_an_error() -> None:

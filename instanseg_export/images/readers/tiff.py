@@ -268,8 +268,9 @@ def _check_siblings(path: Path, tif: Any) -> None:
     metadata = tif.micromanager_metadata
     if not isinstance(metadata, Mapping):
         return
-    for other in path.parent.glob("*.tif*"):
+    for other in path.parent.glob("*_MMStack*.tif"):
         regular_file(other, ImageError)
+        count_pages(other)
     index = path.parent / "NDTiff.index"
     if tif.is_ndtiff and index.exists():
         from tifffile.tifffile import read_ndtiff_index
@@ -281,6 +282,7 @@ def _check_siblings(path: Path, tif: Any) -> None:
                     f"{index} names {plain(name, 120)}, which is no file of its folder.",
                     hint="Copy the whole folder again.",
                 )
+            count_pages(path.parent / name)
     summary, where = metadata.get("Summary"), metadata.get("IndexMap")
     if tif.is_mmstack and isinstance(summary, Mapping) and where is not None:
         most = [int(value) + 1 for value in np.max(where[:, :4], axis=0)]
