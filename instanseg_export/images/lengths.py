@@ -91,8 +91,8 @@ _NO_UNIT = (
 _SAME = str.maketrans({"\u03bc": "µ", "\u212b": "Å"})
 """Greek mu and the micro sign, the angstrom sign and the letter, look alike."""
 
-_SMALLEST, _LARGEST = 1e-6, 1e5
-"""A pixel between a picometre and ten centimetres: what lies beyond is no microscope's, nor a camera's above one."""
+_SMALLEST, _LARGEST = 1e-5, 1e5
+"""Pixels of a tenth of an angstrom to ten centimetres: what lies beyond is no microscope's, nor a camera's above it."""
 
 
 class Stated(NamedTuple):

@@ -198,7 +198,8 @@ _kind(
 _kind(
     "tiff jpeg tiles subsampled",
     _tiff(
-        np.asarray(Pillow.fromarray(last(_SMOOTH)).convert("YCbCr")), photometric="ycbcr", compression="jpeg", tile=(16, 16), subsampling=(2, 2),
+        np.asarray(Pillow.fromarray(last(_SMOOTH)).convert("YCbCr")), photometric="ycbcr", compression="jpeg",
+        tile=(16, 16), subsampling=(2, 2),
         compressionargs={"level": 98},
     ), _SMOOTH, tolerance=14,
 )  # fmt: skip

@@ -156,10 +156,21 @@ def test_rescaling_does_not_shift_the_image() -> None:
         assert np.array(centre) * to_um / 0.5 == pytest.approx((50, 80), abs=0.5)
 
 
+@given(st.integers(2, 60), st.integers(2, 60), st.floats(0.1, 2), st.floats(0.1, 2))
+def test_each_axis_has_its_own_factor(height: int, width: int, y: float, x: float) -> None:
+    rows = np.repeat(np.arange(height, dtype=np.float32)[None, :, None], width, axis=2)
+    result = rescale(rows, (y, x), (0.5, 0.5))
+    assert result.shape == (1, max(1, round(height * y / 0.5)), max(1, round(width * x / 0.5)))
+    assert np.ptp(result, axis=2).max() < 1e-3 * height  # nothing of one axis gets into the other
+    assert (np.diff(result[0, :, 0]) >= -1e-3).all()
+
+
 def test_an_absurd_pixel_size_is_refused() -> None:
     with pytest.raises(ImageError, match="too far apart") as caught:
         rescale(np.zeros((1, 10, 10)), (352.8, 352.8), (0.5, 0.5))
     assert "--pixel-size" in caught.value.hint
+    with pytest.raises(ImageError, match="0.5 x 352.8 µm"):
+        rescale(np.zeros((1, 10, 10)), (0.5, 352.8), (0.5, 0.5))
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -9,8 +10,9 @@ from xml.etree import ElementTree
 
 from ...boundary import parsing, plain, regular_file
 from ...errors import ImageError
-from ...limits import MAX_TEXT_BYTES, MAX_TIFF_PAGES
+from ...limits import MAX_TEXT_BYTES, MAX_TEXT_DEPTH, MAX_TIFF_PAGES
 from ..lengths import Stated, micrometres, no_unit, number, stated, unsaid
+from .tiff_structure import count_pages
 
 __all__ = [
     "channel_names",
@@ -44,7 +46,17 @@ def parse_xml(xml: str, path: Path) -> ElementTree.Element:
         raise ImageError(f"{path} has OME-XML that defines entities, which OME's does not.", hint="Save it again.")
     with parsing(path, "its XML", ImageError, hint="Save it again, for instance with Fiji."):
         # The text is decoded already, so a declaration of another encoding would be wrong.
-        return ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", xml))
+        source = io.StringIO(re.sub(r"^\s*<\?xml[^>]*\?>", "", xml))
+        depth = 0
+        root: ElementTree.Element | None = None
+        for event, element in ElementTree.iterparse(source, ("start", "end")):
+            root = element if root is None else root
+            depth += 1 if event == "start" else -1
+            if depth > MAX_TEXT_DEPTH:
+                raise ImageError(f"{path} has XML that is nested too deeply.", hint="Save it again.")
+        if root is None:
+            raise ImageError(f"{path} has XML without any element.", hint="Save it again.")
+        return root
 
 
 def elements(root: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
@@ -92,10 +104,14 @@ def check_ome(root: ElementTree.Element, path: Path, pages: int) -> list[str]:
             sizes[name] = 0
         else:
             sizes[name] = regular_file(path.parent / name, ImageError)
+            pages += count_pages(path.parent / name)
     if lost:
         names = {element.get("FileName") for element in elements(root, "UUID")}
         if own is None and len(names) == 1:
-            notes.append(f"{path.name} was called {plain(lost[0], 120)} when it was written: its OME-XML was not used.")
+            notes.append(
+                f"{path.name} was called {plain(lost[0], 120)} when it was written: its "
+                "planes were taken in the order of its pages."
+            )
         else:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             raise ImageError(

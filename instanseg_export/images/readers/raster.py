@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...boundary import parsing, plain
 from ...errors import ImageError
 from ..image import Array, ImageInfo, PixelSize, Region, default_names, without_alpha
 from ..lengths import Stated, stated, unsaid
@@ -63,7 +64,9 @@ def open_raster(path: Path) -> Iterator[RasterSource]:
             hint="Convert it to OME-TIFF, for instance with Fiji (File > Export > OME-TIFF) or QuPath.",
         ) from error
     except Pillow.DecompressionBombError as error:
-        raise ImageError(f"{path} is too large for its format: {error}.", hint="Save it as a TIFF.") from error
+        raise ImageError(
+            f"{path} is too large for its format: {plain(error).rstrip('. ')}.", hint="Save it as a TIFF."
+        ) from error
 
 
 class RasterSource:
@@ -121,6 +124,8 @@ class RasterSource:
 
     def read(self, channels: Sequence[int], region: Region) -> Array:
         """See :meth:`.source.Source.read`."""
+        if self._picture.format == "PNG":
+            _verify(self._path)
         stored = self._orientation.stored(region, self._picture.height, self._picture.width)
         if self._deep:
             import imagecodecs
@@ -137,6 +142,14 @@ class RasterSource:
         samples = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
         samples = without_alpha(samples, self._alpha, self._path)
         return self._orientation.apply(samples.astype(self.info.dtype, copy=False)[list(channels)])
+
+
+def _verify(path: Path) -> None:
+    """Compare a PNG's checksums, which decoding leaves alone: damaged pixels would come out as others."""
+    from PIL import Image as Pillow
+
+    with parsing(path, "the PNG", ImageError), Pillow.open(path, formats=("PNG",)) as picture:
+        picture.verify()
 
 
 def _deep_png(path: Path) -> int:

@@ -72,6 +72,7 @@ class TiffSource:
                 hint="Save it as a plain TIFF, for instance with Fiji.",
             )
         notes += more
+        _check_imagej(path, tif, self._series)
         keyframe = self._series.keyframe
         self._page = keyframe
         self._check(keyframe)
@@ -248,13 +249,28 @@ def _described(path: Path, tif: Any, pages: int, notes: list[str]) -> Any:
     return root
 
 
+def _check_imagej(path: Path, tif: Any, series: Any) -> None:
+    """Refuse a hyperstack of which the file holds a part: tifffile goes on with the first plane."""
+    metadata = tif.imagej_metadata if tif.is_imagej else None
+    if not metadata or series.kind == "imagej":
+        return
+    counts = [metadata.get(key, 1) for key in ("channels", "slices", "frames")]
+    planes = math.prod(count for count in counts if isinstance(count, int) and count > 0)
+    if planes > len(series):
+        raise ImageError(
+            f"{path} is truncated: it has {planes} planes by its ImageJ metadata, and holds {len(series)}.",
+            hint="Copy or export it again.",
+        )
+
+
 def _check_siblings(path: Path, tif: Any) -> None:
     """Micro-Manager's sets of files are found by their names: see what those are before they are opened."""
     metadata = tif.micromanager_metadata
     if not isinstance(metadata, Mapping):
         return
-    for other in path.parent.glob("*.tif*"):
+    for other in path.parent.glob("*_MMStack*.tif"):
         regular_file(other, ImageError)
+        count_pages(other)
     index = path.parent / "NDTiff.index"
     if tif.is_ndtiff and index.exists():
         from tifffile.tifffile import read_ndtiff_index
@@ -266,6 +282,7 @@ def _check_siblings(path: Path, tif: Any) -> None:
                     f"{index} names {plain(name, 120)}, which is no file of its folder.",
                     hint="Copy the whole folder again.",
                 )
+            count_pages(path.parent / name)
     summary, where = metadata.get("Summary"), metadata.get("IndexMap")
     if tif.is_mmstack and isinstance(summary, Mapping) and where is not None:
         most = [int(value) + 1 for value in np.max(where[:, :4], axis=0)]

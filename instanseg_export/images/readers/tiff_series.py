@@ -10,7 +10,7 @@ from ...errors import ImageError
 
 __all__ = ["choose_series"]
 
-_BESIDE = ("thumbnail", "label", "macro", "map", "overview", "preview", "slide", "barcode")
+_BESIDE = ("thumbnail", "label", "macro", "map", "overview", "preview", "barcode")
 """Names of the pictures that slide scanners add."""
 
 _SLIDES = ("svs", "ndpi", "scn", "qpi", "bif", "philips", "avs", "lsm")
@@ -63,4 +63,4 @@ def _area(series: Any) -> int:
 def _beside(series: Any) -> bool:
     kind = series.keyframe.subfiletype
     reduced = isinstance(kind, int) and bool(kind & (_REDUCED | _MASK))
-    return reduced or str(series.name).strip().lower().startswith(_BESIDE)
+    return reduced or str(series.name).strip().lower().removesuffix(" image") in _BESIDE
