@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from .errors import InstansegExportError, OutputError
 from .limits import MAX_MESSAGE
 
-__all__ = ["disk_is_full", "parsing", "plain", "regular_file"]
+__all__ = ["disk_is_full", "first_problem", "parsing", "plain", "regular_file"]
 
 
 def plain(text: object, limit: int = MAX_MESSAGE) -> str:
@@ -32,6 +34,14 @@ def plain(text: object, limit: int = MAX_MESSAGE) -> str:
     kept = "".join(char if char.isprintable() else " " for char in words)
     line = " ".join(kept.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first of pydantic's findings as a part of a sentence: where, and what."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(plain(part, 40) for part in first["loc"])
+    words = plain(first["msg"].removeprefix("Value error, "), 200)
+    return f"{place}: {words}" if place else words
 
 
 def disk_is_full(error: BaseException) -> bool:

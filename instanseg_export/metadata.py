@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
-from .boundary import parsing, plain
+from .boundary import first_problem, parsing, plain
 from .errors import PackageError
 from .limits import MAX_CHANNELS, MAX_METADATA_BYTES
 
@@ -309,19 +309,11 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
             # As JSON, where a list is a tuple but "3" is no number.
             return ModelMetadata.model_validate_json(json.dumps(content), strict=True)
         except ValidationError as error:
-            raise ValueError(_first(error)) from None
+            raise ValueError(first_problem(error)) from None
 
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _first(error: ValidationError) -> str:
-    """Return the first of pydantic's findings: where, and what."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(plain(part, 40) for part in first["loc"])
-    words = plain(first["msg"].removeprefix("Value error, "), 200)
-    return f"{place}: {words}" if place else words
 
 
 def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
