@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_ARCHIVE_DIRECTORY",
+    "MAX_AXES",
     "MAX_CHANNELS",
     "MAX_ERROR",
     "MAX_GRID",
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_METADATA_BYTES",
     "MAX_NAME",
     "MAX_NAMES",
+    "MAX_NPY_HEADER",
     "MAX_NUMBER_DIGITS",
     "MAX_ONNX_FIELDS",
     "MAX_PICKLE_BYTES",
@@ -27,6 +29,7 @@ __all__ = [
     "MAX_PICKLE_VALUES",
     "MAX_PIXEL_SIZE",
     "MAX_SAFETENSORS_HEADER",
+    "MAX_SAMPLES",
     "MAX_TABLE_BYTES",
     "MAX_TEXT_ALIASES",
     "MAX_TEXT_BYTES",
@@ -107,6 +110,15 @@ MAX_MESSAGE = 500
 
 MAX_IMAGE_CHANNELS = 1024
 """Of an image that an exported model takes. Multiplexed images have up to about a hundred."""
+
+MAX_AXES = 8
+"""Of an array in a file."""
+
+MAX_NPY_HEADER = 10_000
+"""Bytes of the header of a .npy file, which is parsed as a literal of Python: NumPy's own limit."""
+
+MAX_SAMPLES = 64
+"""Images of a package that are run."""
 
 MAX_METADATA_BYTES = 1_000_000
 """Of what an exported file says of itself: a few kilobytes."""
