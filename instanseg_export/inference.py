@@ -17,6 +17,7 @@ from .files import staged_file
 from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .images.coco import write_coco
 from .metadata import Contract, ModelMetadata, OutputFacts
+from .options import check_time_limit
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
 
@@ -120,6 +121,7 @@ def run(
         OutputError: a file exists or cannot be written.
     """
     started = time.perf_counter()
+    check_time_limit(time_limit)
     report = progress or (lambda what, done, total: None)
     image_path = Path(image_path)
     stem = image_path.name.removesuffix(image_path.suffix).removesuffix(".ome")

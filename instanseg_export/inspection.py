@@ -122,10 +122,9 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
         regular_file(path, CheckpointError)
     if path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
-    if path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path):
-        if read_metadata(path) is not None:
-            return _model_facts(path)
-        # Exported by upstream: for us it is a checkpoint.
+    is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
+    if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint
+        return _model_facts(path)
     return _checkpoint_facts(path, load_checkpoint(path, spec=spec))
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "MAX_PICKLE_DEPTH",
     "MAX_PICKLE_VALUES",
     "MAX_PIXEL_SIZE",
+    "MAX_REPORT_BYTES",
     "MAX_SAFETENSORS_HEADER",
     "MAX_SAMPLES",
     "MAX_TABLE_BYTES",
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_TEXT_BYTES",
     "MAX_TEXT_DEPTH",
     "MAX_TEXT_NODES",
+    "MAX_TOML_BYTES",
     "MAX_YAML_BYTES",
     "MAX_ZIP_BASE",
     "MAX_ZIP_MEMBERS",
@@ -119,6 +121,12 @@ MAX_NPY_HEADER = 10_000
 
 MAX_SAMPLES = 64
 """Images of a package that are run."""
+
+MAX_REPORT_BYTES = 256_000_000
+"""Of a parity report, which has its pictures in it."""
+
+MAX_TOML_BYTES = 100_000
+"""Of the description of a runtime."""
 
 MAX_METADATA_BYTES = 1_000_000
 """Of what an exported file says of itself: a few kilobytes."""

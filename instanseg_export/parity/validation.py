@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import ImageError, PackageError
 from ..files import sha256_of
 from ..forwards.tunables import parse_settings, tunables_of
+from ..options import check_time_limit
 from ..precision import PRECISIONS, filename_of
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
@@ -51,6 +52,7 @@ def run_validation(
     progress: Progress | None,
 ) -> Report:
     """See :func:`instanseg_export.parity.validate`."""
+    check_time_limit(time_limit)
     # A runtime in Java is built where it is asked for by name, since that takes a minute and a network.
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with open_subject(path) as subject, tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
