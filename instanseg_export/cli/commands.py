@@ -96,7 +96,8 @@ def export_command(
             show_report(result.report)
             show_zoo(result.zoo)
         console.print(f"\nNext: instanseg-export run {result.folder} IMAGE")
-        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/")
+        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/ while QuPath is closed")
+        console.print(f"      Fiji: Plugins > DeepImageJ > Install model manually, {result.zip}")
         if result.report is None:
             console.print(f"      Compare the runtimes: instanseg-export validate {result.folder}")
     return 1 if result.passed is False else 0
