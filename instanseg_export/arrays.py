@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from .boundary import parsing, regular_file
+from .boundary import parsing, plain, regular_file
 from .errors import InstansegExportError
 from .limits import MAX_AXES, MAX_NPY_HEADER
 from .zips import check_zip
@@ -70,23 +70,21 @@ def read_npz(
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = npy.read_array_header_1_0(stream, max_header_size=MAX_NPY_HEADER)
-    elif version == (2, 0):
-        shape, fortran, dtype = npy.read_array_header_2_0(stream, max_header_size=MAX_NPY_HEADER)
-    else:
-        raise ValueError(f"it has version {version[0]}.{version[1]}")
-    return tuple(map(int, shape)), bool(fortran), dtype
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    try:
+        shape, fortran, dtype = readers[npy.read_magic(stream)](stream, max_header_size=MAX_NPY_HEADER)
+        return tuple(map(int, shape)), bool(fortran), dtype
+    except Exception as error:  # NumPy's own words speak of its functions and of trust
+        raise ValueError("it does not begin like an array of NumPy") from error
 
 
 def _read(stream: IO[bytes], size: int) -> npt.NDArray[Any]:
     """Read an array from a file, or an entry, of ``size`` bytes."""
     shape, fortran, dtype = _header(stream)
     if dtype.kind not in "biuf":
-        raise ValueError(f"it holds {dtype}, not real numbers")
+        raise ValueError(f"it holds {plain(dtype, 60)}, not real numbers")
     if len(shape) > MAX_AXES or any(length < 0 for length in shape):
-        raise ValueError(f"its shape is {shape}")
+        raise ValueError(f"its shape is {plain(shape, 60)}")
     data = size - stream.tell()
     claimed = math.prod(shape) * dtype.itemsize
     if claimed != data:

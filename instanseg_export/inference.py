@@ -14,7 +14,8 @@ import numpy as np
 
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
-from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
+from .images import overlay, read_image, rescale, rescale_labels, write_labels, write_objects
+from .images.channels import choose_channels
 from .images.coco import write_coco
 from .metadata import Contract, ModelMetadata, OutputFacts
 from .options import check_time_limit
@@ -141,7 +142,7 @@ def run(
             _check_foreign(Path(model), file)
         contract = subject.contract
         image = read_image(image_path, contract.dimensions)
-        planes = _choose_channels(image, channels, contract.channels)
+        planes = image.array[choose_channels(image.channel_names, image_path, channels, contract.channels)]
         size = pixel_size or image.pixel_size
         notes = []
         if size is None and contract.pixel_size is not None:
@@ -217,30 +218,6 @@ def run(
 
 def _exists(path: Path) -> OutputError:
     return OutputError(f"{path} exists already.", hint="Pass --overwrite to replace it, or another --output.")
-
-
-def _choose_channels(image: Image, channels: Sequence[int | str] | None, expected: int | None) -> Any:
-    planes = image.array
-    if channels is not None:
-        planes = planes[[_channel(image, wanted) for wanted in channels]]
-    if expected is not None and planes.shape[0] != expected:
-        example = " ".join(str(min(index + 1, image.array.shape[0])) for index in range(expected))
-        raise ImageError(
-            f"{image.path} has {planes.shape[0]} channel{'s' * (planes.shape[0] != 1)}"
-            f"{'' if channels is None else ' after --channels'}, and the model takes {expected}.",
-            hint=f"Choose or repeat channels in the model's order, as in --channels {example}. "
-            f"The image has: {', '.join(image.channel_names)}.",
-        )
-    return planes
-
-
-def _channel(image: Image, wanted: int | str) -> int:
-    if str(wanted) in image.channel_names:
-        return image.channel_names.index(str(wanted))
-    if str(wanted).isdigit() and 1 <= int(wanted) <= len(image.channel_names):
-        return int(wanted) - 1
-    numbered = ", ".join(f"{index} {name}" for index, name in enumerate(image.channel_names, start=1))
-    raise ImageError(f"{image.path} has no channel {wanted!r}.", hint=f"Its channels are: {numbered}.")
 
 
 def _choose_runtime(model: Path, subject: Subject, name: str | None, device: str) -> tuple[Runtime, Path]:

@@ -44,6 +44,7 @@ def check_zip(
     if len(members) > MAX_ZIP_MEMBERS:
         raise _unsafe(f"{path} has {len(members):,} entries.")
     names: set[str] = set()
+    files = {member.filename for member in members if not member.is_dir()}
     for member in members:
         _check_name(path, member)
         name = member.filename.rstrip("/")
@@ -53,6 +54,9 @@ def check_zip(
         if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
             how = "encrypted" if member.flag_bits & _ENCRYPTED else "packed in an unknown way"
             raise error(f"{path} cannot be unpacked: {plain(name, 100)} is {how}.", hint=hint)
+    for name in names:
+        if inside := next((str(part) for part in PurePosixPath(name).parents if str(part) in files), None):
+            raise _unsafe(f"{path} has an entry inside of {plain(inside, 100)}, which is a file.")
     _check_sizes(path, members, size, ratio)
     end = 0
     for member in sorted(members, key=lambda one: one.header_offset):

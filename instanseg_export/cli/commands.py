@@ -124,6 +124,7 @@ def validate_command(
     path: Path,
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     runtimes: Sequence[str],
     output: Path | None,
     device: str,
@@ -143,7 +144,7 @@ def validate_command(
 
         report = validate(
             path,
-            images=_named(images, path) if images else None,
+            images=_given(images, path, channels),
             runtimes=list(runtimes) or None,
             device=device,
             time_limit=time_limit,
@@ -224,6 +225,7 @@ def bench_command(
     models: Sequence[Path],
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     size: int | None,
     objects: int | None,
     runtimes: Sequence[str],
@@ -247,7 +249,7 @@ def bench_command(
 
         result = bench(
             models,
-            images=_named(images, models[0]) if images else None,
+            images=_given(images, models[0], channels),
             size=size,
             objects=objects,
             runtimes=list(runtimes) or None,
@@ -287,24 +289,14 @@ def doctor_command(*, build_java: bool, as_json: bool) -> int:
     return 0
 
 
-def _named(paths: Sequence[Path], model: Path) -> list[NamedImage]:
-    from ..images import read_image
-    from ..parity import NamedImage
-    from ..parity.subject import open_subject
+def _given(paths: Sequence[Path], model: Path, channels: Sequence[str]) -> list[NamedImage] | None:
+    """Return the images of ``--images``; None where there are none."""
+    from ..errors import SettingError
+    from ..parity.given import read_given
 
-    with open_subject(model) as subject:
-        axes = subject.dimensions
-    names = [path.name for path in paths]
-    return [
-        NamedImage(
-            path.name if names.count(path.name) == 1 else str(path),
-            read_image(path, axes).array,
-            note="given",
-            sample=True,
-            dimensions=axes,
-        )
-        for path in paths
-    ]
+    if channels and not paths:
+        raise SettingError("--channels chooses channels of --images, and none are given.", hint="Add --images.")
+    return read_given(paths, model, list(channels) or None) if paths else None
 
 
 def _runtimes_json(report: Report) -> list[dict[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,35 @@ from ..arrays import read_npy
 from ..boundary import plain, present, regular_file
 from ..errors import PackageError
 from ..limits import MAX_SAMPLES
+from ..metadata import LABELS
 from ..texts import load_yaml
 from .named_image import NamedImage
 
-__all__ = ["RDF_FILE", "Description", "read_description", "read_samples"]
+__all__ = ["RDF_FILE", "Description", "PackageTest", "read_description", "read_samples", "read_test"]
 
 RDF_FILE = "rdf.yaml"
 _SAMPLES = "sample-*.tif"
+_EPSILON = 1e-6
+"""Of the zoo's scale_range."""
+
 _AGAIN = "Export the model again, or get the package again from its publisher."
+
+
+@dataclass(frozen=True)
+class PackageTest:
+    """An image and the label map that the package's files made of it when they were exported.
+
+    Attributes:
+        image: file name.
+        labels: file name.
+        low: the percentile that becomes 0 before the image is given to the model.
+        high: the one that becomes 1.
+    """
+
+    image: str
+    labels: str
+    low: float
+    high: float
 
 
 class Description:
@@ -58,6 +80,26 @@ class Description:
             for key in ("test_tensor", "sample_tensor"):
                 names += _file_names(row.get(key))
         return names
+
+    @property
+    def test(self) -> PackageTest | None:
+        """The package's own test, where it normalises by percentiles and nothing else, as packages of ours do."""
+        inputs, outputs = self._inputs(), self._rows("outputs")
+        output = next((row for row in outputs if row.get("id") == LABELS), None)
+        if len(inputs) != 1 or output is None:
+            return None
+        steps = inputs[0].get("preprocessing")
+        names = _file_names(inputs[0].get("test_tensor")), _file_names(output.get("test_tensor"))
+        if not isinstance(steps, list) or len(steps) != 1 or not all(names):
+            return None
+        step = steps[0] if isinstance(steps[0], dict) else {}
+        options = step.get("kwargs")
+        if step.get("id") != "scale_range" or not isinstance(options, dict):
+            return None
+        low, high = options.get("min_percentile"), options.get("max_percentile")
+        if not all(isinstance(one, int | float) and 0 <= one <= 100 for one in (low, high)):
+            return None
+        return PackageTest(names[0][0], names[1][0], float(cast(float, low)), float(cast(float, high)))
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -131,6 +173,27 @@ def read_samples(folder: Path, names: Sequence[str], channels: int | None, dimen
         if not any(np.array_equal(sample.batch(), other, equal_nan=True) for other in seen):
             seen.append(sample.batch())
             yield sample
+
+
+def read_test(folder: Path, test: PackageTest, channels: int | None, dimensions: int) -> NamedImage | None:
+    """Return a package's own test: its image as clients normalise it, with the label map that it states.
+
+    None where the package lacks a file of it, or the image does not fit the model.
+
+    Raises:
+        PackageError: a file is damaged.
+    """
+    if not all(present(folder / name, PackageError) for name in (test.image, test.labels)):
+        return None
+    raw = read_npy(folder / test.image, PackageError, hint=_AGAIN).astype(np.float64)
+    labels = read_npy(folder / test.labels, PackageError, hint=_AGAIN)
+    if raw.ndim != dimensions + 2 or 0 in raw.shape or (channels is not None and raw.shape[1] != channels):
+        return None
+    space = tuple(range(2, raw.ndim))
+    low, high = np.percentile(raw, [test.low, test.high], axis=space, keepdims=True)
+    image = ((raw - low) / (high - low + _EPSILON)).astype(np.float32)
+    name = f"{test.image}, normalised"
+    return NamedImage(name, image, "the package's own test", dimensions=dimensions, expected=labels)
 
 
 def _read_array(path: Path, dimensions: int) -> npt.NDArray[Any] | None:

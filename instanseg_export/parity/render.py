@@ -19,9 +19,13 @@ _MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
 def summarise(report: Results) -> str:
     """Return the outcome in one paragraph of plain text, without times."""
     reference = report.reference
+    changed = ""
+    if report.changed:
+        verb = "is not the file" if len(report.changed) == 1 else "are not the files"
+        changed = f"{' and '.join(report.changed)} {verb} that the package was written for: the SHA-256 differs. "
     if reference is None:
         reasons = "; ".join(f"{runtime.title}: {runtime.why}" for runtime in report.runtimes)
-        return f"No runtime could run {report.model}, so that nothing was compared. {reasons}."
+        return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
     others = [runtime for runtime in report.runtimes if not runtime.reference]
     samples = sum(image.sample for image in report.images)
     parts = [f"{samples} of the package"] * (samples > 0) + [f"{len(report.images) - samples} others"] * (
@@ -29,7 +33,7 @@ def summarise(report: Results) -> str:
     )
     where = f"{len(report.images)} image{'s' * (len(report.images) != 1)}" + (f" ({', '.join(parts)})" if parts else "")
     instances = sum(cell.instances or 0 for cell in report.cells_of(reference.name))
-    sentences = [f"Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
+    sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
     agreeing = [runtime for runtime in others if runtime.status == "passed"]

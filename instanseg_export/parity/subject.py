@@ -14,7 +14,7 @@ from ..files import sha256_of
 from ..metadata import FOREIGN, Contract, ModelMetadata
 from ..zips import unpack
 from .named_image import NamedImage
-from .package_files import RDF_FILE, Description, read_description, read_samples
+from .package_files import RDF_FILE, Description, read_description, read_samples, read_test
 
 __all__ = ["Subject", "open_subject"]
 
@@ -32,6 +32,7 @@ class Subject:
         channels: that the model takes; None for any number.
         samples: the package's own images.
         dimensions: 2 for models that take images, 3 for volumes.
+        test: the package's own test; None where it has none.
         changed: names of exported files that are not those that the package's description was written for.
     """
 
@@ -42,6 +43,7 @@ class Subject:
     samples: tuple[NamedImage, ...]
     dimensions: int = 2
     changed: tuple[str, ...] = ()
+    test: NamedImage | None = None
 
     @property
     def contract(self) -> Contract:
@@ -103,8 +105,8 @@ def _read_package(folder: Path, name: str, path: Path) -> Subject:
     samples = tuple(read_samples(folder, description.images if description else [], channels, dimensions))
     # During an export there is no description yet, and the folder has whatever name the user likes.
     own_name = (description.name if description else None) or (metadata.spec.name if metadata is not None else name)
-    changed = _changed(files, description)
-    return Subject(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed)
+    changed, test = _changed(files, description), _test(folder, description, channels, dimensions)
+    return Subject(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed, test)
 
 
 def _read_file(path: Path) -> Subject:
@@ -118,7 +120,9 @@ def _read_file(path: Path) -> Subject:
     metadata = _metadata(path)
     dimensions = 2 if metadata is None else metadata.dimensions
     channels = _channels(metadata, None)
-    return Subject(plain(path.stem, 200), path, metadata, channels, (), dimensions)
+    beside = _description_beside(path)
+    changed, test = _changed([path], beside), _test(path.parent, beside, channels, dimensions)
+    return Subject(plain(path.stem, 200), path, metadata, channels, (), dimensions, changed, test)
 
 
 def _filenames() -> list[str]:
@@ -158,6 +162,20 @@ def _common_metadata(files: list[Path], path: Path) -> ModelMetadata | None:
                 hint=_AGAIN,
             )
     return metadata
+
+
+def _description_beside(path: Path) -> Description | None:
+    """Return the description of the package that a file lies in; None where it lies in none that knows it."""
+    try:
+        description = read_description(path.parent)
+    except InstansegExportError:
+        return None  # of something else, perhaps: nobody asked for it
+    return description if description is not None and path.name in description.hashes else None
+
+
+def _test(folder: Path, description: Description | None, channels: int | None, dimensions: int) -> NamedImage | None:
+    test = description.test if description else None
+    return None if test is None else read_test(folder, test, channels, dimensions)
 
 
 def _changed(files: list[Path], description: Description | None) -> tuple[str, ...]:
