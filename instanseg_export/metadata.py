@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
-from .boundary import parsing, plain
+from .boundary import first_problem, parsing, plain
 from .errors import PackageError
-from .limits import MAX_CHANNELS, MAX_METADATA_BYTES
+from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from .texts import load_json_text
 
 __all__ = [
     "FOREIGN",
@@ -50,6 +51,7 @@ Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
 SettingValue = bool | int | float | str | tuple[int, ...]
 
 _LONGEST_WORDS = 512
+_WHAT = "its description of itself"
 _AGAIN = "Export the checkpoint again, or get the file again from its publisher."
 _MAPS: tuple[Axis, ...] = ("batch", "channel", "y", "x")
 _ROWS: tuple[Axis, ...] = ("batch", "instance", "channel")
@@ -63,8 +65,8 @@ def _words(text: str) -> str:
 Words = Annotated[str, Field(max_length=10 * _LONGEST_WORDS), AfterValidator(_words)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Length = Annotated[float, Field(gt=1e-6, lt=1e6)]
-"""In micrometres: from far below an atom to a metre."""
+Length = Annotated[float, Field(ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)]
+"""In micrometres."""
 
 
 class _Part(BaseModel):
@@ -162,7 +164,7 @@ class SpecFacts(BaseModel):
     family: Name
     name: Words
     targets: tuple[Words, ...] = Field(min_length=1, max_length=256)
-    channels: int | None = Field(ge=1, le=MAX_CHANNELS)
+    channels: int | None = Field(ge=1, le=MAX_IMAGE_CHANNELS)
     pixel_size: Length | None = None
     slice_distance: Length | None = None
     classes: tuple[Words, ...] = ()
@@ -291,10 +293,8 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
     Raises:
         PackageError: it is damaged, of a newer format, or says what cannot be.
     """
-    if len(text) > MAX_METADATA_BYTES:
-        raise PackageError(f"{path} carries a description of {len(text):,} bytes, which is too long.", hint=_AGAIN)
-    with parsing(path, "its description of itself", PackageError, hint=_AGAIN):
-        content = json.loads(text, parse_constant=_no_number)
+    content = load_json_text(text, path, _WHAT, PackageError, hint=_AGAIN, limit=MAX_METADATA_BYTES)
+    with parsing(path, _WHAT, PackageError, hint=_AGAIN):
         written = content.get("format") if isinstance(content, dict) else None
         if isinstance(written, bool) or not isinstance(written, int):
             raise ValueError("it does not say which format it has")
@@ -309,19 +309,7 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
             # As JSON, where a list is a tuple but "3" is no number.
             return ModelMetadata.model_validate_json(json.dumps(content), strict=True)
         except ValidationError as error:
-            raise ValueError(_first(error)) from None
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _first(error: ValidationError) -> str:
-    """Return the first of pydantic's findings: where, and what."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(plain(part, 40) for part in first["loc"])
-    words = plain(first["msg"].removeprefix("Value error, "), 200)
-    return f"{place}: {words}" if place else words
+            raise ValueError(first_problem(error)) from None
 
 
 def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError, SettingError
+from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
 from ..forwards.tunables import parse_settings, tunables_of
+from ..options import check_number, check_time_limit
 from ..parity.images import NamedImage
 from ..parity.runtimes import Runtime, build_runtime, find_runtime, list_runtimes
 from ..parity.subject import Subject, open_subject
@@ -74,9 +75,9 @@ def bench(
     paths = [Path(models)] if isinstance(models, str | Path) else [Path(path) for path in models]
     if not paths:
         raise PackageError("No model is given.", hint="Give the folder or zip of a package, or an exported file.")
-    for what, value in (("number of threads", threads), ("number of turns", turns), ("time limit", time_limit)):
-        if value is not None and not value > 0:
-            raise SettingError(f"The {what} is {value:g}, which is not positive.", hint="Give 1 or more.")
+    check_number("number of threads", threads, 1, 4096)
+    check_number("number of turns", turns, 1, 10_000)
+    check_time_limit(time_limit)
     used = threads or threads_of_environment()
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with contextlib.ExitStack() as stack:

@@ -162,6 +162,7 @@ def validate(
     /,
     *,
     images: ManyPaths = [],  # noqa: B006
+    channels: Many = [],  # noqa: B006
     runtimes: Many = [],  # noqa: B006
     output: Path | None = None,
     device: str = "cpu",
@@ -184,6 +185,8 @@ def validate(
         A package's folder, or one exported file.
     images
         Your own images. Default: the package's samples and a standard set of hard cases.
+    channels
+        Channels of your images that the model sees, by number from 1 or by name, in the model's order. Default: all.
     runtimes
         Runtimes to compare (instanseg-export doctor lists them). Default: all that are here.
     output
@@ -206,6 +209,7 @@ def validate(
     return validate_command(
         path,
         images=images,
+        channels=channels,
         runtimes=runtimes,
         output=output,
         device=device,
@@ -315,6 +319,7 @@ def bench(
     /,
     *,
     images: ManyPaths = [],  # noqa: B006
+    channels: Many = [],  # noqa: B006
     size: int | None = None,
     objects: int | None = None,
     runtimes: Many = [],  # noqa: B006
@@ -342,6 +347,8 @@ def bench(
         Packages' folders or zips, or exported files. With several, ratios to the first are shown.
     images
         Your own images. Default: the package's samples, or a drawn image if it has none.
+    channels
+        Channels of your images that the model sees, by number from 1 or by name, in the model's order. Default: all.
     size
         Draw an image of crowded nuclei, of so many pixels in height and width.
     objects
@@ -372,6 +379,7 @@ def bench(
     return bench_command(
         models,
         images=images,
+        channels=channels,
         size=size,
         objects=objects,
         runtimes=runtimes,

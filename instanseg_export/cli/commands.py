@@ -95,7 +95,8 @@ def export_command(
             show_report(result.report)
             show_zoo(result.zoo)
         console.print(f"\nNext: instanseg-export run {result.folder} IMAGE")
-        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/")
+        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/ while QuPath is closed")
+        console.print(f"      Fiji: Plugins > DeepImageJ > Install model manually, {result.zip}")
         if result.report is None:
             console.print(f"      Compare the runtimes: instanseg-export validate {result.folder}")
     return 1 if result.passed is False else 0
@@ -122,6 +123,7 @@ def validate_command(
     path: Path,
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     runtimes: Sequence[str],
     output: Path | None,
     device: str,
@@ -139,7 +141,7 @@ def validate_command(
         with _folder(output, "report", overwrite, [path, *images]) as folder:
             report = validate(
                 path,
-                images=_named(images, path) if images else None,
+                images=_given(images, path, channels),
                 runtimes=list(runtimes) or None,
                 device=device,
                 time_limit=time_limit,
@@ -165,6 +167,7 @@ def bench_command(
     models: Sequence[Path],
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     size: int | None,
     objects: int | None,
     runtimes: Sequence[str],
@@ -186,7 +189,7 @@ def bench_command(
         with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
             result = bench(
                 models,
-                images=_named(images, models[0]) if images else None,
+                images=_given(images, models[0], channels),
                 size=size,
                 objects=objects,
                 runtimes=list(runtimes) or None,
@@ -237,24 +240,14 @@ def _folder(output: Path | None, kind: str, overwrite: bool, inputs: Sequence[Pa
         yield folder
 
 
-def _named(paths: Sequence[Path], model: Path) -> list[NamedImage]:
-    from ..images import read_image
-    from ..parity import NamedImage
-    from ..parity.subject import open_subject
+def _given(paths: Sequence[Path], model: Path, channels: Sequence[str]) -> list[NamedImage] | None:
+    """Return the images of ``--images``; None where there are none."""
+    from ..errors import SettingError
+    from ..parity.given import read_given
 
-    with open_subject(model) as subject:
-        axes = subject.dimensions
-    names = [path.name for path in paths]
-    return [
-        NamedImage(
-            path.name if names.count(path.name) == 1 else str(path),
-            read_image(path, axes).array,
-            note="given",
-            sample=True,
-            dimensions=axes,
-        )
-        for path in paths
-    ]
+    if channels and not paths:
+        raise SettingError("--channels chooses channels of --images, and none are given.", hint="Add --images.")
+    return read_given(paths, model, list(channels) or None) if paths else None
 
 
 def _runtimes_json(report: Report) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..boundary import plain
 from ..errors import SettingError
 from ..metadata import ModelMetadata, TunableRow
 from ..registry import closest
@@ -70,12 +71,13 @@ class Tunable:
             SettingError: it has another type or lies out of range.
         """
         parsed = self._parse(value)
-        if self.kind in ("float", "int") and not self.minimum <= float(parsed) <= self.maximum:  # type: ignore[arg-type]
+        # Compared as they are: a whole number of 400 digits is no float.
+        if self.kind in ("float", "int") and not self.minimum <= parsed <= self.maximum:  # type: ignore[operator]
             raise self._wrong(value, f"a number from {self.minimum:g} to {self.maximum:g}")
         return parsed
 
     def _parse(self, value: Any) -> Value:
-        text = str(value).strip()
+        text = plain(value)
         if self.kind == "bool":
             if text.lower() in ("true", "1", "yes", "on"):
                 return True
@@ -100,7 +102,9 @@ class Tunable:
             raise self._wrong(value, "a whole number" if self.kind == "int" else "a number") from None
 
     def _wrong(self, value: Any, expected: str) -> SettingError:
-        return SettingError(f"The setting {self.name} cannot be {value!r}.", hint=f"Give {expected}: {self.help}")
+        return SettingError(
+            f"The setting {self.name} cannot be {plain(value, 80)!r}.", hint=f"Give {expected}: {self.help}"
+        )
 
 
 def normalize_tunable(low: float, high: float) -> Tunable:

@@ -46,9 +46,10 @@ def read_metadata(path: Path) -> ModelMetadata | None:
     Raises:
         PackageError: the file is missing, damaged, refers to other files, or is of a newer version.
     """
-    if regular_file(path, PackageError) == 0:
+    size, target = regular_file(path, PackageError), target_of(path)
+    if size == 0:
         raise PackageError(f"{path} is empty.", hint="Export the checkpoint again.")
-    return target_of(path).read_metadata(path)
+    return target.read_metadata(path)
 
 
 def require_metadata(path: Path) -> ModelMetadata:

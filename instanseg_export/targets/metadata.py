@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from ..boundary import first_problem
 from ..errors import ExportError
 from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
 
@@ -42,7 +45,8 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> ModelMeta
             outputs=tuple(outputs),
             convolves_after_network=forward.convolves_after_network,
         )
-    except ValueError as error:  # of pydantic
+    except ValidationError as error:
         raise ExportError(
-            f"{checkpoint.source} cannot be described in a file: {error}.", hint="Correct it with --spec key=value."
+            f"{checkpoint.source} cannot be described in a file: {first_problem(error)}.",
+            hint="Correct it with --spec key=value.",
         ) from error

@@ -31,7 +31,7 @@ def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: Expor
 
 
 def test_the_description_has_three_axes_with_their_own_distances(exported: ExportResult) -> None:
-    rdf = yaml.safe_load((exported.folder / "rdf.yaml").read_text())
+    rdf = yaml.safe_load((exported.folder / "model.yml").read_text())
     for tensor in (rdf["inputs"][0], rdf["outputs"][0]):
         space = {axis["id"]: axis["scale"] for axis in tensor["axes"] if axis["type"] == "space"}
         assert space == pytest.approx({"z": 0.5, "y": 0.2, "x": 0.2})
