@@ -168,6 +168,7 @@ def validate(
     device: str = "cpu",
     set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
     time_limit: float = 120.0,
+    trust: Flag = False,
     overwrite: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -197,6 +198,8 @@ def validate(
         Settings to override at run time, as in --set seed_threshold=0.6.
     time_limit
         Seconds that a runtime may take for one image.
+    trust
+        Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
         Replace an existing output.
     json
@@ -215,6 +218,7 @@ def validate(
         device=device,
         settings=set_,
         time_limit=time_limit,
+        trust=trust,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,
@@ -329,6 +333,7 @@ def bench(
     set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
     time_limit: float = 600.0,
     output: Path | None = None,
+    trust: Flag = False,
     overwrite: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -367,6 +372,8 @@ def bench(
         Seconds that a runtime may take for one image in one turn, warming up included.
     output
         Folder for bench.json and a bar chart, bench.png.
+    trust
+        Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
         Replace an existing output.
     json
@@ -389,6 +396,7 @@ def bench(
         settings=set_,
         time_limit=time_limit,
         output=output,
+        trust=trust,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .consent import with_trust
 from .console import progress, result_console, show_json, show_table, size_of
 from .tables import show_benchmark, show_precisions, show_report, show_zoo
 from .usage import check_command, check_targets, pairs
 
 if TYPE_CHECKING:
+    from ..benchmark import Benchmark
     from ..parity import NamedImage, Report
 
 __all__ = [
@@ -129,27 +131,34 @@ def validate_command(
     device: str,
     settings: Sequence[str],
     time_limit: float,
+    trust: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Return 0 when all runtimes agree, else 1."""
     changed = pairs("--set", settings)
-    with progress(quiet=quiet) as callback:
-        from ..parity import validate
 
-        with _folder(output, "report", overwrite, [path, *images]) as folder:
-            report = validate(
-                path,
-                images=_given(images, path, channels),
-                runtimes=list(runtimes) or None,
-                device=device,
-                time_limit=time_limit,
-                settings=changed,
-                progress=callback,
-            )
-            if folder is not None:
-                report.write(folder)
+    def work(trusted: bool) -> Report:
+        with progress(quiet=quiet) as callback:
+            from ..parity import validate
+
+            with _folder(output, "report", overwrite, [path, *images]) as folder:
+                report = validate(
+                    path,
+                    images=_given(images, path, channels),
+                    runtimes=list(runtimes) or None,
+                    device=device,
+                    time_limit=time_limit,
+                    settings=changed,
+                    trust=trusted,
+                    progress=callback,
+                )
+                if folder is not None:
+                    report.write(folder)
+                return report
+
+    report = with_trust(work, trust)
     if as_json:
         show_json(json.loads(report.model_dump_json(exclude={"pictures"})) | {"agreed": report.passed})
     elif not quiet:
@@ -177,31 +186,38 @@ def bench_command(
     settings: Sequence[str],
     time_limit: float,
     output: Path | None,
+    trust: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Return 0: a runtime that is missing or fails is a row, as long as one was measured."""
     changed = pairs("--set", settings)
-    with progress(quiet=quiet) as callback:
-        from ..benchmark import bench
 
-        with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
-            result = bench(
-                models,
-                images=_given(images, models[0], channels),
-                size=size,
-                objects=objects,
-                runtimes=list(runtimes) or None,
-                threads=threads,
-                turns=turns,
-                device=device,
-                settings=changed,
-                time_limit=time_limit,
-                progress=callback,
-            )
-            if folder is not None:
-                result.write(folder)
+    def work(trusted: bool) -> Benchmark:
+        with progress(quiet=quiet) as callback:
+            from ..benchmark import bench
+
+            with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
+                result = bench(
+                    models,
+                    images=_given(images, models[0], channels),
+                    size=size,
+                    objects=objects,
+                    runtimes=list(runtimes) or None,
+                    threads=threads,
+                    turns=turns,
+                    device=device,
+                    settings=changed,
+                    time_limit=time_limit,
+                    trust=trusted,
+                    progress=callback,
+                )
+                if folder is not None:
+                    result.write(folder)
+                return result
+
+    result = with_trust(work, trust)
     if as_json:
         show_json(result.document())
     elif not quiet:

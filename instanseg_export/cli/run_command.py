@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from ..errors import UntrustedFileError
+from .consent import with_trust
 from .console import progress, result_console, show_json, show_table
 from .usage import pairs
 
 if TYPE_CHECKING:
     from ..inference import RunFailure, RunResult
 
-__all__ = ["run_command", "with_trust"]
+__all__ = ["run_command"]
 
 _SHOWN = 3
-Result = TypeVar("Result")
 
 
 def run_command(
@@ -95,20 +94,6 @@ def run_command(
         if error is not None:
             sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
     return 2 if failed else 0
-
-
-def with_trust(work: Callable[[bool], Result], trusted: bool) -> Result:
-    """Do something with a model that must be trusted; a person at a terminal is asked."""
-    try:
-        return work(trusted)
-    except UntrustedFileError as error:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise
-        sys.stderr.write(f"{error.message}\nRun it all the same? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise
-        return work(True)
 
 
 def _is_one(images: Sequence[Path]) -> bool:

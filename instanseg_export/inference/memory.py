@@ -8,7 +8,6 @@ measured; ``tests/inference/test_memory.py`` holds the estimate to real runs.
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ..errors import ImageError
 from ..images import ImageInfo, Region
 from .model import Ready
 
-__all__ = ["Need", "check_need", "estimate", "free_memory", "lacks_memory"]
+__all__ = ["Need", "check_need", "estimate", "free_memory"]
 
 _OWN = 160e6
 """Bytes of this program with the libraries that read and write images."""
@@ -27,12 +26,6 @@ _OWN = 160e6
 _RUNNER = {"onnxruntime": 110e6, "torchscript": 330e6}
 _OTHER_RUNNER = 450e6
 """Bytes of a runtime's program before it loads a model."""
-
-_OUT_OF_MEMORY = re.compile(
-    r"SIGKILL|status (?:-9|137)\b|bad_alloc|bad allocation|MemoryError|out of memory|(?:can.t|failed to|not enough) "
-    r"(?:memory|allocate)|Unable to allocate|OutOfMemory|Cannot allocate memory",
-    re.IGNORECASE,
-)
 
 _WEIGHTS = 2.5
 """Copies of a model's file that a runtime holds while it loads it."""
@@ -139,11 +132,6 @@ def check_need(path: Path, need: Need, ready: Ready, *, ignore: bool = False) ->
         "shrink the image by a smaller --pixel-size, at the price of detail; segment it in tiles in QuPath; or go on "
         "regardless with --ignore-memory.",
     )
-
-
-def lacks_memory(words: str) -> bool:
-    """Tell whether the end of a program, in words, is that of one without memory: ended by the system, or by itself."""
-    return bool(_OUT_OF_MEMORY.search(words))
 
 
 def _gigabytes(size: float) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..boundary import plain
 from ..errors import ImageError
 from ..images import ImageInfo, Region, probe_image, read_image, rescale
+from ..images.channels import choose_channels
 from ..images.image import Array, PixelSize
 from .memory import Need, check_need, estimate
 from .model import Ready
@@ -98,7 +99,7 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
         ImageError: it cannot be read, does not fit the model or into memory, or has no such channel or region.
     """
     info = probe_image(path, ready.contract.dimensions)
-    chosen = _choose_channels(info, wishes.channels, ready.contract.channels)
+    chosen = choose_channels(info.channel_names, path, wishes.channels, ready.contract.channels)
     region = None if wishes.region is None else _region(info, wishes.region)
     size = info.pixel_size if wishes.pixel_size is None else (wishes.pixel_size, wishes.pixel_size)
     factors = _factors(info, size, ready)
@@ -159,29 +160,6 @@ def save(path: Path, array: Array) -> None:
     with path.open("wb") as stream:
         np.lib.format.write_array_header_2_0(stream, np.lib.format.header_data_from_array_1_0(array))
         stream.write(array.data.cast("B") if array.size else b"")
-
-
-def _choose_channels(info: ImageInfo, channels: Sequence[int | str] | None, expected: int | None) -> list[int]:
-    count = info.shape[0]
-    chosen = list(range(count)) if channels is None else [_channel(info, wanted) for wanted in channels]
-    if expected is not None and len(chosen) != expected:
-        example = " ".join(str(min(index + 1, count)) for index in range(expected))
-        raise ImageError(
-            f"{info.path} has {len(chosen)} channel{'s' * (len(chosen) != 1)}"
-            f"{'' if channels is None else ' after --channels'}, and the model takes {expected}.",
-            hint=f"Choose or repeat channels in the model's order, as in --channels {example}. "
-            f"The image has: {plain(', '.join(info.channel_names), 200)}.",
-        )
-    return chosen
-
-
-def _channel(info: ImageInfo, wanted: int | str) -> int:
-    if str(wanted) in info.channel_names:
-        return info.channel_names.index(str(wanted))
-    if str(wanted).isdecimal() and 1 <= int(wanted) <= len(info.channel_names):
-        return int(wanted) - 1
-    numbered = ", ".join(f"{index} {name}" for index, name in enumerate(info.channel_names, start=1))
-    raise ImageError(f"{info.path} has no channel {wanted!r}.", hint=f"Its channels are: {plain(numbered, 300)}.")
 
 
 def _region(info: ImageInfo, wanted: tuple[int, int, int, int]) -> Region:

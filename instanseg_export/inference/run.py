@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..boundary import plain
+from ..boundary import enough_memory, plain
 from ..errors import ImageError, InstansegExportError, OutputError, PackageError, RuntimeUnavailableError
 from ..files import check_file, scratch_folder
 from ..images import rescale_labels
 from ..images.image import Array
 from ..images.writers import check_table
+from ..options import check_time_limit
 from ..parity.outcome import Outcome
 from ..parity.subject import open_subject
 from ..targets.trust import check_trust
 from .advice import advise
 from .inputs import Outputs, expand, name_outputs
-from .memory import lacks_memory
 from .model import Ready, get_ready
 from .prepare import Prepared, Wishes, prepare
 from .result import RunFailure, RunResult, count
@@ -110,7 +110,7 @@ def run(
         trust: run a file that this package did not write. A TorchScript file from elsewhere can read and write files.
         ignore_memory: go on where memory does not seem to suffice.
         time_limit: seconds that the runtime may take.
-        overwrite: replace existing files.
+        overwrite: replace files that this package wrote, for an image of the same name.
         progress: called with (what, done, total).
 
     Raises:
@@ -162,10 +162,23 @@ def run_many(
     """Segment several images, with the runtime started once for many of them; one that fails does not stop the others.
 
     Args:
-        model: as for :func:`run`, like all that is not named here.
+        model: as for :func:`run`.
         images: files, and folders, which stand for the images in them.
         recursive: whether folders in folders count too.
         output: folder of all results. Images of the same name get longer ones there, so that none is lost.
+        pixel_size: of all images, as for :func:`run`.
+        channels: of all images, as for :func:`run`.
+        region: of all images, as for :func:`run`.
+        settings: as for :func:`run`.
+        device: as for :func:`run`.
+        runtime: as for :func:`run`.
+        polygons: as for :func:`run`.
+        table: as for :func:`run`.
+        trust: as for :func:`run`.
+        ignore_memory: as for :func:`run`.
+        time_limit: seconds that the runtime may take for each image.
+        overwrite: replace files that this package wrote, for an image of the same name.
+        progress: as for :func:`run`.
 
     Returns:
         What became of each image, in order, and a sentence for each thing in the folders that was left out.
@@ -205,6 +218,7 @@ def _run_all(
     report: Progress,
 ) -> list[RunResult | RunFailure]:
     _check_wishes(wishes)
+    check_time_limit(time_limit)
     places = name_outputs(images, output)
     report("read", 0, len(images))
     with open_subject(model) as subject:
@@ -214,7 +228,7 @@ def _run_all(
                 "Polygons outline the objects of images, and this model finds those of volumes.",
                 hint="Leave out --polygons: the label file opens in Fiji, whose 3D ImageJ Suite measures objects.",
             )
-        check_trust(ready.file, ready.metadata, trusted=trust)
+        check_trust(ready.file, shown=model, trusted=trust)
         state = _Run(ready, wishes, overwrite, time_limit, report, len(images))
         waiting = list(range(len(images)))
         while waiting:
@@ -274,9 +288,10 @@ def _read(state: _Run, images: Sequence[Path], place: int, outputs: Outputs, fol
         "origin": image.name,
     }
     try:
-        for path in files.values():
-            check_file(path, **replacing)
-        prepared = prepare(image, state.ready, state.wishes, folder, place)
+        with enough_memory(image, "the image", ImageError):
+            for path in files.values():
+                check_file(path, **replacing)
+            prepared = prepare(image, state.ready, state.wishes, folder, place)
     except InstansegExportError as error:
         state.ended[place] = RunFailure(image, error)
         return None
@@ -309,7 +324,8 @@ def _segment(state: _Run, batch: _Batch) -> None:
         state.report(f"write {job.image.name}" if state.total > 1 else "write", len(state.ended), state.total)
         source.unlink(missing_ok=True)
         try:
-            done = _finish(state, job, job.prepared, outcome)
+            with enough_memory(job.image, "what was found in it", ImageError):
+                done = _finish(state, job, job.prepared, outcome)
         except InstansegExportError as error:
             state.ended[job.place] = RunFailure(job.image, error)
         else:
@@ -326,17 +342,14 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
     facts = ready.contract.output("masks")
     masks = None if facts is None else further.get(facts.name)
     notes = list(image.notes)
+    if ready.metadata is None and ready.runtime.target == "torchscript":
+        notes.append(f"{ready.file.name} is not ours and may write to its input: it was given a copy of the image.")
     lost: list[int] = []
     if image.resampled:
         labels, lost = rescale_labels(labels, image.shape)
         masks = None if masks is None else rescale_labels(masks, image.shape)[0]
     if lost:
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
-    if labels.shape[1:] != image.shape:
-        raise PackageError(
-            f"{ready.title} gave labels of {labels.shape[1:]} for an image of {image.shape} pixels.",
-            hint="The file does not do what files of its name do: export the model again.",
-        )
     names = _target_names(ready, labels.shape[0])
     write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
@@ -374,10 +387,10 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
             f"{ready.runtime.title} cannot run on {ready.device}: {outcome.error}.",
             hint="Use --device cpu; instanseg-export doctor shows what this machine has.",
         )
-    if outcome.error and lacks_memory(outcome.error):
-        free = "" if ready.device == "cpu" else f" on {ready.device}"
+    if outcome.out_of_memory:
+        device = "" if ready.device == "cpu" else f" on {ready.device}"
         raise ImageError(
-            f"{ready.runtime.title} ran out of memory{free} with {image}: {plain(outcome.error, 200).rstrip('. ')}.",
+            f"{ready.runtime.title} could not segment {image}{device}: {plain(outcome.error, 300).rstrip('. ')}.",
             hint="Segment a part with --region X Y WIDTH HEIGHT, give fewer --channels, close other programs, or "
             "segment it in tiles in QuPath.",
         )

@@ -18,6 +18,7 @@ from ..files import scratch_folder, sha256_of
 from ..forwards.tunables import parse_settings, tunables_of
 from ..options import check_time_limit
 from ..precision import PRECISIONS, filename_of
+from ..targets.trust import check_trust
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
 from .images import NamedImage, standard_images
@@ -51,6 +52,7 @@ def run_validation(
     time_limit: float,
     settings: Mapping[str, Any] | None,
     precisions: Sequence[PrecisionRecord] | None,
+    trust: bool,
     progress: Progress | None,
 ) -> Report:
     """See :func:`instanseg_export.parity.validate`."""
@@ -70,6 +72,11 @@ def run_validation(
         )
         _check_images(chosen, subject.channels)
         _check_precision(subject)
+        for runtime in selected:
+            file = subject.file(runtime.filename)
+            # Eager PyTorch reads weights and description of the file, and executes nothing of it.
+            if runtime.available and not runtime.needs_exporter and file is not None:
+                check_trust(file, trusted=trust, shown=path)
         validation = Validation(subject, chosen, folder, device, time_limit, checked, progress)
         report = _validate(validation, selected, device, checked)
         if precisions is None:

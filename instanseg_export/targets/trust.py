@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UnsafeFileError, UntrustedFileError
-from ..metadata import ModelMetadata
+from ..boundary import parsing, plain
+from ..errors import PackageError, UnsafeFileError, UntrustedFileError
+from . import read_metadata
+from .torchscript_code import suspicious
 
 __all__ = ["check_trust"]
 
@@ -17,37 +19,34 @@ _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 _SHOWN = 4
 
 
-def check_trust(file: Path, metadata: ModelMetadata | None, *, trusted: bool = False) -> None:
-    """Refuse to run a file that this package did not write, unless the user trusts it.
+def check_trust(file: Path, *, trusted: bool = False, shown: Path | None = None) -> None:
+    """Refuse to run a file that this package did not write, unless the user trusts it. Nothing in it is executed.
 
     Args:
         file: that is about to be run.
-        metadata: what it says of itself; None for files of others.
         trusted: whether the user says that it may be run.
+        shown: what the user named, where the file was unpacked from it.
 
     Raises:
         UntrustedFileError: a TorchScript file of others, or one whose code can do more than compute.
         UnsafeFileError: an ONNX file that needs a library of operators of its own.
         PackageError: the file is damaged.
     """
-    if file.suffix == ".onnx":
-        if metadata is None:
-            _check_domains(file)
-        return
+    if file.suffix == ".onnx" and read_metadata(file) is None:
+        _check_domains(file)
     if file.suffix != ".pt" or trusted:
         return
-    from .torchscript_code import suspicious
-
     found = suspicious(file)
-    if not found and metadata is not None:
+    if not found and read_metadata(file) is not None:
         return
+    name = file if shown is None or shown.is_dir() else shown
     if found:
         listed = "; ".join(found[:_SHOWN]) + (f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         fact = f"Its code has more in it than computing needs: {listed}."
     else:
         fact = "Its code names only operators that compute."
     raise UntrustedFileError(
-        f"{file} was not written by instanseg-export, or was changed since: a TorchScript file from elsewhere can read "
+        f"{name} was not written by instanseg-export, or was changed since: a TorchScript file from elsewhere can read "
         f"and write your files while it runs. {fact}",
         hint="Run it with --trust if you know where it comes from; instanseg-export inspect executes nothing.",
     )
@@ -56,17 +55,12 @@ def check_trust(file: Path, metadata: ModelMetadata | None, *, trusted: bool = F
 def _check_domains(file: Path) -> None:
     import onnx
 
-    from ..boundary import parsing
-    from ..errors import PackageError
-
     with parsing(file, "the ONNX file", PackageError, hint="Get the file again from its publisher."):
         model = onnx.load(file, load_external_data=False)
-        domains = {entry.domain for entry in model.opset_import} - _KNOWN_DOMAINS
         own = {function.domain for function in model.functions}
-    if domains - own:
-        from ..boundary import plain
-
+        needed = sorted({entry.domain for entry in model.opset_import} - _KNOWN_DOMAINS - own)
+    if needed:
         raise UnsafeFileError(
-            f"{file} needs a library of operators of its own, {plain(', '.join(sorted(domains - own)), 100)}.",
+            f"{file} needs a library of operators of its own, {plain(', '.join(needed), 100)}.",
             hint="Only files with ONNX's own operators are run here: ask its publisher for one.",
         )

@@ -61,6 +61,7 @@ class TorchSession:
         self._module: Any = module
         self._device = device
         self._stages = request.stages
+        self._foreign = metadata is None
         about = metadata or {}
         self._convolutions_follow = bool(about.get("convolves_after_network"))
         self._outputs = output_names(about)
@@ -73,7 +74,8 @@ class TorchSession:
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         with torch.inference_mode():
-            tensor = torch.from_numpy(image).to(self._device)
+            # Files of others may write to their input: they get a copy. On other devices it is one in any case.
+            tensor = torch.from_numpy(image).to(self._device, copy=self._foreign)
             arguments = (tensor, self._args) if self._args else (tensor,)
             result = self._module(*arguments)
             results = result if isinstance(result, tuple) else (result,)
@@ -90,7 +92,7 @@ class TorchSession:
         if self._convolutions_follow:
             raise UnavailableError("there are convolutions in this model's post-processing too")
         with torch.inference_mode(), _ConvolutionClock() as clock:
-            tensor = torch.from_numpy(image)
+            tensor = torch.from_numpy(image).to(self._device, copy=self._foreign)
             start = time.perf_counter()
             self._module(*((tensor, self._args) if self._args else (tensor,)))
         if not clock.spans:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from instanseg_export import bench, build_forward, inspect, load_checkpoint, run, validate
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import InstansegExportError, PackageError, UnsafeFileError, UntrustedFileError
-from instanseg_export.targets import read_metadata, write_artifact
+from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript_code import suspicious
 from instanseg_export.targets.trust import check_trust
 
@@ -61,7 +61,7 @@ def test_what_we_export_runs_without_a_question(tmp_path: Path, family: str) -> 
     path = tmp_path / "instanseg.pt"
     write_artifact("torchscript", build_forward(checkpoint), checkpoint, path)
     assert suspicious(path) == []
-    check_trust(path, read_metadata(path))
+    check_trust(path)
 
 
 @pytest.mark.parametrize("variant", ["nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4"])
