@@ -20,12 +20,22 @@ from .model import Ready
 
 __all__ = ["Need", "check_need", "estimate", "free_memory"]
 
-_OWN = 160e6
+_OWN = 100e6
 """Bytes of this program with the libraries that read and write images."""
 
-_RUNNER = {"onnxruntime": 110e6, "torchscript": 330e6}
-_OTHER_RUNNER = 450e6
+_RUNNER = {"onnx": 60e6, "torchscript": 840e6}
 """Bytes of a runtime's program before it loads a model."""
+
+_MAPS = {"onnx": {"batch": 4.5, "other": 6.0}, "torchscript": {"batch": 1.6, "other": 5.0}}
+"""How many feature maps of the first level there are at a time; norms that are not folded into convolutions take more."""
+
+_USUAL_WIDTH = 16
+"""Channels of the first level, of networks that do not say."""
+
+_WIDEST = 4096
+
+_VOLUME = 1.5
+"""A convolution in three dimensions takes more beside its result than one in two."""
 
 _WEIGHTS = 2.5
 """Copies of a model's file that a runtime holds while it loads it."""
@@ -36,12 +46,13 @@ class Need:
     """Bytes that a run takes at most, of this program and the runtime's together.
 
     Attributes:
-        programs: what they take whatever the image.
+        own, runner: what the two programs take whatever the image; the runtime's runs while the model does.
         reading, segmenting, writing: what each part takes on top.
         seen: pixels that the model sees, in words.
     """
 
-    programs: float
+    own: float
+    runner: float
     reading: float
     segmenting: float
     writing: float
@@ -49,7 +60,7 @@ class Need:
 
     @property
     def total(self) -> float:
-        return self.programs + max(self.reading, self.segmenting, self.writing)
+        return self.own + max(self.reading, self.runner + self.segmenting, self.writing)
 
 
 def estimate(
@@ -93,7 +104,8 @@ def estimate(
         labels + raw + 12.0 * pixels * measured,
     )
     return Need(
-        programs=_OWN + _program(ready),
+        own=_OWN,
+        runner=_program(ready),
         reading=reading,
         segmenting=segmenting,
         writing=writing + masks,
@@ -103,12 +115,40 @@ def estimate(
 
 def _program(ready: Ready) -> float:
     weights = _WEIGHTS * ready.file.stat().st_size
-    return _RUNNER.get(ready.runtime.name, _OTHER_RUNNER) + weights
+    return _RUNNER.get(ready.runtime.target, max(_RUNNER.values())) + weights
 
 
 def _network(ready: Ready, channels: int, dimensions: int) -> float:
-    """Return the bytes that a runtime takes for each pixel that the model sees, beside the image."""
-    return 4.0 * 100
+    """Return the bytes that a runtime takes for each pixel that the model sees, beside the image.
+
+    Most of it are feature maps at full resolution: so many of them at a time, each as wide as the first level.
+    """
+    spec = {} if ready.metadata is None else ready.metadata.spec.whole()
+    spec = spec.get("segmentation") or spec
+    targets = len(ready.contract.targets) or 2
+    onnx = ready.runtime.target == "onnx"
+    maps = _MAPS["onnx" if onnx else "torchscript"]
+    backbone, adaptor = _part(spec, "backbone"), _part(spec, "adaptor")
+    width, norm = float(_first_level(backbone)), backbone.get("norm")
+    if str(spec.get("family", "")).startswith("embedseg"):
+        width = 1.2 * _USUAL_WIDTH / 2**dimensions  # of half the size along each axis
+    # ChannelNet, which takes any number of channels, sees each by itself.
+    width += _first_level(adaptor) * (channels if ready.contract.channels is None else 1) if adaptor else 0
+    features = maps["batch" if norm == "batch" and not adaptor else "other"] * width
+    if dimensions == 3:
+        features *= _VOLUME
+    return 4.0 * (features + channels + 4 * targets)
+
+
+def _part(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = spec.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _first_level(part: Mapping[str, Any]) -> int:
+    layers = part.get("layers")
+    first = layers[0] if isinstance(layers, list | tuple) and layers else None
+    return first if isinstance(first, int) and 0 < first < _WIDEST else _USUAL_WIDTH
 
 
 def check_need(path: Path, need: Need, ready: Ready, *, ignore: bool = False) -> float | None:

@@ -86,6 +86,8 @@ def _suspicious(path: Path) -> Iterator[str]:
                 yield f"{plain(name, 80)}, which is not part of today's files"
             elif name.endswith(".py"):
                 code.append(ast.parse(archive.read(member)))
+        if not code:
+            yield "no code"
     yield from _beyond_computing(code)
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from instanseg_export import bench, build_forward, inspect, load_checkpoint, run, validate
 from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.cli.consent import with_trust
 from instanseg_export.errors import InstansegExportError, PackageError, UnsafeFileError, UntrustedFileError
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript_code import suspicious
@@ -41,17 +42,16 @@ def _checkpoints(folder: Path) -> dict[str, Callable[[], Checkpoint]]:
         spec = sam_models.sam_spec(kind)
         return Checkpoint(spec, sam_models.sam_network(spec), Path("random"), "0" * 64, "test")
 
-    def made(write: Callable[..., Path], name: str, *more: Any) -> Checkpoint:
-        (folder / name).mkdir()
-        return load_checkpoint(write(folder / name, *more))
+    def made(write: Callable[[Path], Path]) -> Checkpoint:
+        return load_checkpoint(write(folder))
 
     return {
         "instanseg": lambda: load_checkpoint(DEMO),
         "iaunet, swin": lambda: iaunet_models.random_checkpoint(),
         "iaunet, resnet": lambda: iaunet_models.random_checkpoint(iaunet_models.RESNET, normalization="percentile"),
         **{f"sam, {kind}": (lambda kind=kind: sam(kind)) for kind in sam_models.KINDS},
-        "classified": lambda: made(two_stage_models.classified_recipe, "classified"),
-        "volumes": lambda: made(embedseg_runs.write_volume_run, "volumes"),
+        "classified": lambda: made(two_stage_models.classified_recipe),
+        "volumes": lambda: made(embedseg_runs.write_volume_run),
     }
 
 
@@ -89,8 +89,8 @@ class Writes(nn.Module):
         self.path = path
 
     def forward(self, image: Tensor) -> Tensor:
-        torch.from_file(self.path, True, 16, dtype=torch.uint8).fill_(65)
-        return image[:, :1] * 0
+        written = torch.from_file(self.path, True, 16, dtype=torch.uint8).fill_(65)
+        return image[:, :1] * 0 + written.sum()
 
 
 class Saves(nn.Module):
@@ -209,7 +209,7 @@ def test_every_way_to_name_an_operator_is_seen(tmp_path: Path, spelling: str, de
     """Also where the file defines something of the same name."""
     source = _script(Harmless(), tmp_path / "harmless.pt")
     assert suspicious(source) == []
-    body = f"    p = \"x\"\n    t = torch\n    f = torch.from_file\n    y = {SPELLINGS[spelling]}\n"
+    body = f'    p = "x"\n    t = torch\n    f = torch.from_file\n    y = {SPELLINGS[spelling]}\n'
     own = "  def from_file(self, a: int) -> int:\n    return a\n  def save(self) -> int:\n    return 1\n  def load(self) -> int:\n    return 1\n"
 
     def change(code: str) -> str:
@@ -219,7 +219,7 @@ def test_every_way_to_name_an_operator_is_seen(tmp_path: Path, spelling: str, de
 
     alone = SPELLINGS[spelling].startswith(("f(", "t."))
     if not alone:
-        body = f"    p = \"x\"\n    y = {SPELLINGS[spelling]}\n"
+        body = f'    p = "x"\n    y = {SPELLINGS[spelling]}\n'
     assert suspicious(_with_code(source, tmp_path / "changed.pt", change))
 
 
@@ -227,7 +227,9 @@ def test_every_operator_of_this_pytorch_that_may_touch_files_is_known() -> None:
     """Names that speak of files, among all operators that every value has as methods."""
     names = {schema.name for schema in torch._C._jit_get_all_schemas()}
     of_values = {name.removeprefix("aten::") for name in names if name.startswith("aten::")}
-    speaking = {name for name in of_values if re.search(r"(^|_)(file|files|save|load|open|path|socket|exec|system)(_|$)", name)}
+    speaking = {
+        name for name in of_values if re.search(r"(^|_)(file|files|save|load|open|path|socket|exec|system)(_|$)", name)
+    }
     assert speaking == {"from_file", "save"}
 
 
@@ -309,15 +311,28 @@ def test_the_command_line_names_the_option_and_asks_at_a_terminal(tmp_path: Path
     document = subprocess.run([*call, "--trust", "--json"], capture_output=True, text=True, check=False)
     assert document.returncode == 0, document.stderr
     assert json.loads(document.stdout)["found"][0]["instances"] == 0
-    pty = pytest.importorskip("pty")
-    for answer, status in ((b"n\n", 2), (b"y\n", 0)):
-        main, side = pty.openpty()
-        process = subprocess.Popen([*call, "--overwrite"], stdin=side, stderr=side, stdout=subprocess.PIPE)
-        import os
 
-        os.close(side)
-        os.write(main, answer)
-        assert process.wait(timeout=120) == status
-        assert process.stdout is not None
-        process.stdout.close()
-        os.close(main)
+
+@pytest.mark.parametrize(("answer", "runs"), [("n\n", False), ("\n", False), ("y\n", True)])
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer: str, runs: bool) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    asked: list[bool] = []
+
+    def work(trusted: bool) -> str:
+        asked.append(trusted)
+        if not trusted:
+            raise UntrustedFileError("model.pt is a program from elsewhere.", hint="--trust")
+        return "done"
+
+    if runs:
+        assert with_trust(work, False) == "done"
+    else:
+        with pytest.raises(UntrustedFileError):
+            with_trust(work, False)
+    assert asked == [False, True][: 1 + runs]
+    assert "Run it all the same? [y/N]" in sys.stderr.getvalue()  # type: ignore[attr-defined]
