@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from .errors import InstansegExportError, OutputError, SettingError
 from .plain_text import plain
 
@@ -23,6 +25,7 @@ __all__ = [
     "allowed",
     "disk_is_full",
     "enough_memory",
+    "first_problem",
     "out_of_memory",
     "parsing",
     "plain",
@@ -37,8 +40,13 @@ _FULL = re.compile(
     re.IGNORECASE,
 )
 
-LIMITS_VARIABLE = "INSTANSEG_EXPORT_LIMITS"
-"""Of the environment: the limits of texts, pickles and archives are multiplied by this number."""
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first of pydantic's findings as a part of a sentence: where, and what."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(plain(part, 40) for part in first["loc"])
+    words = plain(first["msg"].removeprefix("Value error, "), 200)
+    return f"{place}: {words}" if place else words
 
 
 def disk_is_full(error: BaseException) -> bool:
@@ -140,6 +148,8 @@ def parsing(
                 f"The disk is full: {path} could not be read to its end.",
                 hint="Free some space, also in the folder of temporary files (TMPDIR chooses another).",
             ) from caught
+        if isinstance(caught, PermissionError):
+            raise error(f"{path} may not be read.", hint="Check its permissions.") from caught
         fact = plain(caught).rstrip(". ") or type(caught).__name__
         raise error(f"{path} cannot be read: {what} is damaged ({fact}).", hint=hint) from caught
 

@@ -18,6 +18,7 @@ __all__ = [
     "SpecError",
     "UnknownNameError",
     "UnsafeFileError",
+    "UntrustedFileError",
 ]
 
 
@@ -45,6 +46,10 @@ class CheckpointError(InstansegExportError):
 
 class UnsafeFileError(CheckpointError):
     """A file would execute code or write outside of its folder if it were loaded naively."""
+
+
+class UntrustedFileError(UnsafeFileError):
+    """A file is a program from elsewhere, and the user has not said that it may run."""
 
 
 class SpecError(CheckpointError):

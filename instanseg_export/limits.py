@@ -10,29 +10,44 @@ from __future__ import annotations
 __all__ = [
     "MAX_ARCHIVE_DIRECTORY",
     "MAX_CARD_ENTRIES",
+    "MAX_AXES",
     "MAX_CHANNELS",
     "MAX_ERROR",
     "MAX_GRID",
     "MAX_GROWTH",
+    "MAX_IMAGE_CHANNELS",
     "MAX_LAYERS",
     "MAX_LITERAL",
     "MAX_MESSAGE",
+    "MAX_METADATA_BYTES",
     "MAX_NAME",
     "MAX_NAMES",
+    "MAX_NPY_HEADER",
     "MAX_NUMBER_DIGITS",
+    "MAX_ONNX_FIELDS",
     "MAX_PICKLE_BYTES",
     "MAX_PICKLE_DEPTH",
     "MAX_PICKLE_VALUES",
     "MAX_PIXEL_SIZE",
+    "MAX_REPORT_BYTES",
     "MAX_SAFETENSORS_HEADER",
+    "MAX_SAMPLES",
     "MAX_TABLE_BYTES",
     "MAX_TEXT_ALIASES",
     "MAX_TEXT_BYTES",
     "MAX_TEXT_DEPTH",
     "MAX_TEXT_NODES",
+    "MAX_TIFF_PAGES",
+    "MAX_TOML_BYTES",
+    "MAX_UNPACKED_RATIO",
     "MAX_YAML_BYTES",
     "MAX_YAML_NODES",
+    "MAX_ZARR_CHUNKS",
+    "MAX_ZIP_BASE",
+    "MAX_ZIP_MEMBERS",
+    "MAX_ZIP_RATIO",
     "MIN_PIXEL_SIZE",
+    "UNPACKED_WITHOUT_QUESTION",
 ]
 
 MAX_TEXT_BYTES = 16_000_000
@@ -108,5 +123,49 @@ MAX_PIXEL_SIZE = 1e6
 MAX_MESSAGE = 500
 """Characters that an error shows of what a file or a library says."""
 
+MAX_IMAGE_CHANNELS = 1024
+"""Of an image that an exported model takes. Multiplexed images have up to about a hundred."""
+
+MAX_AXES = 8
+"""Of an array in a file."""
+
+MAX_NPY_HEADER = 10_000
+"""Bytes of the header of a .npy file, which is parsed as a literal of Python: NumPy's own limit."""
+
+MAX_SAMPLES = 64
+"""Images of a package that are run."""
+
+MAX_REPORT_BYTES = 256_000_000
+"""Of a parity report, which has its pictures in it."""
+
+MAX_TOML_BYTES = 100_000
+"""Of the description of a runtime."""
+
+MAX_METADATA_BYTES = 1_000_000
+"""Of what an exported file says of itself: a few kilobytes."""
+
+MAX_ZIP_MEMBERS = 10_000
+"""Entries of a zip. A package has about thirty, the largest TorchScript file some hundreds."""
+
+MAX_ZIP_BASE = 64 << 20
+"""Bytes that any zip, and any of its entries, may unpack to: a label map without objects packs to a thousandth."""
+
+MAX_ZIP_RATIO = 50
+"""Beyond that, how many times its own size. Weights hardly get smaller by packing."""
+
+MAX_ONNX_FIELDS = 100_000
+"""Entries at the top of an ONNX file: its graph, its properties and its functions."""
 MAX_ERROR = 5_000
 """Characters of an error in all."""
+
+MAX_TIFF_PAGES = 200_000
+"""Pages of a TIFF file, and files of one image. Long recordings have tens of thousands."""
+
+MAX_ZARR_CHUNKS = 2_000_000
+"""Chunks that one reading touches. A slide of 100,000 x 100,000 pixels in three channels has 460,000 of 256 x 256."""
+
+UNPACKED_WITHOUT_QUESTION = 256_000_000
+"""Bytes of pixels that any image may unpack to, however small its file: blank images compress without bounds."""
+
+MAX_UNPACKED_RATIO = 3_000
+"""Bytes of pixels for each byte of the file, beyond that: deflate reaches 1,032, LZW 2,700 and real images 100."""

@@ -82,7 +82,15 @@ class InstanSegForward(nn.Module):
         settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
     """
 
-    __jit_unused_properties__ = ["dimensions", "further", "percentiles", "stage_names", "tunables", "values"]  # noqa: RUF012 -- read by TorchScript
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -143,6 +151,11 @@ class InstanSegForward(nn.Module):
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
         return ()
+
+    @property
+    def convolves_after_network(self) -> bool:
+        """Whether the positional guide does, which has convolutions of its own."""
+        return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
 
     @property
     def tunables(self) -> tuple[Tunable, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..boundary import plain
 from ..errors import SettingError
+from ..metadata import ModelMetadata, TunableRow
 from ..registry import closest
 
 __all__ = [
@@ -49,16 +50,19 @@ class Tunable:
     choices: tuple[str, ...] = ()
     static_in: tuple[str, ...] = ()
 
-    def describe(self) -> dict[str, Any]:
-        """Return the row that is embedded in every exported file."""
-        row: dict[str, Any] = {"name": self.name, "kind": self.kind, "help": self.help}
-        if self.kind in ("float", "int"):
-            row |= {"minimum": self.minimum, "maximum": self.maximum}
-        if self.choices:
-            row["choices"] = list(self.choices)
-        if self.static_in:
-            row["static_in"] = list(self.static_in)
-        return row
+    def describe(self, target: str = "") -> TunableRow:
+        """Return the row that is embedded in every exported file; of a target, it says whether that fixes it."""
+        ranged = self.kind in ("float", "int")
+        return TunableRow(
+            name=self.name,
+            kind=self.kind,
+            help=self.help,
+            minimum=self.minimum if ranged else None,
+            maximum=self.maximum if ranged else None,
+            choices=self.choices,
+            static_in=self.static_in,
+            fixed=target in self.static_in,
+        )
 
     def check(self, value: Any) -> Value:
         """Return ``value`` in this tunable's own type.
@@ -178,8 +182,8 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
 )
 
 
-def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
-    """Return what can be tuned in an exported file; see ``targets/metadata.py``.
+def tunables_of(metadata: ModelMetadata | None) -> tuple[Tunable, ...]:
+    """Return what can be tuned in an exported file, with the baked values as defaults.
 
     Args:
         metadata: what the file says of itself; None for upstream's files, which have the settings of InstanSeg.
@@ -188,16 +192,16 @@ def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
         return INSTANSEG_TUNABLES
     return tuple(
         Tunable(
-            name=row["name"],
-            kind=row["kind"],
-            default=metadata["settings"][row["name"]],
-            help=row["help"],
-            minimum=row.get("minimum", 0.0),
-            maximum=row.get("maximum", 1.0),
-            choices=tuple(row.get("choices", ())),
-            static_in=tuple(row.get("static_in", ())),
+            name=row.name,
+            kind=row.kind,
+            default=metadata.settings[row.name],
+            help=row.help,
+            minimum=0.0 if row.minimum is None else row.minimum,
+            maximum=1.0 if row.maximum is None else row.maximum,
+            choices=row.choices,
+            static_in=row.static_in,
         )
-        for row in metadata["tunables"]
+        for row in metadata.tunables
     )
 
 

@@ -56,6 +56,11 @@ class TwoStageForward(InstanSegForward):
     def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
         return (*super().stage_names, *(output.name for output in self.further))
 
+    @property
+    def convolves_after_network(self) -> bool:
+        """The second stage's network does."""
+        return True
+
     def segment(self, image: Tensor, settings: Settings) -> Trace:
         """Return what segmenting gives; ``labels`` are at the image's own pixel size, all else at the other one."""
         trace = self.trace(resample(image, self.numerator, self.denominator), settings)
@@ -115,6 +120,7 @@ class ClassifiedForward(TwoStageForward):
                 "Score of each class for each object: row r belongs to label r + 1.",
                 ("batch", "instance", "channel"),
                 self._classes,
+                role="rows",
             ),
             FurtherOutput(
                 CLASSES,
@@ -123,6 +129,7 @@ class ClassifiedForward(TwoStageForward):
                 ("class",),
                 self._classes,
                 "uint8",
+                role="classes",
             ),
         )
 
@@ -210,6 +217,7 @@ class PositivityForward(TwoStageForward):
                 LOGITS,
                 "How surely each cell is positive in each channel, above 0 where it is: row r belongs to label r + 1.",
                 ("batch", "instance", "channel"),
+                role="rows",
             ),
         )
 

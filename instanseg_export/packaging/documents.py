@@ -77,15 +77,15 @@ def _is_placeholder(card: Card) -> bool:
 def _settings(model: Contents) -> str:
     rows = []
     for tunable in model.tunables:
-        allowed = ", ".join(tunable.get("choices", []))
-        if "minimum" in tunable:
-            allowed = f"{_cell(tunable['minimum'])} to {_cell(tunable['maximum'])}"
-        if tunable["kind"] == "bool":
+        allowed = ", ".join(tunable.choices)
+        if tunable.minimum is not None:
+            allowed = f"{_cell(tunable.minimum)} to {_cell(tunable.maximum)}"
+        if tunable.kind == "bool":
             allowed = "on, off"
-        fixed = f" Fixed in {', '.join(tunable['static_in'])}." if tunable.get("static_in") else ""
-        text = tunable["help"][0].upper() + tunable["help"][1:]
-        value = _cell(model.settings[tunable["name"]])
-        rows.append((f"`{tunable['name']}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
+        fixed = f" Fixed in {', '.join(tunable.static_in)}." if tunable.static_in else ""
+        text = tunable.help[0].upper() + tunable.help[1:]
+        value = _cell(model.settings[tunable.name])
+        rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
     return entries(rows)
 
 

@@ -315,7 +315,7 @@ def describe(
             "version": __version__,
             "source_sha256": model.checkpoint.sha256,
             "settings": model.settings,
-            "tunables": model.tunables,
+            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.tunables],
             "pixel_size": {axis: distance for axis, distance in _space_axes(model).items() if distance},
         },
     }

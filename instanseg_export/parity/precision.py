@@ -224,16 +224,16 @@ class _Runner:
 
 
 def _facts_of(precision: str, file: Path, version: str) -> dict[str, Any]:
-    from ..targets import read_metadata
+    from ..targets import require_metadata
 
-    calibration = read_metadata(file).get("calibration", {})
+    calibration = require_metadata(file).calibration
     return {
         "precision": precision,
         "file": file.name,
         "sha256": sha256_of(file),
         "size": file.stat().st_size,
-        "calibration_images": calibration.get("images", 0),
-        "calibration_sha256": calibration.get("sha256", ""),
+        "calibration_images": calibration.images if calibration else 0,
+        "calibration_sha256": calibration.sha256 if calibration else "",
         "version": version,
     }
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ..boundary import first_problem
 from ..errors import PackageError
 from ..files import staged_files
+from ..limits import MAX_REPORT_BYTES
+from ..texts import load_json
 from .records import Results
 from .render import render_html, render_markdown, summarise
 
@@ -45,8 +50,12 @@ class Report(Results):
         Raises:
             PackageError: it is missing or no such report.
         """
+        content = load_json(
+            path, "a parity report", PackageError, hint="Run validate again.", finite=False, limit=MAX_REPORT_BYTES
+        )
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise PackageError(f"{path} is not a parity report: {first}.", hint="Run validate again.") from error
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise PackageError(
+                f"{path} is not a parity report: {first_problem(error)}.", hint="Run validate again."
+            ) from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..boundary import regular_file
 from ..errors import PackageError
+from ..metadata import ModelMetadata
 from ..registry import Registry
 from .base import Artifact, Target
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
 
-__all__ = ["TARGETS", "read_metadata", "target_of", "write_artifact"]
+__all__ = ["TARGETS", "read_metadata", "require_metadata", "target_of", "write_artifact"]
 
 TARGETS: Registry[Target] = Registry(
     "target",
@@ -38,15 +40,31 @@ def target_of(path: Path) -> Target:
     raise PackageError(f"{path} is not of a known format.", hint=f"Formats are: {endings}.")
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return what an exported file says of itself: spec, settings, tunables, version and source; see ``metadata.py``.
+def read_metadata(path: Path) -> ModelMetadata | None:
+    """Return what an exported file says of itself, or None if others wrote it. Nothing in the file is executed.
 
     Raises:
-        PackageError: the file is damaged, or was not written by this package.
+        PackageError: the file is missing, damaged, refers to other files, or is of a newer version.
     """
-    if not path.is_file():
-        raise PackageError(f"There is no file {path}.", hint="Check the path.")
-    return target_of(path).read_metadata(path)
+    size, target = regular_file(path, PackageError), target_of(path)
+    if size == 0:
+        raise PackageError(f"{path} is empty.", hint="Export the checkpoint again.")
+    return target.read_metadata(path)
+
+
+def require_metadata(path: Path) -> ModelMetadata:
+    """Return the same of a file that this package wrote.
+
+    Raises:
+        PackageError: as for :func:`read_metadata`, and where others wrote the file.
+    """
+    metadata = read_metadata(path)
+    if metadata is None:
+        raise PackageError(
+            f"{path} carries no description of its own.",
+            hint="Only files that instanseg-export wrote have one: export the checkpoint again.",
+        )
+    return metadata
 
 
 def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: Path) -> Artifact:

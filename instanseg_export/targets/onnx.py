@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError, PackageError
-from ..forwards.base import LABELS
-from .metadata import METADATA_KEY, parse
+from ..metadata import LABELS, METADATA_KEY, ModelMetadata, parse_metadata
+from .onnx_file import check_tensors, graph_sha256, outline
 
 if TYPE_CHECKING:
     from ..forwards.base import Forward
 
-__all__ = ["OPSET", "TARGET", "OnnxTarget"]
+__all__ = ["OPSET", "TARGET", "OnnxTarget", "with_metadata"]
 
 OPSET = 18
 """The zoo's services run ONNX Runtime 1.20, and deepImageJ an older one."""
@@ -46,47 +45,67 @@ class OnnxTarget:
         """See :class:`targets.base.Target`."""
         return None
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import onnx
 
+        # Unsorted: the order of the stages says which comes first.
+        metadata = metadata.model_copy(update={"stages": _tensors(forward)})
         try:
             model = _to_onnx(forward, metadata)
             onnx.checker.check_model(model, full_check=True)
         except Exception as error:  # the exporter raises errors of many kinds, with pages of text
             reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
             raise ExportError(
-                f"The ONNX exporter refused the forward of {metadata['spec']['name']}: {reason}",
+                f"The ONNX exporter refused the forward of {metadata.spec.name}: {reason}",
                 hint="This is a defect of instanseg-export: please report it with the output of --debug.",
             ) from error
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        path.write_bytes(with_metadata(model, metadata))
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""
-        import onnx
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-        try:
-            model = onnx.load(path)
-        except (DecodeError, OSError) as error:
+        found = outline(path, METADATA_KEY)
+        text = found.properties.get(METADATA_KEY)
+        metadata = None if text is None else parse_metadata(text, path)
+        known = metadata is not None and metadata.graph_sha256
+        if known and known != found.graph_sha256:
             raise PackageError(
-                f"{path} is not an ONNX file, or is damaged: {error}.", hint="Export the checkpoint again."
-            ) from error
-        properties = {entry.key: entry.value for entry in model.metadata_props}
-        return parse(properties.get(METADATA_KEY, ""), path)
+                f"{path} is damaged, or was changed after the export: its graph is not the one that was written.",
+                hint="Export the checkpoint again, or get the file again from its publisher.",
+            )
+        if not known or found.may_refer:
+            check_tensors(path)
+        return metadata
 
 
 TARGET = OnnxTarget()
 
 
-def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
+def with_metadata(model: Any, metadata: ModelMetadata) -> bytes:
+    """Return the bytes of a file: the model, with its description as the only property.
+
+    Args:
+        model: an ``onnx.ModelProto``; it gets the property too.
+        metadata: it is completed by the hash of the graph.
+    """
+    import onnx
+
+    del model.metadata_props[:]
+    digest = graph_sha256(model.SerializeToString(deterministic=True))
+    text = metadata.model_copy(update={"graph_sha256": digest}).text()
+    onnx.helper.set_model_props(model, {METADATA_KEY: text})
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _to_onnx(forward: Forward, metadata: ModelMetadata) -> Any:
     import copy
 
     import torch
 
     from .onnx_signature import OnnxSignature
 
-    names = [_INPUT, *(row["name"] for row in metadata["tunables"] if not row["fixed"])]
+    names = [_INPUT, *(row.name for row in metadata.tunables if not row.fixed)]
     # In any other order of a weight's numbers the exporter wants to know which sizes of features can be 1.
     signature = OnnxSignature(copy.deepcopy(forward).to(memory_format=torch.contiguous_format), names[1:])  # type: ignore[call-arg]
     sizes = [size for size in _AXES[forward.dimensions] if size != "channels" or forward.channels == 0]
@@ -118,7 +137,7 @@ def _to_onnx(forward: Forward, metadata: dict[str, Any]) -> Any:
             verbose=False,
         )
     assert exported is not None
-    return _finish(exported.model_proto, baked, metadata, _tensors(forward))
+    return _finish(exported.model_proto, baked, metadata)
 
 
 def _masked_select(values: Any, mask: Any) -> Any:
@@ -147,7 +166,7 @@ def _tensors(forward: Forward) -> dict[str, str]:
     return {stage: outputs.get(stage, f"stage.{stage}") for stage in forward.stage_names}
 
 
-def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any], stages: dict[str, str]) -> Any:
+def _finish(model: Any, defaults: dict[str, Any], metadata: ModelMetadata) -> Any:
     """Make settings optional and stages internal, and drop what says more of this machine than of the model."""
     import onnx
 
@@ -156,7 +175,7 @@ def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any], stag
         graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
     results = {output.name: output for output in graph.output}
     del graph.output[:]
-    graph.output.extend(results[name] for name in metadata["outputs"])
+    graph.output.extend(results[name] for name in (output.name for output in metadata.outputs))
     _name_axes(graph, _AXES[len(graph.input[0].type.tensor_type.shape.dim) - 2])
     for node in _all_nodes(graph):
         del node.metadata_props[:]
@@ -165,13 +184,10 @@ def _finish(model: Any, defaults: dict[str, Any], metadata: dict[str, Any], stag
     del graph.metadata_props[:]
     for value in [*graph.input, *graph.output]:
         del value.metadata_props[:]
-    del model.metadata_props[:]
     model.ir_version = IR_VERSION
     model.producer_name = "instanseg-export"
-    model.producer_version = metadata["version"]
-    model.doc_string = f"{metadata['spec']['name']}: image in, label map out"
-    text = json.dumps(metadata | {"stages": stages})  # unsorted: the order of the stages says which comes first
-    onnx.helper.set_model_props(model, {METADATA_KEY: text})
+    model.producer_version = metadata.version
+    model.doc_string = f"{metadata.spec.name}: image in, label map out"
     return model
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import sys
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..boundary import parsing
 from ..errors import ExportError, PackageError
-from .metadata import METADATA_KEY, parse
+from ..limits import MAX_METADATA_BYTES
+from ..metadata import METADATA_KEY, ModelMetadata, parse_metadata
+from ..zips import check_zip
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class TorchScriptTarget:
             return "PyTorch does not support TorchScript on Python 3.14 and newer; use Python 3.11 to 3.13"
         return None
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import torch
 
@@ -50,33 +52,38 @@ class TorchScriptTarget:
                 warnings.simplefilter("ignore")
                 scripted = torch.jit.script(forward)
                 buffer = io.BytesIO()
-                torch.jit.save(scripted, buffer, _extra_files={_EXTRA_FILE: json.dumps(metadata, sort_keys=True)})
+                torch.jit.save(scripted, buffer, _extra_files={_EXTRA_FILE: metadata.text()})
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
             raise ExportError(
-                f"TorchScript refused the forward of {metadata['spec']['name']}: {reason}",
+                f"TorchScript refused the forward of {metadata.spec.name}: {reason}",
                 hint="This is a defect of instanseg-export: please report it with the output of --debug.",
             ) from error
         newer = unknown_operators(scripted)
         if newer:
             raise ExportError(
-                f"The forward of {metadata['spec']['name']} uses what libtorch {OLDEST_LIBTORCH} does not know: "
+                f"The forward of {metadata.spec.name} uses what libtorch {OLDEST_LIBTORCH} does not know: "
                 f"{', '.join(newer)}.",
                 hint="Fiji runs that version, so that the file would not load there: use operators that it has.",
             )
         path.write_bytes(_canonical(buffer))
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
-        """See :class:`targets.base.Target`. Nothing in the file is executed."""
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(f"/extra/{_EXTRA_FILE}")]
-                text = archive.read(names[0]) if names else b""
-        except (zipfile.BadZipFile, OSError) as error:
-            raise PackageError(
-                f"{path} is not a TorchScript file, or is damaged: {error}.", hint="Export the checkpoint again."
-            ) from error
-        return parse(text, path)
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
+        """See :class:`targets.base.Target`."""
+        hint = "Export the checkpoint again, or get the file again from its publisher."
+        with parsing(path, "the TorchScript file", PackageError, hint=hint), zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            check_zip(members, path, path.stat().st_size, PackageError, hint=hint)
+            if broken := archive.testzip():
+                raise ValueError(f"its entry {broken} does not have its checksum")
+            found = [member for member in members if member.filename.endswith(f"/extra/{_EXTRA_FILE}")]
+            if not found:
+                return None
+            if len(found) > 1:
+                raise ValueError("it describes itself twice")
+            with archive.open(found[0]) as stream:
+                text = stream.read(MAX_METADATA_BYTES + 1)
+        return parse_metadata(text, path)
 
 
 def _canonical(file: io.BytesIO) -> bytes:

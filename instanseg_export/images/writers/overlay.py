@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .image import Array
+from ..image import Array
 
 __all__ = ["fullest_slice", "overlay"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import staged_files
-from .image import Array
+from ...files import staged_files
+from ..image import Array, PixelSize
 
 __all__ = ["write_label_tiff", "write_labels"]
 
@@ -18,7 +18,7 @@ _LARGEST_FLOAT32 = 2**24
 def write_labels(
     path: Path,
     labels: Array,
-    pixel_size: float | None,
+    pixel_size: float | PixelSize | None,
     *,
     names: tuple[str, ...] | None = None,
     slice_distance: float | None = None,
@@ -32,7 +32,7 @@ def write_labels(
     Args:
         path: of the file.
         labels: (T, H, W), or (T, D, H, W) of a volume, integer-valued and not negative.
-        pixel_size: edge of a pixel in micrometres, or None if unknown.
+        pixel_size: edge of a pixel, or its height and width, in micrometres; None if unknown.
         names: of the targets, as labels of the pages of an image.
         slice_distance: of a volume, in micrometres, or None if unknown.
         overwrite: replace a label file that this tool wrote and that was not changed since.
@@ -47,7 +47,7 @@ def write_labels(
 def write_label_tiff(
     path: Path,
     labels: Array,
-    pixel_size: float | None,
+    pixel_size: float | PixelSize | None,
     *,
     names: tuple[str, ...] | None = None,
     slice_distance: float | None = None,
@@ -69,7 +69,9 @@ def write_label_tiff(
         if slice_distance and volume:
             metadata["spacing"] = slice_distance
     # ImageJ counts pixels per unit of its metadata, TIFF itself per centimetre.
-    per_unit = None if not pixel_size else 1 / pixel_size if imagej else 1e4 / pixel_size
+    unit = 1.0 if imagej else 1e4
+    height, width = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
+    per_unit = (unit / width, unit / height) if height and width else None
     tifffile.imwrite(
         path,
         (labels.swapaxes(0, 1) if volume else labels).astype(dtype),
@@ -77,7 +79,7 @@ def write_label_tiff(
         photometric="minisblack",
         planarconfig=None,
         compression="zlib",
-        resolution=(per_unit, per_unit) if per_unit else None,
+        resolution=per_unit,
         resolutionunit="NONE" if imagej or not per_unit else "CENTIMETER",
         metadata=metadata,
     )

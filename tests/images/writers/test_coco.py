@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instanseg_export.images.coco import encode_mask, write_coco
+from instanseg_export.images.writers.coco import encode_mask, write_coco
 
 
 def _masks() -> list[np.ndarray]:
