@@ -101,14 +101,12 @@ def _out_of_memory() -> dict[str, str]:
         "java": "sys.exit('java.lang.OutOfMemoryError: Java heap space')",
     }
     said = {
-        "torch": "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+        "torch": "RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
         "cuda": "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
         "fork": "OSError: [Errno 12] Cannot allocate memory",
     }
-    lines = {
-        name: f"print(json.dumps({{'input': source, 'error': {text!r}}}), flush=True); continue"
-        for name, text in said.items()
-    }
+    say = "print(json.dumps({{'input': source, 'error': {!r}}}), flush=True); continue"
+    lines = {name: say.format(text) for name, text in said.items()}
     return {name: ON_SECOND + "\n        " + text for name, text in {**words, **lines}.items()}
 
 
