@@ -35,6 +35,9 @@ __all__ = [
     "says_disk_is_full",
 ]
 
+LIMITS_VARIABLE = "INSTANSEG_EXPORT_LIMITS"
+"""Of the environment: the limits of texts, pickles and archives are multiplied by this number."""
+
 _FULL = re.compile(
     r"no space left on device|disk quota exceeded|not enough space on the disk|\d+ requested and \d+ written",
     re.IGNORECASE,

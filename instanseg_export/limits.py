@@ -9,8 +9,8 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_ARCHIVE_DIRECTORY",
-    "MAX_CARD_ENTRIES",
     "MAX_AXES",
+    "MAX_CARD_ENTRIES",
     "MAX_CHANNELS",
     "MAX_ERROR",
     "MAX_GRID",
