@@ -32,7 +32,7 @@ MAX_TEXT_ALIASES = 100
 MAX_MESSAGE = 500
 """Characters that an error shows of what a file or a library says."""
 
-MAX_TIFF_PAGES = 200_000
+MAX_TIFF_PAGES = 100_000
 """Pages of a TIFF file, and files of one image. Long recordings have tens of thousands."""
 
 MAX_ZARR_CHUNKS = 2_000_000
