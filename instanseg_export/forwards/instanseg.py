@@ -17,7 +17,7 @@ from ..stages.cleanup import clean_up, pack, unpack
 from ..stages.cluster import PixelClustering
 from ..stages.cluster_augmented import AugmentedClustering
 from ..stages.cluster_guided import GuidedClustering
-from ..stages.connected import connected_cells, connected_owner
+from ..stages.connected import connected_cells
 from ..stages.exact import logit
 from ..stages.fields import coordinate_step, read_fields
 from ..stages.merge import merge_overlapping
@@ -278,8 +278,7 @@ class InstanSegForward(nn.Module):
             members, filled_seeds, planes, height, width, half, settings.peak_distance, settings.overlap_threshold
         )
         min_size, connected = settings.min_size, settings.connected
-        kept = connected_owner(owner, root, planes, height, width, min_size, connected)
-        numbers, first_seed = number_instances(kept, root, min_size)
+        numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
         plane = filled_seeds[:, 0].index_select(0, first_seed)
         group = plane
         if targets == 2:

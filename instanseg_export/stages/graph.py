@@ -1,4 +1,4 @@
-"""Connected components of a graph: which nodes hang together, by how many edges ever."""
+"""Connected components of a graph: which nodes hang together, over however many edges."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import loops
+from .sentinels import nobody
 
 __all__ = ["connect", "lower"]
 
@@ -22,45 +23,44 @@ def lower(values: Tensor, place: Tensor, candidate: Tensor) -> Tensor:
         candidate: (M,) int64, likewise.
     """
     part = 4096
-    value_high = torch.div(values, part, rounding_mode="trunc")
     high = torch.div(candidate, part, rounding_mode="trunc")
-    least_high = value_high.to(torch.float32).scatter_reduce(
-        0, place, high.to(torch.float32), "amin", include_self=True
+    low = (candidate - high * part).to(torch.float32)
+    none = torch.full(values.shape, nobody(), device=values.device)
+    least_high = none.scatter_reduce(0, place, high.to(torch.float32), "amin", include_self=True)
+    least = high.to(torch.float32) == least_high.index_select(0, place)
+    least_low = none.scatter_reduce(
+        0, place, torch.where(least, low, torch.full_like(low, nobody())), "amin", include_self=True
     )
-    least_high = least_high.to(torch.int64)
-    none = torch.full([1], part, dtype=torch.int64, device=values.device)
-    low = torch.where(high == least_high.index_select(0, place), candidate - high * part, none)
-    value_low = torch.where(value_high == least_high, values - value_high * part, none)
-    least_low = value_low.to(torch.float32).scatter_reduce(0, place, low.to(torch.float32), "amin", include_self=True)
-    return least_high * part + least_low.to(torch.int64)
+    return torch.minimum(values, least_high.to(torch.int64) * part + least_low.to(torch.int64))
 
 
-def _join(first: Tensor, second: Tensor, root: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
-    """Hang the higher of the roots of each edge's two nodes under the lower one, and shorten the ways to the roots."""
-    one, other = root.index_select(0, first), root.index_select(0, second)
-    lowered = lower(root, torch.maximum(one, other), torch.minimum(one, other))
+def _join(first: Tensor, second: Tensor, parent: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
+    """Hang the higher of the parents of each edge's two nodes under the lower one, and shorten all ways to the roots."""
+    one, other = parent.index_select(0, first), parent.index_select(0, second)
+    lowered = lower(parent, torch.maximum(one, other), torch.minimum(one, other))
     lowered = lowered.index_select(0, lowered)
     lowered = lowered.index_select(0, lowered)
-    return lowered, (lowered != root).to(torch.int64).sum()
+    return lowered, (lowered != parent).to(torch.int64).sum()
 
 
-def _any_change(root: Tensor, changes: Tensor) -> Tensor:
+def _any_change(parent: Tensor, changes: Tensor) -> Tensor:
     return changes > 0
 
 
-def connect(first: Tensor, second: Tensor, count: int) -> Tensor:
-    """Return for each of ``count`` nodes the lowest node that edges connect it with, (count,) int64.
+def connect(first: Tensor, second: Tensor, parent: Tensor) -> Tensor:
+    """Return for each node the lowest node that it is connected with, (N,) int64.
+
+    The ways to the roots are halved twice in each round, so that there are few rounds however long the ways are.
 
     Args:
         first: (E,) int64, a node of each edge.
         second: (E,) int64, the other one.
-        count: at least 1.
+        parent: (N,) int64, one more edge of each node, to itself or a lower one; N is at least 1.
     """
-    root = torch.arange(count, device=first.device)
-    changes = torch.ones([], dtype=torch.int64, device=first.device)
+    changes = torch.ones([], dtype=torch.int64, device=parent.device)
     if torch.jit.is_scripting():
-        while bool(_any_change(root, changes)):
-            root, changes = _join(first, second, root, changes)
+        while bool(_any_change(parent, changes)):
+            parent, changes = _join(first, second, parent, changes)
     else:
-        root, _ = loops.while_true(_any_change, partial(_join, first, second), (root, changes))
-    return root
+        parent, _ = loops.while_true(_any_change, partial(_join, first, second), (parent.clone(), changes))
+    return parent

@@ -149,4 +149,4 @@ def merge_overlapping(
 
     union = members.area.index_select(0, first) + members.area.index_select(0, second) - overlap
     edge = torch.nonzero(overlap > overlap_threshold * union)[:, 0]
-    return connect(first.index_select(0, edge), second.index_select(0, edge), count)
+    return connect(first.index_select(0, edge), second.index_select(0, edge), torch.arange(count, device=device))

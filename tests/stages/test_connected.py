@@ -16,16 +16,21 @@ from kept_parts import KeptParts
 from scripted import agreed
 
 from instanseg_export.forwards.base import LABELS
-from instanseg_export.stages.connected import connected_labels, connected_owner, connected_part
+from instanseg_export.stages.connected import connected_cells, connected_labels
+from instanseg_export.stages.number import number_instances
+from instanseg_export.stages.parts import find_parts, largest_parts
 from instanseg_export.stages.sentinels import nobody
 from instanseg_export.targets import TARGETS
 
 
 def part(numbers: np.ndarray, min_size: int = 0) -> np.ndarray:
-    """Return planes (P, H, W) without the pixels that the stage does not keep."""
-    instance = torch.from_numpy(np.ascontiguousarray(numbers))
-    wanted: np.ndarray = agreed(connected_part, instance, int(numbers.max()) + 1, torch.tensor(min_size)).numpy()
-    return numbers * wanted
+    """Return planes (P, H, W) without the pixels that are not in their instance's largest part."""
+    cells = torch.from_numpy(np.ascontiguousarray(numbers))
+    size, true = torch.tensor(min_size), torch.tensor(True)
+    found: np.ndarray = agreed(
+        connected_cells, torch.zeros_like(cells), cells, int(numbers.max()) + 1, size, true
+    ).numpy()
+    return found
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -90,19 +95,28 @@ def test_more_runs_than_float32_can_count() -> None:
     numbers[0, -3:, -2:] = 1
     expected = torch.zeros_like(numbers, dtype=torch.bool)
     expected[0, -3:, -7:-4] = largest > 0
-    assert torch.equal(connected_part(numbers, 2, torch.tensor(0)), expected)
+    runs = find_parts(numbers.to(torch.int32))
+    kept = largest_parts(runs, 2).index_select(0, runs.run).view(numbers.shape)
+    assert torch.equal(kept, expected)
 
 
-def test_owners_are_parts_of_merged_instances() -> None:
+def test_parts_are_those_of_merged_instances() -> None:
     owner = torch.tensor([0.0, 1.0, nobody(), 0.0, 2.0, 1.0, 2.0, 2.0, nobody(), 2.0])
     root = torch.tensor([0, 0, 2])
-    size = torch.tensor(0)
-    # Seeds 0 and 1 are one instance: two pixels in the first row, one in each of two pieces of the second.
-    found = agreed(connected_owner, owner, root, 1, 2, 5, size, torch.tensor(True))
-    n = nobody()
-    assert found.tolist() == [0.0, 1.0, n, n, 2.0, 1.0, n, n, n, 2.0]
-    assert torch.equal(agreed(connected_owner, owner, root, 1, 2, 5, size, torch.tensor(False)), owner)
-    assert (agreed(connected_owner, torch.full([10], n), root, 1, 2, 5, size, torch.tensor(True)) == n).all()
+    # Seeds 0 and 1 are one instance: two pixels in the first row, one in each of two pieces; so is 2, in two pieces.
+    for min_size, connected, expected in (
+        (0, True, [1, 1, 0, 0, 2, 1, 0, 0, 0, 2]),
+        (3, True, [1, 1, 0, 0, 0, 1, 0, 0, 0, 0]),
+        (4, True, [0] * 10),
+        (0, False, [1, 1, 0, 1, 2, 1, 2, 2, 0, 2]),
+        (4, False, [1, 1, 0, 1, 2, 1, 2, 2, 0, 2]),
+        (5, False, [0] * 10),
+    ):
+        found, first_seed = agreed(
+            number_instances, owner, root, 1, 2, 5, torch.tensor(min_size), torch.tensor(connected)
+        )
+        assert found.tolist() == expected
+        assert first_seed[1 : max(expected) + 1].tolist() == [0, 2][: max(expected)]
 
 
 def expected_labels(labels: np.ndarray, matched: bool) -> np.ndarray:
@@ -137,6 +151,18 @@ def test_labels_of_nuclei_and_cells(
         nuclei, cells = found[:, 0], found[:, 1]
         np.testing.assert_array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
     assert torch.equal(agreed(connected_labels, image, torch.tensor(matched), torch.tensor(False)), image)
+
+
+def test_part_with_the_nucleus_stays_even_if_it_is_smaller() -> None:
+    cells = torch.tensor([[[1, 1, 2, 1, 1, 1, 0, 3, 3, 2, 3]]])
+    nuclei = torch.tensor([[[0, 1, 2, 0, 0, 0, 0, 0, 0, 2, 0]]])
+    true, size = torch.tensor(True), torch.tensor
+    # Nuclei of the number 2 cut both cells; cell 3 has no nucleus.
+    found = agreed(connected_cells, nuclei, cells, 4, size(0), true)
+    assert found.tolist() == [[[1, 1, 2, 0, 0, 0, 0, 3, 3, 0, 0]]]
+    assert agreed(connected_cells, nuclei, cells, 4, size(2), true).tolist() == [[[1, 1, 0, 0, 0, 0, 0, 3, 3, 0, 0]]]
+    assert not agreed(connected_cells, nuclei, cells, 4, size(3), true).any()
+    assert torch.equal(agreed(connected_cells, nuclei, cells, 4, size(3), torch.tensor(False)), cells)
 
 
 # In files

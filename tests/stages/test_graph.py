@@ -21,8 +21,13 @@ def check(edges: np.ndarray, count: int) -> np.ndarray:
     _, group = connected_components(matrix, directed=False)
     lowest = np.full(count, count)
     np.minimum.at(lowest, group, np.arange(count))
-    found: np.ndarray = agreed(connect, torch.from_numpy(first.copy()), torch.from_numpy(second.copy()), count).numpy()
+    one, other = torch.from_numpy(first.copy()), torch.from_numpy(second.copy())
+    found: np.ndarray = agreed(connect, one, other, torch.arange(count)).numpy()
     np.testing.assert_array_equal(found, lowest[group])
+    # The same when each node's last edge to a lower one is its parent to begin with.
+    parent = np.arange(count)
+    parent[edges.max(axis=-1, initial=0)] = edges.min(axis=-1, initial=count)
+    np.testing.assert_array_equal(agreed(connect, one, other, torch.from_numpy(parent)).numpy(), found)
     return found
 
 

@@ -33,9 +33,7 @@ def kept(numbers: np.ndarray, min_size: int = 0, nuclei: np.ndarray | None = Non
 def in_one_piece(labels: np.ndarray) -> bool:
     """Tell whether each instance of each plane (..., H, W) is connected over edges."""
     planes = labels.reshape(-1, *labels.shape[-2:])
-    return all(
-        ndimage.label(plane == number)[1] == 1 for plane in planes for number in np.unique(plane[plane > 0])
-    )
+    return all(ndimage.label(plane == number)[1] == 1 for plane in planes for number in np.unique(plane[plane > 0]))
 
 
 def _spiral(size: int) -> np.ndarray:
