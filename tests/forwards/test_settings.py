@@ -107,7 +107,7 @@ def test_cleanup_fragments(run: Run) -> None:
 
 @pytest.mark.parametrize("min_size", [0, 12, 70])
 def test_connected(run: Run, min_size: int) -> None:
-    apart = {"resolve_cell_and_nucleus": False, "seed_threshold": 0.6, "mask_threshold": 0.35}
+    apart = {"resolve_cell_and_nucleus": False, "overlap_threshold": 1.0}
     pieces = run(connected=False, min_size=0, **apart)["labels"][0]
     whole = run(connected=True, min_size=min_size, **apart)["labels"][0]
     assert not in_one_piece(pieces)
