@@ -75,8 +75,7 @@ class Trace(NamedTuple):
 
 
 class InstanSegForward(nn.Module):
-    """Normalise, run the network, pick seeds, cluster pixels around them, paint, merge, keep what is connected, match and
-    number.
+    """Normalise, run the network, pick seeds, cluster pixels around them, paint, merge, match and number.
 
     Args:
         spec: of the network.

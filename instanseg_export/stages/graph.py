@@ -35,7 +35,7 @@ def lower(values: Tensor, place: Tensor, candidate: Tensor) -> Tensor:
 
 
 def _join(first: Tensor, second: Tensor, parent: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
-    """Hang the higher of the parents of each edge's two nodes under the lower one, and shorten all ways to the roots."""
+    """Hang the higher of each edge's two parents under the lower one, and shorten all ways to the roots."""
     one, other = parent.index_select(0, first), parent.index_select(0, second)
     lowered = lower(parent, torch.maximum(one, other), torch.minimum(one, other))
     lowered = lowered.index_select(0, lowered)
