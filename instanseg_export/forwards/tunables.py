@@ -159,6 +159,12 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         "cleanup_fragments", "bool", True, help="keep only the part of an instance around its seed, and fill its holes."
     ),
     Tunable(
+        "connected",
+        "bool",
+        True,
+        help="keep only the largest connected part of each instance, once overlaps are resolved.",
+    ),
+    Tunable(
         "resolve_cell_and_nucleus",
         "bool",
         True,

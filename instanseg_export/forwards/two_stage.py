@@ -13,6 +13,7 @@ from ..networks.two_stage import TwoStageNetwork
 from ..stages import loops
 from ..stages.cluster import PixelClustering
 from ..stages.cluster_guided import GuidedClustering
+from ..stages.connected import connected_labels
 from ..stages.intensities import divide_raw
 from ..stages.normalize import finite, normalize
 from ..stages.number import close_gaps_of_images
@@ -67,6 +68,7 @@ class TwoStageForward(InstanSegForward):
         if self.numerator == self.denominator:
             return trace
         labels = labels_back(trace.labels, image.shape[2], image.shape[3], self.numerator, self.denominator)
+        labels = connected_labels(labels, settings.resolve_cell_and_nucleus, settings.connected)
         return Trace(
             normalize=trace.normalize,
             network=trace.network,
