@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kept_parts import KeptParts
 from scripted import agreed
 
-from instanseg_export.forwards.base import LABELS
+from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts, TunableRow
 from instanseg_export.stages.connected import connected_cells, connected_labels
 from instanseg_export.stages.number import number_instances
 from instanseg_export.stages.parts import find_parts, largest_parts
@@ -171,8 +171,17 @@ def test_part_with_the_nucleus_stays_even_if_it_is_smaller() -> None:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The stage as a model of its own, in every format that the product writes."""
     folder = tmp_path_factory.mktemp("kept parts")
-    rows = [{"name": name, "fixed": False} for name in ("connected", "matched")]
-    metadata = {"spec": {"name": "kept parts"}, "version": "0", "tunables": rows, "outputs": [LABELS]}
+    switches = ("connected", "matched")
+    metadata = ModelMetadata(
+        version="0",
+        target="any",
+        dimensions=2,
+        spec=SpecFacts(family="instanseg", name="kept parts", targets=("nuclei", "cells"), channels=2),
+        source_sha256="0" * 64,
+        settings=dict.fromkeys(switches, True),
+        tunables=tuple(TunableRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
+        outputs=(OutputFacts(name=LABELS, role="labels"),),
+    )
     for name in ("torchscript", "onnx"):
         target = TARGETS.get(name)
         target.write(KeptParts(), metadata, folder / target.filename)
