@@ -27,7 +27,7 @@ _RUNNER = {"onnx": 60e6, "torchscript": 840e6}
 """Bytes of a runtime's program before it loads a model."""
 
 _MAPS = {"onnx": {"batch": 4.5, "other": 6.0}, "torchscript": {"batch": 1.6, "other": 5.0}}
-"""How many feature maps of the first level there are at a time; norms that are not folded into convolutions take more."""
+"""How many feature maps as wide as the first level there are at a time; norms that are not folded take more."""
 
 _EMBEDSEG = {"onnx": 26.0, "torchscript": 115.0}
 """Numbers for each pixel in EmbedSeg's network for images."""

@@ -73,7 +73,7 @@ def _suspicious(path: Path) -> Iterator[str]:
         names = [member.filename for member in members]
         if len({name.casefold() for name in names}) < len(names):
             yield "two members of one name"
-        if offsets and min(offsets):
+        if offsets and 0 not in offsets:
             yield "something before its first member"
         code = []
         for member in members:
