@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape as html
 
+from ..boundary import plain
 from ..packaging.markdown import escape as markdown
 from .compare import Comparison
 from .pictures import COLOURS
@@ -246,7 +247,7 @@ def render_markdown(report: Results) -> str:
         lines += ["", *(f"- {markdown(fact)}" for fact in _precision_facts(report))]
     missing = [runtime for runtime in report.runtimes if runtime.install]
     if missing:
-        lines += ["", *(f"- {markdown(_missing(runtime))}" for runtime in missing)]
+        lines += ["", *map(_missing, missing)]
     failures = [cell for cell in report.cells if cell.status == "failed"]
     if failures:
         lines += ["", "## What failed", ""]
@@ -266,7 +267,8 @@ def render_markdown(report: Results) -> str:
 
 
 def _missing(runtime: RuntimeRecord) -> str:
-    return f"{runtime.title} is not here ({runtime.why}): {runtime.install}"
+    remedy = plain(runtime.install).replace("`", "'")  # a backtick would end the code
+    return f"- {markdown(runtime.title)} is not here ({markdown(runtime.why)}): `{remedy}`"
 
 
 def _by_image(report: Results) -> list[Cell]:

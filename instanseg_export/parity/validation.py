@@ -38,8 +38,8 @@ RULE = (
     f"Two runtimes agree on an image when they find the same instances (each has a partner of IoU 0.5 or more) under "
     f"the same ids and at most {PPM} pixels in a million differ, or {FEW_PIXELS} pixels where that is more. Where the "
     f"stages of the forward are read, the normalised image may differ by {TOLERANCES['normalize']:g} of its largest "
-    f"value and the network's output by {TOLERANCES['network']:g}; seeds are equal, and of what is counted after them "
-    f"no more values differ than of pixels."
+    f"value and the network's output by {TOLERANCES['network']:g}; seeds are equal, and all else but for {FEW_PIXELS} "
+    f"values or {PPM} in a million."
 )
 
 
@@ -272,7 +272,7 @@ def _cell(
         further = _further_difference(reference.outcomes[index], outcome)
         if further:
             return Cell(**row, status="failed", why=further, defect=further)
-        beyond = next((stage for stage in differences if not stage.same), None)
+        beyond = next((stage for stage in differences if not stage.tolerable), None)
         if beyond is None:
             return Cell(**row, status="passed")
         defect = f"the labels agree, but the stage {beyond.stage} differs by more than rounding"
