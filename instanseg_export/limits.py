@@ -146,10 +146,11 @@ MAX_ZIP_RATIO = 50
 
 MAX_ONNX_FIELDS = 100_000
 """Entries at the top of an ONNX file: its graph, its properties and its functions."""
+
 MAX_ERROR = 5_000
 """Characters of an error in all."""
 
-MAX_TIFF_PAGES = 200_000
+MAX_TIFF_PAGES = 100_000
 """Pages of a TIFF file, and files of one image. Long recordings have tens of thousands."""
 
 MAX_ZARR_CHUNKS = 2_000_000

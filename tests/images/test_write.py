@@ -162,14 +162,13 @@ def test_each_axis_has_its_own_factor(height: int, width: int, y: float, x: floa
     result = rescale(rows, (y, x), (0.5, 0.5))
     assert result.shape == (1, max(1, round(height * y / 0.5)), max(1, round(width * x / 0.5)))
     assert np.ptp(result, axis=2).max() < 1e-3 * height  # nothing of one axis gets into the other
-    assert (np.diff(result[0, :, 0]) >= -1e-3).all()
 
 
 def test_an_absurd_pixel_size_is_refused() -> None:
     with pytest.raises(ImageError, match="too far apart") as caught:
         rescale(np.zeros((1, 10, 10)), (352.8, 352.8), (0.5, 0.5))
     assert "--pixel-size" in caught.value.hint
-    with pytest.raises(ImageError, match="0.5 x 352.8 µm"):
+    with pytest.raises(ImageError, match=r"0\.5 x 352\.8 µm"):
         rescale(np.zeros((1, 10, 10)), (0.5, 352.8), (0.5, 0.5))
 
 
