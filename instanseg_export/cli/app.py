@@ -34,7 +34,7 @@ Typical calls:
 
 Exit status: 0 all is well; 1 runtimes disagree, or a precision loses too much;
 2 the input, an option or the machine is at fault; 70 a defect of this program
-(--debug shows the traceback); 130 interrupted.
+(--debug shows the traceback); 129, 130 or 143 interrupted.
 """
 
 app = App(
@@ -97,7 +97,7 @@ def export(
     allow_loss
         Package fp16 and int8 files even if they lose more than the tolerance.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     validate
         Compare the files in every runtime at the end.
     json
@@ -201,7 +201,7 @@ def validate(
     trust
         Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -288,7 +288,7 @@ def run(
     ignore_memory
         Go on where memory does not seem to suffice.
     overwrite
-        Replace existing results.
+        Replace existing results of this tool for the same image, if they were not changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -375,7 +375,7 @@ def bench(
     trust
         Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet

@@ -76,6 +76,8 @@ def made_folder(parent: Path, shown: Path) -> Iterator[Claim]:
     missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         try:
+            if os.path.lexists(parent):
+                parent.stat()  # says more of a link that leads nowhere than the next line would
             parent.mkdir(parents=True, exist_ok=True)
             claims = claimed_folder(parent, STAGING)
             claim = claims.__enter__()

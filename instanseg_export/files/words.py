@@ -17,6 +17,7 @@ _FACTS = {
     errno.EPERM: ("you may not write there", "Choose a place that you may write to with --output."),
     errno.ENAMETOOLONG: ("its name is too long for this file system", "Choose a shorter --output."),
     errno.ENOTDIR: ("a part of its path is a file, not a folder", _ELSEWHERE),
+    errno.EEXIST: ("a part of its path is a file, not a folder", _ELSEWHERE),
     errno.ENOENT: ("its folder does not exist and cannot be made, or was removed", _ELSEWHERE),
     errno.ELOOP: ("a part of its path is a link that leads to itself", _ELSEWHERE),
     errno.EMFILE: ("too many files are open", "Close other programs, or raise the limit (ulimit -n)."),

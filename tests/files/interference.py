@@ -1,8 +1,9 @@
 """Writes an output while something happens at one step after the other: a signal, or a user who is quick.
 
-It is a program, called as ``interference.py SCENARIO EVENT STRIDE FOLDER``. A step is a line of ``instanseg_export/files`` that
-is about to run; with a stride of 5, every fifth is tried. For each step a process of its own starts from the same files. What is found afterwards is printed as
-JSON: how many steps there are, how often the old and how often the new output was there, and what was wrong.
+It is a program, called as ``interference.py SCENARIO EVENT STRIDE FOLDER``. A step is a line of
+``instanseg_export/files`` that is about to run; with a stride of 5, every fifth is tried. For each step a process of
+its own starts from the same files. What is found afterwards is printed as JSON: how many steps there are, how often the
+old and how often the new output was there, and what was wrong.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ SCENARIOS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
     "replaced folder": (lambda path: write_folder(path, OLD), lambda path: write_folder(path, NEW)),
     "new files": (lambda path: None, lambda path: write_group(path, "new")),
     "replaced files": (lambda path: write_group(path, "old"), lambda path: write_group(path, "new")),
-    "scratch": (lambda path: path.write_text("old"), lambda path: use_scratch(path, "new")),
+    "scratch": (lambda path: fill(path.parent, {path.name: "old"}), lambda path: use_scratch(path, "new")),
 }
 
 
@@ -240,7 +241,7 @@ def main(scenario: str, event: str, stride: int, folder: Path) -> None:
         for one in found:
             counts[one] = counts.get(one, 0) + 1
         shutil.rmtree(place)
-    print(json.dumps({"steps": total, "counts": counts, "wrong": wrong}))
+    sys.stdout.write(json.dumps({"steps": total, "counts": counts, "wrong": wrong}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""At every step of an exchange the whole old or the whole new output is in its place, and nothing of the user's is lost.
+"""At every step of an exchange the whole old or the whole new output is in its place, and nothing of the user is lost.
 
 ``interference.py`` stops the writing of an output at one step after the other, by signals and by users who are quick.
 """

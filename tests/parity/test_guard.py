@@ -80,7 +80,7 @@ def eventually(true: Callable[[], bool], seconds: float = 60.0) -> bool:
 def test_runners_die_with_their_parent(tmp_path: Path, write_runtime: Write, kind: str, number: signal.Signals) -> None:
     np.save(tmp_path / "image.npy", np.zeros((1, 1, 64, 64), np.float32))
     model, note = tmp_path / "instanseg.pt", tmp_path / "child"
-    torch.jit.script(Endless()).save(model)
+    torch.jit.save(torch.jit.script(Endless()), model)
     ours = kind == "our runner"
     runtime = "torchscript" if ours else str(write_runtime("sleeper", source=PROGRAM.format(note=str(note))))
     parent = subprocess.Popen(
