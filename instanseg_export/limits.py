@@ -155,6 +155,7 @@ MAX_ZIP_RATIO = 50
 
 MAX_ONNX_FIELDS = 100_000
 """Entries at the top of an ONNX file: its graph, its properties and its functions."""
+
 MAX_ERROR = 5_000
 """Characters of an error in all."""
 

@@ -57,7 +57,7 @@ def run_command(
         "overwrite": overwrite,
     }
 
-    def one(trusted: bool) -> RunResult:
+    def single(trusted: bool) -> RunResult:
         from ..inference import run
 
         with progress(quiet=quiet) as callback:
@@ -70,7 +70,7 @@ def run_command(
             return run_many(model, images, recursive=recursive, trust=trusted, progress=callback, **wishes)
 
     if _is_one(images):
-        result = with_trust(one, trust)
+        result = with_trust(single, trust)
         if as_json:
             show_json(dataclasses.asdict(result))
         elif not quiet:

@@ -106,8 +106,10 @@ def _of_folder(folder: Path, recursive: bool) -> tuple[list[Path], list[str], li
             if _is_zarr(entry):
                 images.append(entry)
             elif recursive and not entry.is_symlink():  # a link could lead back here
-                for whole, part in zip((images, ours, others), _of_folder(entry, recursive), strict=True):
-                    whole.extend(part)  # type: ignore[arg-type]
+                more = _of_folder(entry, recursive)
+                images += more[0]
+                ours += more[1]
+                others += more[2]
         elif _OURS.search(entry.name):
             ours.append(entry.name)
         elif entry.is_file() and (entry.suffix.lower() in _SUFFIXES or _looks_like_an_image(entry)):

@@ -27,7 +27,10 @@ _RUNNER = {"onnx": 60e6, "torchscript": 840e6}
 """Bytes of a runtime's program before it loads a model."""
 
 _MAPS = {"onnx": {"batch": 4.5, "other": 6.0}, "torchscript": {"batch": 1.6, "other": 5.0}}
-"""How many feature maps of the first level there are at a time; norms that are not folded into convolutions take more."""
+"""How many feature maps as wide as the first level there are at a time; norms that are not folded take more."""
+
+_EMBEDSEG = {"onnx": 26.0, "torchscript": 115.0}
+"""Numbers for each pixel in EmbedSeg's network for images."""
 
 _USUAL_WIDTH = 16
 """Channels of the first level, of networks that do not say."""
@@ -130,11 +133,11 @@ def _network(ready: Ready, channels: int, dimensions: int) -> float:
     maps = _MAPS["onnx" if onnx else "torchscript"]
     backbone, adaptor = _part(spec, "backbone"), _part(spec, "adaptor")
     width, norm = float(_first_level(backbone)), backbone.get("norm")
-    if str(spec.get("family", "")).startswith("embedseg"):
-        width = 1.2 * _USUAL_WIDTH / 2**dimensions  # of half the size along each axis
     # ChannelNet, which takes any number of channels, sees each by itself.
     width += _first_level(adaptor) * (channels if ready.contract.channels is None else 1) if adaptor else 0
     features = maps["batch" if norm == "batch" and not adaptor else "other"] * width
+    if str(spec.get("family", "")).startswith("embedseg"):
+        features = _EMBEDSEG["onnx" if onnx else "torchscript"] * 4 / 2**dimensions  # maps of half the size
     if dimensions == 3:
         features *= _VOLUME
     return 4.0 * (features + channels + 4 * targets)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InstansegExportError
-from ..images import Region
 from ..images.image import Array, PixelSize
 
 __all__ = ["Found", "RunFailure", "RunResult", "count"]
@@ -48,7 +47,7 @@ class RunResult:
             unknown.
         model_pixel_size: of the model, in micrometres; None if unknown.
         resampled: whether the image was brought to the model's pixel size, and the labels back.
-        region: the part of the image that was segmented, in its pixels; None for all of it.
+        region: x, y, width and height of the part that was segmented, in pixels of the image; None for all of it.
         normalize: how the model was told to take the intensities: "always", "never" or "auto".
         lost: ids of instances too small to survive the way back.
         notes: one sentence for each thing that was assumed or decided.
@@ -67,7 +66,7 @@ class RunResult:
     pixel_size: float | PixelSize | None
     model_pixel_size: float | None
     resampled: bool
-    region: Region | None
+    region: tuple[int, int, int, int] | None
     normalize: str
     lost: tuple[int, ...]
     notes: tuple[str, ...]

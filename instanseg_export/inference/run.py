@@ -281,7 +281,7 @@ def _read(state: _Run, images: Sequence[Path], place: int, outputs: Outputs, fol
     started = time.perf_counter()
     state.report(f"read {image.name}" if state.total > 1 else "read", len(state.ended), state.total)
     files = planned(outputs, state.ready, state.wishes.polygons, state.wishes.table)
-    replacing = {
+    replacing: dict[str, Any] = {
         "overwrite": state.overwrite,
         "inputs": [state.ready.model, *images],
         "sealed": files["labels"],

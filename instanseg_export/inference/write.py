@@ -122,14 +122,14 @@ def _outlines(which: Iterator[Piece], image: Prepared) -> Iterator[tuple[int, Po
 
 
 def _write_masks(path: Path, found: Segmented, masks: Array, image: Prepared, ready: Ready) -> None:
-    scores, classes = (_of(found, ready.contract.output(role)) for role in ("scores", "classes"))  # type: ignore[arg-type]
+    scores, classes = (_of(found, ready.contract.output(role)) for role in ("scores", "classes"))
     facts = ready.contract.output("classes")
     write_coco(
         path,
         masks,
         image=image.path.name,
-        scores=np.ones(len(masks)) if scores is None else scores,
-        categories=np.ones(len(masks), int) if classes is None else classes.astype(int),
+        scores=[1.0] * len(masks) if scores is None else scores.tolist(),
+        categories=[1] * len(masks) if classes is None else classes.astype(int).tolist(),
         names=ready.contract.targets if facts is None else facts.values[1:],
     )
 

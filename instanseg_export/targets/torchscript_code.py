@@ -67,12 +67,13 @@ def _suspicious(path: Path) -> Iterator[str]:
         yield "more than an archive"
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if members and archive.start_dir < max(member.header_offset for member in members):
+        offsets = [member.header_offset for member in members]
+        if offsets and archive.start_dir < max(offsets):
             yield "a table of contents that lies before its members"
         names = [member.filename for member in members]
         if len({name.casefold() for name in names}) < len(names):
             yield "two members of one name"
-        if members and min(member.header_offset for member in members):
+        if offsets and 0 not in offsets:
             yield "something before its first member"
         code = []
         for member in members:
@@ -102,7 +103,7 @@ def _beyond_computing(code: list[ast.Module]) -> Iterator[str]:
     defined = {name for tree in code for name in _defined(tree)}
     variables = {name for tree in code for name in _variables(tree)}
     for tree in code:
-        chains = {}
+        chains: dict[int, list[str]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 root, names = _chain(node)

@@ -100,8 +100,12 @@ def test_what_is_free_is_the_least_of_machine_group_and_shell(
     own = tmp_path / "self"
     for text, base, names in (
         ("0::/jobs/one\n", groups, ("memory.max", "memory.current", "inactive_file")),
-        ("5:cpu:/x\n7:memory:/jobs/one\n", groups / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")),
-    ):  # fmt: skip
+        (
+            "5:cpu:/x\n7:memory:/jobs/one\n",
+            groups / "memory",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ):
         own.write_text(text)
         for folder, limit, used in ((base / "jobs/one", "max", "0"), (base / "jobs", "90000000", "70000000")):
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +123,8 @@ def test_what_is_free_is_the_least_of_machine_group_and_shell(
 
 def test_a_limit_of_the_shell_counts(demo_package: Path, tmp_path: Path) -> None:
     image = _image(tmp_path / "image.tif", 512, 3)
-    call = f"ulimit -v 900000; exec {sys.executable} -m instanseg_export run {demo_package} {image} --output {tmp_path / 'out'}"
+    command = f"{sys.executable} -m instanseg_export run {demo_package} {image} --output {tmp_path / 'out'}"
+    call = f"ulimit -v 900000; exec {command}"
     done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "of memory" in done.stderr or "not enough memory" in done.stderr

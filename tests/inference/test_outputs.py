@@ -131,7 +131,7 @@ def test_of_a_region_the_labels_are_its_own_and_the_rest_lies_in_the_whole_image
 def test_a_region_outside_of_the_image_is_refused(
     demo_package: Path, tmp_path: Path, region: tuple[int, int, int, int]
 ) -> None:
-    with pytest.raises(ImageError, match="not inside of .*fluorescence.png, which is 256 pixels wide and 256 high"):
+    with pytest.raises(ImageError, match=r"not inside of .*fluorescence\.png, which is 256 pixels wide and 256 high"):
         run(demo_package, GREY, channels=[1, 1, 1], region=region, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

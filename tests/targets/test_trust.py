@@ -1,5 +1,5 @@
 # Compiled by torch.jit.script: annotations have to be real types here.
-"""Whether a file may be run: what ours hold passes, and whatever reads or writes files does not, however it is spelt."""
+"""Whether a file may be run: what is ours passes, and what reads or writes files does not, however it is spelt."""
 
 import io
 import json
@@ -9,7 +9,6 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import embedseg_runs
 import iaunet_models
@@ -141,7 +140,7 @@ def test_a_file_that_touches_files_is_not_run_whatever_it_says_of_itself(
         lambda: validate(path, runtimes=["torchscript"]),
         lambda: bench([path], runtimes=["torchscript"], size=64, turns=1),
     ):
-        with pytest.raises(UntrustedFileError, match="from_file|save") as caught:
+        with pytest.raises(UntrustedFileError, match=r"from_file|save") as caught:
             work()
         assert "--trust" in caught.value.hint
     assert victim.read_text() == "x" * 16
@@ -210,7 +209,7 @@ def test_every_way_to_name_an_operator_is_seen(tmp_path: Path, spelling: str, de
     source = _script(Harmless(), tmp_path / "harmless.pt")
     assert suspicious(source) == []
     body = f'    p = "x"\n    t = torch\n    f = torch.from_file\n    y = {SPELLINGS[spelling]}\n'
-    own = "  def from_file(self, a: int) -> int:\n    return a\n  def save(self) -> int:\n    return 1\n  def load(self) -> int:\n    return 1\n"
+    own = "".join(f"  def {name}(self) -> int:\n    return 1\n" for name in ("from_file", "save", "load", "rpc_sync"))
 
     def change(code: str) -> str:
         assert "def forward" in code
@@ -268,10 +267,8 @@ def test_a_container_that_others_may_read_differently_is_not_trusted(tmp_path: P
 @pytest.mark.parametrize("data", [b"", b"PK\3\4", b"\x80\x02." * 40, b"PK\3\4" + b"\0" * 100, b"PK\5\6" + b"\0" * 18])
 def test_what_is_no_torchscript_is_an_error_of_ours(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "instanseg.pt").write_bytes(data)
-    try:
-        assert suspicious(tmp_path / "instanseg.pt")
-    except PackageError as error:
-        assert "instanseg.pt" in error.message
+    with pytest.raises(PackageError, match=r"instanseg\.pt"):
+        suspicious(tmp_path / "instanseg.pt")
     with pytest.raises(InstansegExportError):
         run(tmp_path / "instanseg.pt", IMAGE, output=tmp_path / "out")
 

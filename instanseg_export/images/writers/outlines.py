@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,4 +33,5 @@ def outline(piece: Piece, offset: tuple[int, int] = (0, 0)) -> Polygon | MultiPo
     ends = np.nonzero(steps == -1)[1]
     y, x = rows + (piece.top + offset[0]), piece.left + offset[1]
     runs = shapely.box(starts + x, y, ends + x, y + 1)
-    return shapely.orient_polygons(shapely.simplify(shapely.union_all(runs), 0))
+    joined: Any = shapely.orient_polygons(shapely.simplify(shapely.union_all(runs), 0))
+    return joined  # type: ignore[no-any-return]
