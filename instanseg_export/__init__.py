@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .diagnosis import doctor
     from .forwards import build_forward
     from .images import overlay, read_image, write_labels
-    from .inference import run, run_many
+    from .inference.run import run, run_many
     from .inspection import inspect
     from .packaging import load_card, write_package, zip_package
     from .parity import validate
