@@ -76,12 +76,12 @@ def test_the_need_of_a_run_is_foretold(
 def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
     demo_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file has a header alone: reading it would fail."""
+    """Its pixels are a hole in the file, which takes no room on the disk."""
     path = tmp_path / "slide.tif"
-    tifffile.imwrite(path, shape=(60_000, 60_000, 3), dtype=np.uint8, photometric="rgb")
+    tifffile.imwrite(path, shape=(40_000, 40_000, 3), dtype=np.uint8, photometric="rgb", tile=(1024, 1024))
     with pytest.raises(ImageError) as caught:
         run(demo_package, path, output=tmp_path / "out")
-    assert "60000 x 60000 pixels for the model" in caught.value.message
+    assert "40000 x 40000 pixels for the model" in caught.value.message
     assert caught.value.message.count(" GB") == 2
     for words in ("--region X Y WIDTH HEIGHT", "--channels", "--pixel-size", "tiles", "QuPath", "--ignore-memory"):
         assert words in caught.value.hint
