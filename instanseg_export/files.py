@@ -1,4 +1,4 @@
-"""Reading and writing files safely: hashes, and outputs that appear whole or not at all."""
+"""Reading and writing files and folders safely: hashes, and outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,36 @@ from pathlib import Path
 
 from .errors import OutputError
 
-__all__ = ["sha256_of", "staged_file", "staged_folder"]
+__all__ = ["files_in", "sha256_of", "size_of", "staged_file", "staged_folder"]
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return the files of a folder and of its subfolders, sorted by their names within it; of a file, itself."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        (inner for inner in path.rglob("*") if inner.is_file()), key=lambda inner: inner.relative_to(path).as_posix()
+    )
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex."""
+    """Return the SHA-256 of a file's bytes, in hex; of a folder, that of its files' names and hashes.
+
+    A folder's hash depends on nothing else: not on times, on permissions, on empty subfolders or on where it lies.
+    """
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for inner in files_in(path):
+            # No name holds a zero byte, so that no two folders give the same text.
+            digest.update(f"{inner.relative_to(path).as_posix()}\0{sha256_of(inner)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder, in bytes."""
+    return sum(inner.stat().st_size for inner in files_in(path))
 
 
 def _explain(error: OSError, path: Path) -> OutputError:

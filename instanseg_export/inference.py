@@ -14,10 +14,13 @@ import numpy as np
 
 from .errors import ImageError, OutputError, PackageError, RuntimeUnavailableError, SettingError
 from .files import staged_file
+from .forwards.tunables import Tunable
 from .images import Image, overlay, read_image, rescale, rescale_labels, write_labels, write_objects
 from .images.coco import write_coco
 from .parity.runtimes import Runtime, find_runtime, list_runtimes
 from .parity.subject import Subject, open_subject
+from .targets import known_target
+from .targets.capabilities import require_shape
 
 __all__ = ["Found", "RunResult", "run"]
 
@@ -150,6 +153,8 @@ def run(
             seen = rescale(planes, size, spec["pixel_size"], axial) if resample else seen
         report("segment", 1, 4)
         parsed = _parse(settings or {}, metadata, chosen, file)
+        if (target := known_target(chosen.target)) is not None:
+            require_shape(target, file, (1, *seen.shape))
         labels, further, ran_in = _predict(chosen, file, seen, parsed, device, time_limit)
     masks = further.get("instance_masks")
     if masks is not None:
@@ -288,16 +293,23 @@ def _parse(settings: Mapping[str, Any], metadata: Mapping[str, Any], runtime: Ru
 
     table = tunables_of(metadata if metadata["tunables"] else None)
     parsed = parse_settings(settings, table)
-    fixed = [tunable.name for tunable in table if metadata["tunables"] and runtime.target in tunable.static_in]
-    if stuck := [name for name in parsed if name in fixed]:
-        elsewhere = not any("torchscript" in tunable.static_in for tunable in table if tunable.name in stuck)
+    stuck = [tunable for tunable in table if tunable.name in parsed and _is_fixed(tunable, runtime.target)]
+    if metadata["tunables"] and stuck:
+        elsewhere = not any(_is_fixed(tunable, "torchscript") for tunable in stuck)
         raise SettingError(
-            f"{file.name} has {' and '.join(stuck)} fixed at export.",
+            f"{file.name} has {' and '.join(tunable.name for tunable in stuck)} fixed at export.",
             hint="Use the TorchScript file (--runtime torchscript), or export again with --set."
             if elsewhere
             else "Export again with --set.",
         )
     return parsed
+
+
+def _is_fixed(tunable: Tunable, target: str) -> bool:
+    from .targets.settings import is_fixed
+
+    writer = known_target(target)
+    return writer is not None and is_fixed(tunable, writer)
 
 
 def _predict(

@@ -10,7 +10,7 @@ from typing import Any
 from .checkpoints import READERS, Checkpoint, load_checkpoint
 from .errors import PackageError
 from .precision import PRECISIONS, filename_of
-from .targets import TARGETS
+from .targets import TARGETS, is_artifact
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
 
@@ -113,7 +113,8 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
         PackageError: it is a damaged model, or one that this package did not write.
     """
     path = Path(path)
-    if path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
+    exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
+    if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
     if path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path):
         try:

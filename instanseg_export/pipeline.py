@@ -117,6 +117,7 @@ def export(
         write_precision,
     )
     from .targets import TARGETS, write_artifact
+    from .targets.capture import shared_captures
 
     started = time.perf_counter()
     if tta and "tta" in (settings or {}):
@@ -149,9 +150,10 @@ def export(
 
     with staged_folder(folder, overwrite=overwrite) as staging:
         artifacts = []
-        for writer in writers:
-            tell(f"writing {writer.name}")
-            artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
+        with shared_captures():
+            for writer in writers:
+                tell(f"writing {writer.name}")
+                artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
 
         tell("segmenting the samples")
         paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]

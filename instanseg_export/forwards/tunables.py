@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,7 +36,9 @@ class Tunable:
         default: the value when neither the checkpoint nor the user says otherwise.
         minimum, maximum: inclusive range of numbers.
         help: one sentence with the unit.
-        static_in: targets whose files fix it at export time.
+        decides: what it changes: "values" alone, so that every format that has settings can leave it open; the "graph"
+            (sizes of arrays, paths), so that formats that trace the forward fix it at export; or which "forward" is
+            built, so that every format fixes it. ``targets/settings.py`` asks.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Tunable:
     minimum: float = 0.0
     maximum: float = 1.0
     choices: tuple[str, ...] = ()
-    static_in: tuple[str, ...] = ()
+    decides: Literal["values", "graph", "forward"] = "values"
 
     def describe(self) -> dict[str, Any]:
         """Return the row that is embedded in every exported file."""
@@ -55,8 +57,8 @@ class Tunable:
             row |= {"minimum": self.minimum, "maximum": self.maximum}
         if self.choices:
             row["choices"] = list(self.choices)
-        if self.static_in:
-            row["static_in"] = list(self.static_in)
+        if self.decides != "values":
+            row["decides"] = self.decides
         return row
 
     def check(self, value: Any) -> Value:
@@ -144,7 +146,7 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         32,
         minimum=4,
         maximum=512,
-        static_in=("onnx",),
+        decides="graph",
         help="half the width, in pixels, of the window around a seed in which its instance is sought.",
     ),
     Tunable(
@@ -160,14 +162,14 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         "target_segmentation",
         "flags",
         (1, 1),
-        static_in=("onnx",),
+        decides="graph",
         help="which targets to return, for networks that segment nuclei and cells.",
     ),
     Tunable(
         "tta",
         "bool",
         False,
-        static_in=("torchscript", "onnx"),
+        decides="forward",
         help="test-time augmentation: judge each pixel from eight sides of the image and take the median, in eight "
         "times the time.",
     ),
@@ -191,10 +193,17 @@ def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
             minimum=row.get("minimum", 0.0),
             maximum=row.get("maximum", 1.0),
             choices=tuple(row.get("choices", ())),
-            static_in=tuple(row.get("static_in", ())),
+            decides=row.get("decides") or _decides(row.get("static_in", ())),
         )
         for row in metadata["tunables"]
     )
+
+
+def _decides(static_in: Sequence[str]) -> Literal["values", "graph", "forward"]:
+    """Read what version 0.1.0 wrote: the names of the targets that fix a setting."""
+    if not static_in:
+        return "values"
+    return "forward" if "torchscript" in static_in else "graph"
 
 
 def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:

@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..targets import known_target
+from ..targets.capabilities import require_stages
 from .outcome import Outcome
 from .runtimes import Runtime
 
@@ -102,7 +104,12 @@ def run_runtime(
 
     Returns:
         One outcome per image, in order.
+
+    Raises:
+        PackageError: stages are asked for, and files of the format do not give them.
     """
+    if stages and (target := known_target(runtime.target)) is not None:
+        require_stages(target)
     arguments = [*runtime.command, "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
     if settings:
         arguments += ["--settings", json.dumps(dict(settings))]

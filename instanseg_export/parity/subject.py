@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InstansegExportError, PackageError, UnsafeFileError
+from ..files import size_of
 from .named_image import NamedImage
 
 __all__ = ["Subject", "open_subject"]
@@ -46,9 +47,9 @@ class Subject:
     dimensions: int = 2
 
     def file(self, filename: str) -> Path | None:
-        """Return the file of that name in a package, or the one file if it is of that format."""
-        if self.path.is_dir():
-            return self.path / filename if filename and (self.path / filename).is_file() else None
+        """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""
+        if self.path.is_dir() and not _is_exported(self.path):
+            return self.path / filename if filename and _is_exported(self.path / filename) else None
         return self.path if self.path.suffix == Path(filename).suffix else None
 
 
@@ -66,7 +67,7 @@ def open_subject(path: Path) -> Iterator[Subject]:
         with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
             _unpack(path, Path(folder))
             yield _read_package(Path(folder), path.stem)
-    elif path.is_dir():
+    elif path.is_dir() and not _is_exported(path):
         yield _read_package(path, path.resolve().name)
     else:
         yield _read_file(path)
@@ -93,16 +94,18 @@ def _read_file(path: Path) -> Subject:
             f"{path} is neither a package nor an exported file.",
             hint=f"Exported files end in {' or '.join(sorted(_suffixes()))}; a package is a folder or a .zip.",
         )
-    if path.stat().st_size == 0:
+    if size_of(path) == 0:
         raise PackageError(f"{path} is empty.", hint="Export the model again.")
     metadata = _metadata(path)
     return Subject(path.stem, path, metadata, _channels(metadata, {}), (), int((metadata or {}).get("dimensions", 2)))
 
 
 def _filenames() -> list[str]:
+    from ..targets import TARGETS
     from .runtimes import list_runtimes
 
-    return list(dict.fromkeys(runtime.filename for runtime in list_runtimes() if runtime.filename))
+    taken = (runtime.filename for runtime in list_runtimes() if runtime.filename)
+    return list(dict.fromkeys([*taken, *(target.filename for target in TARGETS)]))
 
 
 def _suffixes() -> set[str]:
@@ -110,7 +113,14 @@ def _suffixes() -> set[str]:
 
 
 def _model_files(folder: Path) -> list[Path]:
-    return [folder / name for name in _filenames() if (folder / name).is_file()]
+    return [folder / name for name in _filenames() if _is_exported(folder / name)]
+
+
+def _is_exported(path: Path) -> bool:
+    """Tell whether there is something that a runtime may take: a file, or a folder where a format is one."""
+    from ..targets import is_artifact
+
+    return path.is_file() or is_artifact(path)
 
 
 def _metadata(path: Path) -> Mapping[str, Any] | None:

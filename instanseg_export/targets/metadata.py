@@ -30,10 +30,13 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str,
         columns and its values are).
     """
     from .. import __version__
+    from . import TARGETS
+    from .settings import is_fixed
 
+    writer = TARGETS.get(target)
     rows = []
     for tunable in forward.tunables:
-        rows.append(tunable.describe() | {"fixed": target in tunable.static_in})
+        rows.append(tunable.describe() | {"fixed": is_fixed(tunable, writer)})
     return {
         "format": FORMAT,
         "version": __version__,

@@ -1,0 +1,80 @@
+"""The TorchScript target: script, check."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...errors import ExportError, PackageError
+from ..metadata import METADATA_KEY, parse
+from ..steps import export_step
+from .canonical import canonical
+from .operators import OLDEST_LIBTORCH, unknown_operators
+
+if TYPE_CHECKING:
+    from ...forwards.base import Forward
+
+__all__ = ["TARGET", "TorchScriptTarget"]
+
+_EXTRA_FILE = f"{METADATA_KEY}.json"
+
+
+class TorchScriptTarget:
+    """Scripts the forward: data-dependent loops and the optional argument ``args`` stay what they are in Python."""
+
+    name = "torchscript"
+    filename = "instanseg.pt"
+    artefact: Literal["file", "folder"] = "file"
+    describes = "TorchScript, for QuPath, Fiji (deepImageJ), DJL and libtorch from 2.0"
+    traces = False
+    overridable = True
+    dynamic_shapes = True
+    exposes_stages = True
+
+    def unavailable(self) -> str | None:
+        """See :class:`targets.base.Target`."""
+        if sys.version_info >= (3, 14):
+            return "PyTorch does not support TorchScript on Python 3.14 and newer; use Python 3.11 to 3.13"
+        return None
+
+    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+        """See :class:`targets.base.Target`."""
+        import torch
+
+        name = metadata["spec"]["name"]
+        with export_step("script", self.name, name), warnings.catch_warnings():
+            # TorchScript is deprecated, and still the only way into QuPath and Fiji.
+            warnings.simplefilter("ignore")
+            scripted = torch.jit.script(forward)
+            buffer = io.BytesIO()
+            torch.jit.save(scripted, buffer, _extra_files={_EXTRA_FILE: json.dumps(metadata, sort_keys=True)})
+        with export_step("check", self.name, name):
+            newer = unknown_operators(scripted)
+        if newer:
+            raise ExportError(
+                f"{name} cannot be written as {self.name}: the step check failed: it uses what libtorch "
+                f"{OLDEST_LIBTORCH} does not know: {', '.join(newer)}.",
+                hint="Fiji runs that version, so that the file would not load there: use operators that it has.",
+                step="check",
+            )
+        path.write_bytes(canonical(buffer))
+
+    def read_metadata(self, path: Path) -> dict[str, Any]:
+        """See :class:`targets.base.Target`. Nothing in the file is executed."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if name.endswith(f"/extra/{_EXTRA_FILE}")]
+                text = archive.read(names[0]) if names else b""
+        except (zipfile.BadZipFile, OSError) as error:
+            raise PackageError(
+                f"{path} is not a TorchScript file, or is damaged: {error}.", hint="Export the checkpoint again."
+            ) from error
+        return parse(text, path)
+
+
+TARGET = TorchScriptTarget()
