@@ -120,7 +120,7 @@ def _is_exported(path: Path) -> bool:
     """Tell whether there is something that a runtime may take: a file, or a folder where a format is one."""
     from ..targets import is_artifact
 
-    return path.is_file() or is_artifact(path)
+    return path.is_file() or (is_artifact(path) and not (path / _RDF).is_file())
 
 
 def _metadata(path: Path) -> Mapping[str, Any] | None:
