@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+import zipfile
 from pathlib import Path
 
 import onnx
@@ -74,6 +75,20 @@ def test_hashes_see_what_is_computed_and_not_what_is_said(tmp_path: Path) -> Non
     next(node for node in model.graph.node if node.op_type == "Greater").op_type = "GreaterOrEqual"
     onnx.save(model, tmp_path / "d.onnx")
     assert onnx_hash(tmp_path / "d.onnx") != hashes["onnx"][0]
+
+
+def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Path) -> None:
+    write_artifact("torchscript", SmallForward(), small_checkpoint(), tmp_path / "here.pt")
+    moves = 0
+    with zipfile.ZipFile(tmp_path / "here.pt") as here, zipfile.ZipFile(tmp_path / "there.pt", "w") as there:
+        for name in here.namelist():
+            content = here.read(name)
+            for end in (b".", b"\n"):  # in code, and in pickles
+                moves += content.count(b"__torch__.small_forward" + end)
+                content = content.replace(b"__torch__.small_forward" + end, b"__torch__.families.small.forward" + end)
+            there.writestr(name.replace("small_forward.py", "families/small/forward.py"), content)
+    assert moves > 2
+    assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
 
 
 def test_the_small_forward_is_a_real_one(tmp_path: Path) -> None:
