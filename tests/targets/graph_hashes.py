@@ -10,8 +10,9 @@ nothing that says where the code stands or when it was written:
 
 - ONNX: nodes, attributes, subgraphs, functions, initializers, inputs, outputs, opset and IR version, in order and with
   all names; no metadata, documentation strings or producer.
-- TorchScript: code, weights, constants and attributes, where a class or a function counts by the last part of its name
-  alone, so that a module may move; no metadata.
+- TorchScript: code, weights, constants and attributes; no metadata. Classes and functions count by the last part of
+  their name alone, so that a module may move, and neither the order of methods nor the numbers of temporary variables
+  count, which depend on what the process compiled before.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 
 _NAMES = re.compile(r"\b__torch__(?:\.\w+)*\.(\w+)")
 _DEFINITION = re.compile(r"^(?=class |def )", re.MULTILINE)
+_METHOD = re.compile(r"^(?=  def )", re.MULTILINE)
+_TEMPORARY = re.compile(r"\b_\d+\b")
 _LEFT_OUT = ("/extra/", ".debug_pkl", "/version", "/byteorder", "/.data/serialization_id")
 
 
@@ -82,13 +85,27 @@ def torchscript_hash(path: Path) -> str:
                 continue
             content = archive.read(name)
             if place.startswith("code/"):
-                definitions += [_plain(text) for text in _DEFINITION.split(content.decode()) if text.strip()]
+                for text in _DEFINITION.split(content.decode()):
+                    definitions += _definitions(_plain(text))
             elif place.endswith(".pkl"):
                 digest.update(f"{place} {_pickle(content)}\n".encode())
             else:
                 digest.update(f"{place} {hashlib.sha256(content).hexdigest()}\n".encode())
     digest.update("\n".join(sorted(definitions)).encode())
     return digest.hexdigest()
+
+
+def _definitions(text: str) -> Iterator[str]:
+    """Yield a class's head and each of its methods, or a function; temporary variables are numbered in each anew."""
+    head, *methods = _METHOD.split(text)
+    yield _renumbered(head)
+    for method in methods:
+        yield f"{head.partition('(')[0]}:{_renumbered(method)}"
+
+
+def _renumbered(text: str) -> str:
+    numbers: dict[str, str] = {}
+    return _TEMPORARY.sub(lambda found: numbers.setdefault(found[0], f"_{len(numbers)}"), text)
 
 
 def _plain(text: str) -> str:
@@ -153,17 +170,17 @@ FAMILIES: dict[str, tuple[Callable[[Path], Checkpoint], dict[str, Any]]] = {
 """For each family and variant, what makes a checkpoint in an empty folder, and the settings to bake in."""
 
 
-def hashes_of(family: str) -> Iterator[tuple[str, str]]:
+def hashes_of(family: str, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Export a family and yield the name of each target with the hash of its file."""
     build, settings = FAMILIES[family]
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         checkpoint = build(Path(folder))
         forward = build_forward(checkpoint, settings)
-        for target, hash_of in TARGET_HASHES.items():
+        for target in targets:
             path = Path(folder) / TARGETS.get(target).filename
             write_artifact(target, forward, checkpoint, path)
-            yield target, hash_of(path)
+            yield target, TARGET_HASHES[target](path)
 
 
 def main() -> int:
@@ -172,13 +189,14 @@ def main() -> int:
     parser.add_argument("output", type=Path, help="JSON file to write")
     parser.add_argument("--against", type=Path, help="hashes of an earlier run")
     parser.add_argument("--only", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="families to export")
+    parser.add_argument("--targets", nargs="+", choices=TARGET_HASHES, default=list(TARGET_HASHES))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     expected = json.loads(arguments.against.read_text()) if arguments.against else {}
     found: dict[str, str] = {}
     different = []
     for family in arguments.only:
-        for target, value in hashes_of(family):
+        for target, value in hashes_of(family, arguments.targets):
             name = f"{family}.{target}"
             found[name] = value
             same = expected.get(name) == value
