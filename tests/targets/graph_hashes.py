@@ -85,7 +85,7 @@ def torchscript_hash(path: Path) -> str:
                 continue
             content = archive.read(name)
             if place.startswith("code/"):
-                for text in _DEFINITION.split(content.decode()):
+                for text in filter(str.strip, _DEFINITION.split(content.decode())):
                     definitions += _definitions(_plain(text))
             elif place.endswith(".pkl"):
                 digest.update(f"{place} {_pickle(content)}\n".encode())
