@@ -5,7 +5,7 @@
 import qupath.ext.instanseg.core.InstanSeg
 import qupath.lib.images.servers.ColorTransforms
 
-// The folder with instanseg.pt and rdf.yaml.
+// The folder with instanseg.pt and rdf.yaml; it may lie anywhere.
 def modelFolder = "/path/to/models/local/nuclei_dsb2018"
 
 // "cpu", "gpu" (CUDA) or "mps" (Apple silicon).
@@ -19,12 +19,17 @@ def channelNames = []
 def outputs = []
 
 // What the exported file lets you tune, see docs/settings.md; what is not listed keeps the value of the export.
-// Whole numbers, decimal numbers, true and false can be sent.
+// Whole numbers, decimal numbers, true and false can be sent; a text ("0.6") makes every tile fail.
 def settings = [
     seed_threshold: 0.7,
     min_size      : 10,
 ]
 
+def texts = settings.findAll { name, value -> !(value instanceof Number || value instanceof Boolean) }
+if (texts) {
+    println "These settings are neither numbers nor true or false, and nothing was run: ${texts.keySet().join(', ')}"
+    return
+}
 def selected = getSelectedObjects().findAll { it.isAnnotation() }
 if (selected.isEmpty()) {
     selected = getAnnotationObjects()
@@ -56,5 +61,11 @@ if (channelNames) {
 def results = builder.build().detectObjects(getCurrentImageData(), selected)
 fireHierarchyUpdate()
 
-def count = selected.sum { it.nChildObjects() }
-println "${getProjectEntry()?.getImageName() ?: 'The image'}: ${count} objects, ${results.nTilesFailed()} tiles failed"
+def image = getProjectEntry()?.getImageName() ?: "The image"
+if (results.nTilesProcessed() == 0) {
+    // A damaged model leaves no failed tile behind, but no tile at all.
+    println "${image}: nothing was run. Look into View > Show log: the model may be damaged or need another device."
+    return
+}
+println "${image}: ${selected.sum { it.nChildObjects() }} objects, " +
+    "${results.nTilesFailed()} of ${results.nTilesProcessed()} tiles failed"

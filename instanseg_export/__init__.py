@@ -26,6 +26,7 @@ from .errors import (
     SpecError,
     UnknownNameError,
     UnsafeFileError,
+    UntrustedFileError,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .diagnosis import doctor
     from .forwards import build_forward
     from .images import overlay, read_image, write_labels
-    from .inference import run
+    from .inference.run import run, run_many
     from .inspection import inspect
     from .packaging import load_card, write_package, zip_package
     from .parity import validate
@@ -56,6 +57,7 @@ __all__ = [
     "SpecError",
     "UnknownNameError",
     "UnsafeFileError",
+    "UntrustedFileError",
     "__version__",
     "bench",
     "build_forward",
@@ -67,6 +69,7 @@ __all__ = [
     "overlay",
     "read_image",
     "run",
+    "run_many",
     "save_checkpoint",
     "validate",
     "write_labels",
@@ -85,6 +88,7 @@ _MODULE_OF = {
     "overlay": ".images",
     "read_image": ".images",
     "run": ".inference",
+    "run_many": ".inference",
     "save_checkpoint": ".checkpoints",
     "validate": ".parity",
     "write_labels": ".images",

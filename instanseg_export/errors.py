@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .plain_text import escaped
+
 __all__ = [
     "CardError",
     "CheckpointError",
@@ -16,6 +18,7 @@ __all__ = [
     "SpecError",
     "UnknownNameError",
     "UnsafeFileError",
+    "UntrustedFileError",
 ]
 
 
@@ -25,14 +28,16 @@ class InstansegExportError(Exception):
     Args:
         message: what is wrong, where (the file, the key, the axis) and the fact that shows it.
         hint: what the user can do about it, as one sentence.
+
+    Both are one line in which control characters are written out: what a file says never reaches a terminal as it is.
     """
 
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = escaped(message)
+        self.hint = escaped(hint)
+        super().__init__(self.message)
 
 
 class CheckpointError(InstansegExportError):
@@ -41,6 +46,10 @@ class CheckpointError(InstansegExportError):
 
 class UnsafeFileError(CheckpointError):
     """A file would execute code or write outside of its folder if it were loaded naively."""
+
+
+class UntrustedFileError(UnsafeFileError):
+    """A file is a program from elsewhere, and the user has not said that it may run."""
 
 
 class SpecError(CheckpointError):

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .boundary import regular_file
 from .checkpoints import READERS, Checkpoint, load_checkpoint
-from .errors import PackageError
+from .errors import CheckpointError, PackageError
+from .metadata import SettingValue
 from .precision import PRECISIONS, filename_of
-from .targets import TARGETS, is_artifact
+from .targets import TARGETS, is_artifact, read_metadata
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
 
@@ -71,16 +73,18 @@ class ModelFacts:
         version: of the package that wrote it.
         source_sha256: of the checkpoint that it was made from.
         precision: of a single ONNX file's network; fp32 for packages and other files.
+        changed: files of a package that are not those that its description was written for.
     """
 
     path: Path
     files: dict[str, str]
     spec: dict[str, Any]
     architecture: str
-    settings: dict[str, Any]
+    settings: dict[str, SettingValue]
     version: str
     source_sha256: str
     precision: str = "fp32"
+    changed: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
 
     @property
@@ -98,6 +102,7 @@ class ModelFacts:
             ("settings", ", ".join(f"{name}={_text(value)}" for name, value in self.settings.items())),
             ("written by", f"instanseg-export {self.version}"),
             ("source", f"sha256 {self.source_sha256[:16]}"),
+            *([("changed", f"{', '.join(self.changed)}, since the package was written")] if self.changed else []),
         ]
 
 
@@ -113,14 +118,14 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
         PackageError: it is a damaged model, or one that this package did not write.
     """
     path = Path(path)
+    if not path.is_dir():
+        regular_file(path, CheckpointError)
     exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
     if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
-    if path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path):
-        try:
-            return _model_facts(path)
-        except PackageError:
-            pass  # exported by upstream: for us it is a checkpoint
+    is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
+    if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint
+        return _model_facts(path)
     return _checkpoint_facts(path, load_checkpoint(path, spec=spec))
 
 
@@ -156,15 +161,17 @@ def _model_facts(path: Path) -> ModelFacts:
         if subject.path.is_dir():
             reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
             files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
+        spec = subject.metadata.spec.whole()
         return ModelFacts(
             path=path,
             files=files,
-            spec=dict(subject.metadata["spec"]),
-            architecture=parse_spec(subject.metadata["spec"], path).architecture,
-            settings=dict(subject.metadata["settings"]),
-            version=str(subject.metadata["version"]),
-            source_sha256=str(subject.metadata["source_sha256"]),
-            precision=str(subject.metadata.get("precision", "fp32")),
+            spec=spec,
+            architecture=parse_spec(spec, path).architecture,
+            settings=subject.metadata.settings,
+            version=subject.metadata.version,
+            source_sha256=subject.metadata.source_sha256,
+            precision=subject.metadata.precision,
+            changed=subject.changed,
         )
 
 

@@ -116,8 +116,8 @@ def match(pairs: Overlaps, threshold: float) -> Indices:
     first, second = pairs.first[candidates], pairs.second[candidates]
     if len(np.unique(first)) == len(first) and len(np.unique(second)) == len(second):
         return candidates
-    from scipy.sparse import coo_array  # type: ignore[import-untyped]
-    from scipy.sparse.csgraph import min_weight_full_bipartite_matching  # type: ignore[import-untyped]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
     rows, row_of = np.unique(first, return_inverse=True)
     columns, column_of = np.unique(second, return_inverse=True)

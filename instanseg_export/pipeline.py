@@ -93,7 +93,7 @@ def export(
             compared with fp32; by default the samples.
         labelled: a folder of images with true label maps, on which each precision is judged.
         allow_loss: package a file of reduced precision although it loses more than the tolerance.
-        overwrite: replace an output folder that exists.
+        overwrite: replace an output folder that this package wrote, and that holds nothing else.
         validate: compare the files in all runtimes and run the model zoo's test. Without it the package says that
             nobody did.
         progress: told about each step.
@@ -148,7 +148,11 @@ def export(
     file_name = model_card.name.replace(" ", "_")
     folder = Path(output if output is not None else file_name)
 
-    with staged_folder(folder, overwrite=overwrite) as staging:
+    paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]
+    inputs = [source.source, *(() if isinstance(checkpoint, Checkpoint) else (checkpoint,)), *paths]
+    inputs += [path for path in (card, calibrate, labelled) if path is not None]
+
+    with staged_folder(folder, kind="package", overwrite=overwrite, inputs=map(Path, inputs)) as staging:
         artifacts = []
         with shared_captures():
             for writer in writers:
@@ -156,7 +160,6 @@ def export(
                 artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
 
         tell("segmenting the samples")
-        paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]
         chosen = choose_samples(source, forward, paths or None)
         precisions: tuple[PrecisionRecord, ...] = ()
         if reduced:
@@ -240,7 +243,7 @@ def _compare(
         for sample in samples
     ]
     images += standard_images(spec.channels, spec.dimensions)
-    return validate(folder, images=images, precisions=precisions, progress=progress)
+    return validate(folder, images=images, precisions=precisions, trust=True, progress=progress)
 
 
 class _Steps:

@@ -8,15 +8,20 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
+from .boundary import plain
 from .errors import UnknownNameError
 
 __all__ = ["Registry", "closest"]
 
 T = TypeVar("T")
 
+_LONGEST_NAME = 200
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that ``name`` was most likely meant to be, or None."""
+    if len(name) > _LONGEST_NAME:  # comparing takes time with the square of the length
+        return None
     by_fold = {entry.casefold(): entry for entry in known}
     match = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
     return by_fold[match[0]] if match else None
@@ -57,7 +62,7 @@ class Registry(Generic[T]):
         guess = closest(name, known)
         suggestion = f"Did you mean {guess!r}? " if guess else ""
         raise UnknownNameError(
-            f"There is no {self._kind} called {name!r}.", hint=f"{suggestion}Known are: {', '.join(known)}."
+            f"There is no {self._kind} called {plain(name, 80)!r}.", hint=f"{suggestion}Known are: {', '.join(known)}."
         )
 
     def __iter__(self) -> Iterator[T]:

@@ -58,6 +58,7 @@ CANDIDATES: Mapping[str, Sequence[Any]] = {
     "fg_threshold": (0.8, 0.95, 0.2, 0.99),
     "window_size": (12, 8),
     "cleanup_fragments": (False,),
+    "connected": (False,),
     "resolve_cell_and_nucleus": (False,),
     "target_segmentation": ([0, 1],),
 }
@@ -107,13 +108,17 @@ def cases(
         channels: that it takes; None for any number.
         settings: that it has.
     """
-    drawn = {image.name: image.batch() for image in standard_images(channels) if image.name in DRAWN}
+    standard = {image.name: image.batch() for image in standard_images(channels)}
+    drawn = {name: image for name, image in standard.items() if name in DRAWN}
     for name, image in {**drawn, **samples}.items():
         yield Case(name, image)
     images = [*samples.values(), drawn["crowded"], drawn["nuclei"], drawn["normalised"]]
     # Raw values that are not normalised are all cut to the same number, and on a flat image rounding picks the seeds.
     moderate = [drawn["normalised"] * np.float32(4), drawn["normalised"]]
-    yield from with_settings(segment, {name: moderate if name == "normalize" else images for name in settings})
+    # Where many masks overlap, some cut pieces off others.
+    noise = np.ascontiguousarray(standard["thousands of seeds"][:, :, -512:, -512:])
+    special = {"normalize": moderate, "connected": [*images, noise]}
+    yield from with_settings(segment, {name: special.get(name, images) for name in settings})
     yield Case("with settings together", images[0], {"normalize": 1, "peak_distance": 7, "cleanup_fragments": False})
     if SHARED.is_dir():
         if channels is None:

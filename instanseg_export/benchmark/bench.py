@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError, SettingError
+from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
 from ..forwards.tunables import parse_settings, tunables_of
+from ..options import check_number, check_time_limit
 from ..parity.images import NamedImage
 from ..parity.runtimes import Runtime, build_runtime, find_runtime, list_runtimes
 from ..parity.subject import Subject, open_subject
+from ..targets.trust import check_trust
 from .floor import gflop_of, matrix_peak
 from .inputs import choose_images, normalised
 from .measure import WARM_UP, Program, Timing, take_turns
@@ -42,6 +44,7 @@ def bench(
     device: str = "cpu",
     settings: Mapping[str, Any] | None = None,
     time_limit: float = 600.0,
+    trust: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Benchmark:
     """Measure models in every runtime of this machine.
@@ -62,9 +65,11 @@ def bench(
         device: "cpu", "cuda", "cuda:1" or "mps".
         settings: tunables to override, by name.
         time_limit: seconds that a runtime may take for one image in one turn, which is three runs.
+        trust: run files that this package did not write. A TorchScript file from elsewhere can read and write files.
         progress: called with what comes next, steps done, and steps in all.
 
     Raises:
+        UntrustedFileError: this package did not write a file, and ``trust`` is False.
         PackageError: a model is missing or damaged, or every runtime failed on it.
         ImageError: an image does not fit a model, or a size is not positive.
         RuntimeUnavailableError: nothing here runs any of the models.
@@ -74,9 +79,9 @@ def bench(
     paths = [Path(models)] if isinstance(models, str | Path) else [Path(path) for path in models]
     if not paths:
         raise PackageError("No model is given.", hint="Give the folder or zip of a package, or an exported file.")
-    for what, value in (("number of threads", threads), ("number of turns", turns), ("time limit", time_limit)):
-        if value is not None and not value > 0:
-            raise SettingError(f"The {what} is {value:g}, which is not positive.", hint="Give 1 or more.")
+    check_number("number of threads", threads, 1, 4096)
+    check_number("number of turns", turns, 1, 10_000)
+    check_time_limit(time_limit)
     used = threads or threads_of_environment()
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with contextlib.ExitStack() as stack:
@@ -94,6 +99,9 @@ def bench(
                 f"No runtime here runs {' or '.join(map(str, paths))}: {_reasons(rows)}.",
                 hint="instanseg-export doctor shows what this machine has, and how to install the rest.",
             )
+        for program, _ in programs:
+            if not program.runtime.needs_exporter:
+                check_trust(program.model, trusted=trust)
         timings = take_turns(
             [program for program, _ in programs],
             batches,

@@ -17,6 +17,9 @@ _SPACING = 20.0
 """Pixels between neighbours where only a size or only a number of objects is given: nuclei of 10 µm at 0.5 µm."""
 
 _SMALLEST_SPACING = 6.0
+_DRAWN_BYTES = 8
+"""Of a pixel while it is drawn, for the ground and, of each channel, for noise, light and result."""
+
 _SIZE, _LARGEST_SIZE = 512, 32768
 
 
@@ -84,10 +87,29 @@ def dense_image(channels: int, size: int | None, objects: int | None) -> NamedIm
             f"{objects} objects have no room in {size} x {size} pixels.",
             hint=f"Give a larger --size, or at most {most} --objects.",
         )
+    _check_memory(size, channels)
     array = draw_nuclei(10, channels, size, size, spacing=spacing, radius=0.33 * spacing, margin=spacing / 2)
     drawn = len(np.arange(min(spacing / 2, size / 2), size, spacing)) ** 2
     name = f"drawn, {size} x {size}"
     return NamedImage(name, array, f"about {drawn} drawn nuclei", sample=True)
+
+
+def _check_memory(size: int, channels: int) -> None:
+    """Refuse an image that cannot be drawn here.
+
+    Raises:
+        ImageError: drawing it takes more memory than is free.
+    """
+    import psutil
+
+    needed = size**2 * (_DRAWN_BYTES + 3 * _DRAWN_BYTES * channels)
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ImageError(
+            f"Drawing {channels} x {size} x {size} pixels takes {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB of "
+            "memory are free.",
+            hint="Give a smaller --size, or fewer --objects.",
+        )
 
 
 def normalised(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

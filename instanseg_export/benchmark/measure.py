@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..files import scratch_folder
 from ..parity.outcome import Outcome
 from ..parity.runners import run_runtime
 from ..parity.runtimes import Runtime
@@ -110,8 +110,7 @@ def take_turns(
     """
     found = [[Timing() for _ in images] for _ in programs]
     steps = (turns + split) * len(programs)
-    with tempfile.TemporaryDirectory(prefix="instanseg-export-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         inputs = [folder / f"image-{index}.npy" for index in range(len(images))]
         for path, image in zip(inputs, images, strict=True):
             np.save(path, image, allow_pickle=False)

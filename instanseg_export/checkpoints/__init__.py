@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..boundary import enough_memory
+from ..errors import CheckpointError
 from ..registry import Registry
 from .base import Checkpoint, Reader
 
@@ -45,12 +47,16 @@ def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) 
     """
     path = Path(path)
     overrides = dict(spec or {})
-    for reader in READERS:
-        if reader.recognises(path):
-            return reader.read(path, overrides)
+    from .archive import kind_of
     from .unknown import explain
 
-    raise explain(path)
+    if kind_of(path) == "special":  # before any reader opens it
+        raise explain(path)
+    with enough_memory(path, "the checkpoint", CheckpointError):
+        for reader in READERS:
+            if reader.recognises(path):
+                return reader.read(path, overrides)
+        raise explain(path)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = False) -> None:

@@ -6,15 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from .spec import SpecPart
+from ..limits import MAX_LAYERS
+from .spec import Count, SpecPart
 
 __all__ = ["BackboneSpec", "CellSamSpec", "CellposeSamSpec", "Norm", "SamEncoderSpec", "SamUNetSpec", "UNetSpec"]
 
 Norm = Literal["batch", "instance", "none"]
 
 
+_MAX_LEVELS = 12
+"""Of a U-Net: each halves the image, whose sides are multiples of 2 to this power."""
+
+_Head = Annotated[tuple[Count, ...], Field(max_length=MAX_LAYERS)]
+
+
 class _Backbone(SpecPart):
-    heads: tuple[tuple[int, ...], ...] = Field(min_length=1)
+    heads: tuple[_Head, ...] = Field(min_length=1, max_length=MAX_LAYERS)
 
     @property
     def out_channels(self) -> int:
@@ -31,8 +38,8 @@ class UNetSpec(_Backbone):
         heads: per decoder, the output channels of each of its final blocks.
     """
 
-    in_channels: int = Field(ge=1)
-    layers: tuple[int, ...] = Field(min_length=1)
+    in_channels: Count
+    layers: tuple[Count, ...] = Field(min_length=1, max_length=_MAX_LEVELS)
     norm: Norm
 
     @property
@@ -66,14 +73,14 @@ class SamEncoderSpec(SpecPart):
             all see all.
     """
 
-    in_channels: int = Field(ge=1)
-    patch: int = Field(ge=1)
-    grid: int = Field(ge=1)
-    width: int = Field(ge=1)
-    head_width: int = Field(ge=1)
-    mlp_width: int = Field(ge=1)
-    neck: int = Field(ge=1)
-    attention_windows: tuple[int, ...] = Field(min_length=1)
+    in_channels: Count
+    patch: Count
+    grid: Count
+    width: Count
+    head_width: Count
+    mlp_width: Count
+    neck: Count
+    attention_windows: tuple[int, ...] = Field(min_length=1, max_length=MAX_LAYERS)
 
     @property
     def heads(self) -> int:
@@ -172,8 +179,8 @@ class CellSamSpec(_Backbone):
 
     kind: Literal["cellsam"] = "cellsam"
     vit: SamEncoderSpec
-    hidden: int = Field(ge=1)
-    window: int = Field(ge=1)
+    hidden: Count
+    window: Count
 
     @property
     def in_channels(self) -> int:

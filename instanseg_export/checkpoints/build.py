@@ -47,6 +47,5 @@ def build(
 
     weights = settle(weights, source)
     spec, inferred = describe(measure(weights, source), facts, source, settings=settings)
-    network = InstanSegNetwork(spec)
-    fill(network, weights, source)
+    network = fill(lambda: InstanSegNetwork(spec), weights, source)
     return Checkpoint(spec, network, source, sha256, reader, (*notes, *inferred))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .spec import SpecPart
+from .spec import Count, SpecPart
 
 __all__ = ["ARCHITECTURES", "Architecture", "CropClassifierSpec", "PositivitySpec"]
 
@@ -41,10 +41,10 @@ class CropClassifierSpec(SpecPart):
     """
 
     architecture: Architecture
-    channels: int = Field(ge=1)
+    channels: Count
     stem_padding: int = Field(default=1, ge=0, le=1)
-    embedding: int | None = Field(default=None, ge=1)
-    logits: int = Field(ge=1)
+    embedding: Count | None = None
+    logits: Count
 
 
 class PositivitySpec(SpecPart):
@@ -61,9 +61,9 @@ class PositivitySpec(SpecPart):
 
     architecture: Architecture = "mobilenetv4_conv_small"
     stem_padding: int = Field(default=1, ge=0, le=1)
-    embedding: int = Field(default=64, ge=1)
-    heads: int = Field(default=4, ge=1)
-    inducing_points: int = Field(default=16, ge=1)
+    embedding: Count = 64
+    heads: Count = 4
+    inducing_points: Count = 16
     norms: bool = False
 
     @model_validator(mode="after")

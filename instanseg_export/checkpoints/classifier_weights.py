@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError, SpecError
-from .archive import TorchArchive, damaged, kind_of
+from .archive import TorchArchive, kind_of
 from .classifier_spec import ARCHITECTURES, Architecture, CropClassifierSpec, PositivitySpec
 from .inert import read_script_module, tensors_of
+from .safetensors_file import load_safetensors
 from .torch_file import load_tensors
 from .weights import dense_weights, need
 
@@ -43,14 +44,19 @@ def load_classifier_weights(path: Path) -> dict[str, Tensor]:
 
 def _state(path: Path) -> Mapping[Any, Any]:
     kind = kind_of(path)
-    if kind in ("missing", "folder", "empty", "other"):
-        fact = {"missing": "does not exist", "folder": "is a folder", "empty": "is empty"}
+    if kind in ("missing", "folder", "special", "empty", "other"):
+        fact = {
+            "missing": "does not exist",
+            "folder": "is a folder",
+            "special": "is a pipe or a device",
+            "empty": "is empty",
+        }
         raise CheckpointError(
             f"The classifier {path} {fact.get(kind, 'is no file of weights')}.",
             hint="Name the file in which training saved the classifier's weights.",
         )
     if kind == "safetensors":
-        return _safetensors(path)
+        return load_safetensors(path)[0]
     if kind == "zip":
         with TorchArchive(path) as archive:
             if any(name.startswith("code/") for name in archive.names()):
@@ -61,16 +67,6 @@ def _state(path: Path) -> Mapping[Any, Any]:
         if isinstance(state, Mapping) and state:
             return state
     raise CheckpointError(f"{path} holds no weights.", hint="Name the file in which training saved the classifier.")
-
-
-def _safetensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise damaged(path, str(error).rstrip(".")) from error
 
 
 def _rename(key: str) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..boundary import plain, present
 from ..errors import SpecError
+from ..limits import MAX_TABLE_BYTES
+from ..texts import load_json
 
 __all__ = ["FILENAME", "DataProperties", "read_data_properties"]
 
 FILENAME = "data_properties.json"
 
+_LARGEST = 1e12
+"""Of all numbers of the file: a grid of so many pixels, or an object of so many, does not exist."""
+
 _NORMALIZATION = "min-max-percentile"
-_LARGEST = 1 << 20
 _SETTINGS = {"seed_thresh": "seed_threshold", "fg_thresh": "fg_threshold", "min_object_size": "min_object_size"}
 
 
@@ -60,22 +63,17 @@ def read_data_properties(path: Path) -> DataProperties:
     Raises:
         SpecError: it is no JSON object, a number is none, or it asks for another normalisation than ours.
     """
-    if not path.is_file():
+    if not present(path, SpecError):
         return DataProperties(path, {})
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise ValueError("it is larger than 1 MiB")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        if not isinstance(content, dict):
-            raise ValueError("it holds no object of names and values")
-    except (OSError, ValueError, RecursionError) as error:
-        raise SpecError(
-            f"{path} cannot be read: {error}.", hint="Restore the file as EmbedSeg's notebook 01-data wrote it."
-        ) from error
+    hint = "Restore the file as EmbedSeg's notebook 01-data wrote it."
+    # EmbedSeg keeps more in it than we need, also numbers that are not finite.
+    content = load_json(path, "the file", SpecError, hint=hint, finite=False, limit=MAX_TABLE_BYTES)
+    if not isinstance(content, dict):
+        raise SpecError(f"{path} cannot be read: it holds no object of names and values.", hint=hint)
     norm = content.get("norm") or _NORMALIZATION
     if norm != _NORMALIZATION:
         raise SpecError(
-            f"{path} says that images were normalised by {norm!r}; known is {_NORMALIZATION!r}.",
+            f"{path} says that images were normalised by {plain(norm, 80)!r}; known is {_NORMALIZATION!r}.",
             hint="Train with that normalisation, which is EmbedSeg's default.",
         )
     return DataProperties(path, {name: _number(path, name, content[name]) for name in _known(content)})
@@ -89,6 +87,8 @@ def _known(content: dict[str, Any]) -> list[str]:
 
 
 def _number(path: Path, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise SpecError(f"{path}: {name} is {value!r}, not a positive number.", hint=f"Correct {name} in the file.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LARGEST:
+        raise SpecError(
+            f"{path}: {name} is {plain(repr(value), 80)}, not a positive number.", hint=f"Correct {name} in the file."
+        )
     return float(value)

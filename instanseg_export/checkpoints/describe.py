@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,14 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from ..boundary import plain
 from ..errors import SpecError
+from ..limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ..plain_text import escaped
 from ..registry import closest
 from .backbone_spec import BackboneSpec, CellSamSpec, UNetSpec
 from .instanseg_spec import ChannelNetSpec, InstanSegSpec, TargetName
+from .spec import findings
 from .structure import Structure
 
 __all__ = ["FEATURE_ENGINEERING", "Fact", "describe", "facts_of", "parse_overrides", "parse_targets", "text_or_none"]
@@ -67,8 +70,8 @@ def _parse_channels(text: str) -> int | None:
 
 def _parse_pixel_size(text: str) -> float | None:
     value = None if text_or_none(text) is None else float(text)
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise ValueError("expected are micrometres above 0, or none")
+    if value is not None and not MIN_PIXEL_SIZE <= value <= MAX_PIXEL_SIZE:
+        raise ValueError(f"expected are micrometres from {MIN_PIXEL_SIZE:g} to {MAX_PIXEL_SIZE:g}, or none")
     return value
 
 
@@ -133,16 +136,17 @@ def parse_overrides(overrides: Mapping[str, str]) -> dict[str, Fact]:
             guess = closest(key, _OVERRIDES)
             suggestion = f"Did you mean {guess!r}? " if guess else ""
             raise SpecError(
-                f"A description has no field {key!r}.", hint=f"{suggestion}Fields are: {', '.join(_OVERRIDES)}."
+                f"A description has no field {plain(key, 80)!r}.",
+                hint=f"{suggestion}Fields are: {', '.join(_OVERRIDES)}.",
             )
         try:
             value = _OVERRIDES[key](str(text))
-        except ValueError as error:
-            reason = "expected is a whole number" if "int()" in str(error) else str(error)
+        except (ValueError, OverflowError) as error:
+            reason = "expected is a whole number" if "int" in str(error) else plain(error, 200)
             raise SpecError(
-                f"--spec {key}={text} cannot be read: {reason}.", hint=f"Correct --spec {key}=…."
+                f"--spec {key}={escaped(text, 100)} cannot be read: {reason}.", hint=f"Correct --spec {key}=…."
             ) from error
-        facts[key] = Fact(value, f"--spec {key}={text}")
+        facts[key] = Fact(value, f"--spec {key}={escaped(text, 100)}")
     return facts
 
 
@@ -233,7 +237,7 @@ def describe(
     try:
         return InstanSegSpec.model_validate(spec), tuple(join.inferred)
     except ValidationError as error:
-        reason = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors())
+        reason = findings(error)
         raise SpecError(
             f"The description of {path} is inconsistent: {reason}.", hint="Correct it with --spec."
         ) from error
@@ -283,7 +287,7 @@ def _with_window(backbone: BackboneSpec, join: _Join) -> BackboneSpec:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return plain(", ".join(map(str, value[:50])) if isinstance(value, tuple) else value, 200)
 
 
 def _split(structure: Structure, join: _Join) -> tuple[int, int, int, int]:
@@ -353,4 +357,4 @@ def _feature_engineering(structure: Structure, features: int, join: _Join) -> st
 
 def _default_name(path: Path) -> str:
     path = path.resolve()
-    return path.stem if path.stem not in _GENERIC_NAMES else path.parent.name or path.stem
+    return plain(path.stem, 200) if path.stem not in _GENERIC_NAMES else plain(path.parent.name or path.stem, 200)

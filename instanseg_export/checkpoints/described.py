@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ..boundary import plain
 from ..errors import SpecError
+from ..plain_text import escaped
 from ..registry import closest
 from .base import Checkpoint
 from .describe import text_or_none
-from .spec import ModelSpec
+from .spec import ModelSpec, findings
 from .weights import dense_weights, fill
 
 if TYPE_CHECKING:
@@ -57,11 +59,15 @@ class DescribedFamily:
         from ..networks.folding import for_inference
 
         spec = override(spec, overrides, path, self.fields)
-        network = self.network(spec)
         weights = dense_weights(state, path, rename=lambda name: name.removeprefix("network."))
-        if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
-            network = for_inference(network)  # as the export did, so that the weights fit
-        fill(network, weights, path, title=spec.title)
+
+        def build() -> nn.Module:
+            network = self.network(spec)
+            if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
+                network = for_inference(network)  # as the export did, so that the weights fit
+            return network
+
+        network = fill(build, weights, path, title=spec.title)
         return Checkpoint(spec, network, path, sha256, reader)
 
 
@@ -86,17 +92,20 @@ def override(
             guess = closest(key, known)
             suggestion = f"Did you mean {guess!r}? " if guess else ""
             raise SpecError(
-                f"A description of {spec.title} has no field {key!r} that can be overridden.",
+                f"A description of {spec.title} has no field {plain(key, 80)!r} that can be overridden.",
                 hint=f"{suggestion}Fields are: {', '.join(known)}.",
             )
         try:
             values[key] = known[key](str(text))
-        except ValueError as error:
-            raise SpecError(f"--spec {key}={text} cannot be read: {error}.", hint=f"Correct --spec {key}=….") from error
+        except (ValueError, OverflowError) as error:
+            raise SpecError(
+                f"--spec {key}={escaped(text, 100)} cannot be read: {plain(error, 200)}.",
+                hint=f"Correct --spec {key}=….",
+            ) from error
     try:
         return type(spec).model_validate(values)
     except ValidationError as error:
-        reason = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors())
+        reason = findings(error)
         raise SpecError(
             f"The description of {path} is inconsistent: {reason}.", hint="Correct it with --spec."
         ) from error

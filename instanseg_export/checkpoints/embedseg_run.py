@@ -17,6 +17,7 @@ from .described import override
 from .embedseg import FAMILY, FAMILY_3D
 from .embedseg_weights import canonical_name
 from .markers import EMBEDSEG, family_of
+from .spec import first_finding
 from .torch_file import load_tensors
 from .weights import dense_weights, fill, need
 
@@ -63,19 +64,19 @@ class EmbedSegReader:
             spec = family.spec.model_validate(fields)
         except ValidationError as error:
             raise SpecError(
-                f"{properties.path} is inconsistent: {error.errors()[0]['msg']}.",
+                f"{properties.path} is inconsistent: {first_finding(error)}.",
                 hint="Correct the file, or give --spec grid=….",
             ) from error
         spec = override(spec, stated, source, family.fields)
-        network = family.network(spec)
-        fill(network, weights, source, title=spec.title)
+        network = fill(lambda: family.network(spec), weights, source, title=spec.title)
         return Checkpoint(spec, network, source, sha256_of(source), self.name)
 
 
 def _weights_file(path: Path) -> Path:
     if kind_of(path) != "folder":
         return path
-    return path / (_LAST if not (path / _WEIGHTS).exists() and (path / _LAST).exists() else _WEIGHTS)
+    best, last = kind_of(path / _WEIGHTS), kind_of(path / _LAST)
+    return path / (_LAST if best == "missing" and last != "missing" else _WEIGHTS)
 
 
 def _unwrapped(key: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from .spec import ModelSpec
+from ..limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from .spec import Count, ModelSpec, Name
 
 __all__ = ["EmbedSeg3DSpec", "EmbedSegSpec"]
 
@@ -29,10 +30,10 @@ class EmbedSegSpec(ModelSpec):
     title: ClassVar[str] = "EmbedSeg"
 
     family: Literal["embedseg", "embedseg_3d"] = "embedseg"
-    targets: tuple[str, ...] = Field(default=("objects",), min_length=1, max_length=1)
-    channels: int = Field(ge=1)
-    grid: tuple[int, ...]
-    extent: tuple[float, ...]
+    targets: tuple[Name, ...] = Field(default=("objects",), min_length=1, max_length=1)
+    channels: Count
+    grid: tuple[Annotated[int, Field(le=MAX_GRID)], ...]
+    extent: tuple[Annotated[float, Field(gt=0, le=MAX_GRID)], ...]
 
     @property
     def architecture(self) -> str:
@@ -50,7 +51,7 @@ class EmbedSegSpec(ModelSpec):
     def _grid_fits(self) -> EmbedSegSpec:
         if not len(self.grid) == len(self.extent) == self.dimensions:
             raise ValueError(f"grid and extent need a number for each of {self.dimensions} axes")
-        if min(self.grid) < 2 or min(self.extent) <= 0:
+        if min(self.grid) < 2:
             raise ValueError(f"the grid {self.grid} over {self.extent} has no pixels")
         return self
 
@@ -66,4 +67,4 @@ class EmbedSeg3DSpec(EmbedSegSpec):
     dimensions: ClassVar[int] = 3
 
     family: Literal["embedseg_3d"] = "embedseg_3d"
-    slice_distance: float | None = Field(default=None, gt=0)
+    slice_distance: float | None = Field(default=None, ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..boundary import parsing, plain
 from ..errors import SettingError, SpecError
 from ..forwards.tunables import INSTANSEG_TUNABLES, Value
+from ..limits import MAX_LITERAL, MAX_PIXEL_SIZE, MAX_TABLE_BYTES, MIN_PIXEL_SIZE
+from ..texts import read_text
 from .describe import Fact, parse_targets, text_or_none
 from .sam import ENCODERS
 
@@ -18,8 +23,6 @@ __all__ = ["read_best_params", "read_experiment_log", "tuned"]
 
 _REQUIRED = ("model_str", "dim_in", "dim_coords", "n_sigma", "layers")
 """What upstream's own loader cannot do without, of what describes the network."""
-
-_MAXIMUM = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,28 +33,27 @@ class _Row:
 
 def _read_rows(path: Path) -> dict[str, _Row]:
     """Return name to value of a table without a header."""
-    try:
-        if path.stat().st_size > _MAXIMUM:
-            raise SpecError(f"{path} is larger than 1 MiB, which no such table is.", hint="Remove or replace it.")
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.reader(stream, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SpecError(
-            f"{path} cannot be read as a table: {error}.", hint="Restore the file, or remove it: the weights say most."
-        ) from error
+    hint = "Restore the file, or remove it: the weights say most."
+    text = read_text(path, "such a table", SpecError, hint="Remove or replace it.", limit=MAX_TABLE_BYTES)
+    with parsing(path, "the table", SpecError, hint=hint):
+        try:
+            lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        except csv.Error as error:
+            raise SpecError(f"{path} cannot be read as a table: {plain(error, 200)}.", hint=hint) from error
     rows: dict[str, _Row] = {}
     for number, cells in enumerate(lines, start=1):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != 2 or not cells[0].strip():
             raise SpecError(
-                f"{path}, line {number}: expected is name,value, found is {','.join(cells)[:80]!r}.",
+                f"{path}, line {number}: expected is name,value, found is {plain(','.join(cells), 80)!r}.",
                 hint="Correct the line; a value with a comma stands in double quotes.",
             )
         name = cells[0].strip()
         if name in rows:
             raise SpecError(
-                f"{path} states {name} twice, in lines {rows[name].line} and {number}.", hint="Remove one of the lines."
+                f"{path} states {plain(name, 80)} twice, in lines {rows[name].line} and {number}.",
+                hint="Remove one of the lines.",
             )
         rows[name] = _Row(number, cells[1].strip())
     return rows
@@ -83,10 +85,10 @@ def read_experiment_log(path: Path) -> dict[str, Fact]:
         row = rows[name]
         try:
             value = parse(row.value)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        except _MALFORMED as error:
             reason = str(error) if isinstance(error, _MalformedError) else "the value is malformed"
             raise SpecError(
-                f"{path}, line {row.line}: {name} is {row.value[:80]!r}; {reason}.", hint="Correct the line."
+                f"{path}, line {row.line}: {name} is {plain(row.value, 80)!r}; {reason}.", hint="Correct the line."
             ) from error
         if value is not None and (kind in ENCODERS or field != "window"):
             facts[field] = Fact(value, f"{path}, line {row.line} ({name}),")
@@ -99,7 +101,13 @@ class _MalformedError(ValueError):
     """A malformed value, with words for the user."""
 
 
+_MALFORMED = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
+"""What Python's own parsers of numbers and lists raise."""
+
+
 def _literal(text: str) -> Any:
+    if len(text) > MAX_LITERAL:
+        raise _MalformedError(f"it has {len(text):,} characters")
     return ast.literal_eval(text)
 
 
@@ -134,8 +142,8 @@ def _layers(text: str) -> tuple[int, ...]:
 
 def _pixel_size(text: str) -> float | None:
     value = None if text_or_none(text) is None else float(text)
-    if value is not None and not 0 < value < 1e6:
-        raise _MalformedError("expected are micrometres above 0")
+    if value is not None and not MIN_PIXEL_SIZE <= value <= MAX_PIXEL_SIZE:
+        raise _MalformedError(f"expected are micrometres from {MIN_PIXEL_SIZE:g} to {MAX_PIXEL_SIZE:g}")
     return value
 
 
@@ -168,7 +176,7 @@ def _datasets(text: str) -> tuple[str, ...] | None:
         return None
     try:
         value = _literal(text)
-    except (ValueError, SyntaxError):
+    except _MALFORMED:
         value = text.strip("[]").split(",")
     names = value if isinstance(value, (list, tuple)) else [value]
     return tuple(str(name).strip() for name in names)
@@ -221,10 +229,14 @@ def read_best_params(path: Path) -> tuple[dict[str, Value], tuple[str, ...]]:
     try:
         values = {name: _literal(row.value) for name, row in rows.items()}
         return tuned(values, str(path))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except _MALFORMED as error:
         raise SpecError(
-            f"{path} has a value that is no number: {error}.", hint="Correct or remove the file."
+            f"{path} has a value that is no number: {plain(error, 200)}.", hint="Correct or remove the file."
         ) from error
+
+
+def _is_set(value: Any) -> bool:
+    return not isinstance(value, (int, float, str, list, tuple, type(None))) or bool(value)
 
 
 def tuned(values: dict[str, Any], origin: str) -> tuple[dict[str, Value], tuple[str, ...]]:
@@ -238,10 +250,11 @@ def tuned(values: dict[str, Any], origin: str) -> tuple[dict[str, Value], tuple[
     notes = []
     for name, value in values.items():
         if name not in known:
-            if value:  # upstream's mean_threshold is 0, and does nothing, unless it was tuned
-                notes.append(f"{origin} has {name} = {value}, which has no counterpart here and is ignored.")
+            if _is_set(value):  # upstream's mean_threshold is 0, and does nothing, unless it was tuned
+                shown = f"{plain(name, 80)} = {plain(value, 80)}"
+                notes.append(f"{origin} has {shown}, which has no counterpart here and is ignored.")
             continue
-        if known[name].kind == "int" and isinstance(value, float):
+        if known[name].kind == "int" and isinstance(value, float) and math.isfinite(value):
             value = int(value)  # optimisers give fractions, and upstream cuts them off
         try:
             checked = known[name].check(value)

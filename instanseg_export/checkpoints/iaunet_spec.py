@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from .spec import ModelSpec, SpecPart
+from ..limits import MAX_CHANNELS
+from .spec import Count, Depth, ModelSpec, Name, SpecPart
 
 __all__ = ["IAUNetSpec", "ResNetSpec", "SwinSpec"]
 
@@ -16,7 +17,8 @@ _IAUNET = (
     "10.48550/arXiv.2508.01928",
 )
 
-Four = tuple[int, int, int, int]
+Four = tuple[Count, Count, Count, Count]
+FourDepths = tuple[Depth, Depth, Depth, Depth]
 
 
 class ResNetSpec(SpecPart):
@@ -27,7 +29,7 @@ class ResNetSpec(SpecPart):
     """
 
     kind: Literal["resnet"] = "resnet"
-    depths: Four
+    depths: FourDepths
 
     @property
     def title(self) -> str:
@@ -45,10 +47,10 @@ class SwinSpec(SpecPart):
     """
 
     kind: Literal["swin"] = "swin"
-    dim: int = Field(ge=1)
-    depths: Four
+    dim: Count
+    depths: FourDepths
     heads: Four
-    window: int = Field(ge=2)
+    window: int = Field(ge=2, le=1024)
 
     @property
     def title(self) -> str:
@@ -80,15 +82,15 @@ class IAUNetSpec(ModelSpec):
     title: ClassVar[str] = "IAUNet"
 
     family: Literal["iaunet"] = "iaunet"
-    targets: tuple[str, ...] = Field(default=("cells",), min_length=1, max_length=1)
-    channels: int = Field(default=3, ge=1)
+    targets: tuple[Name, ...] = Field(default=("cells",), min_length=1, max_length=1)
+    channels: Count = 3
     encoder: ResNetSpec | SwinSpec = Field(discriminator="kind")
-    classes: tuple[str, ...] = Field(default=("cell",), min_length=1, max_length=255)
-    queries: int = Field(default=100, ge=1)
-    dim: int = Field(default=256, ge=4)
-    heads: int = Field(default=8, ge=1)
-    hidden: int = Field(default=1024, ge=1)
-    blocks_per_level: int = Field(default=3, ge=1)
+    classes: tuple[Name, ...] = Field(default=("cell",), min_length=1, max_length=255)
+    queries: Count = 100
+    dim: int = Field(default=256, ge=4, le=MAX_CHANNELS)
+    heads: Count = 8
+    hidden: Count = 1024
+    blocks_per_level: Depth = 3
     normalization: Literal["standard", "percentile"] = "standard"
 
     @property

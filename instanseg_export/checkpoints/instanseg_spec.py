@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..limits import MAX_CHANNELS
 from .backbone_spec import BackboneSpec, Norm, UNetSpec
-from .spec import ModelSpec, SpecPart
+from .spec import Count, ModelSpec, SpecPart
 
 __all__ = ["ChannelNetSpec", "InstanSegSpec", "Norm", "TargetName", "UNetSpec"]
 
@@ -35,8 +36,8 @@ class ChannelNetSpec(SpecPart):
         aggregation: how a channel's features meet the maximum over all channels.
     """
 
-    out_channels: int = Field(ge=1)
-    layers: tuple[int, int, int]
+    out_channels: Count
+    layers: tuple[Count, Count, Count]
     norm: Norm
     aggregation: Literal["concat", "no_aggregation", "sum"] = "concat"
 
@@ -61,10 +62,10 @@ class InstanSegSpec(ModelSpec):
     targets: tuple[TargetName, ...] = Field(min_length=1, max_length=2)
     backbone: BackboneSpec
     adaptor: ChannelNetSpec | UNetSpec | None = None
-    dim_coords: int = Field(ge=2)
-    n_sigma: int = Field(ge=0)
+    dim_coords: int = Field(ge=2, le=MAX_CHANNELS)
+    n_sigma: int = Field(ge=0, le=MAX_CHANNELS)
     dim_seeds: int = Field(ge=1, le=2)
-    mlp_width: int = Field(ge=1)
+    mlp_width: Count
     feature_engineering: Literal["0", "2", "3", "7", "10"] = "0"
 
     @property

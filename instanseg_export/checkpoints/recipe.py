@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..boundary import plain
 from ..errors import CheckpointError, SpecError
 from ..files import sha256_of
+from ..limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ..registry import closest
+from ..texts import load_yaml
+from .archive import kind_of
 from .base import Checkpoint
 from .classifier_weights import load_classifier_weights, measure_classifier, measure_positivity
 from .described import override
 from .instanseg_spec import InstanSegSpec
+from .spec import Count, Name, first_finding
 from .two_stage import CLASSIFIED, POSITIVITY, build_classifier
 from .two_stage_spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
 from .weights import fill
@@ -24,12 +28,10 @@ from .weights import fill
 __all__ = ["READER", "Recipe", "RecipeReader"]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_LARGEST = 1_000_000
-"""Bytes; no recipe comes near."""
 
 
 class Recipe(BaseModel):
-    """What a recipe says. Paths are relative to the recipe's folder.
+    """What a recipe says. Paths are relative to the recipe's folder; they may lead out of it, as on a command line.
 
     Attributes:
         family: "classified" for a classifier of cells, "positivity" for marker positivity.
@@ -47,22 +49,22 @@ class Recipe(BaseModel):
         source_datasets: names of the training data.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     family: Literal["classified", "positivity"]
     segmentation: str
     classifier: str
-    name: str | None = None
-    classes: tuple[str, ...] = ()
-    pixel_size: float | None = Field(default=None, gt=0)
-    segmentation_pixel_size: float | None = Field(default=None, gt=0)
+    name: Name | None = None
+    classes: tuple[Name, ...] = ()
+    pixel_size: float | None = Field(default=None, ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)
+    segmentation_pixel_size: float | None = Field(default=None, ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)
     crop_size: int | None = None
     first_logit: int = 0
     divisor: float = 255.0
     stem_padding: int | None = None
-    heads: int = 4
+    heads: Count = 4
     settings: dict[str, Any] = Field(default_factory=dict)
-    source_datasets: tuple[str, ...] = ()
+    source_datasets: tuple[Name, ...] = ()
 
 
 class RecipeReader:
@@ -72,7 +74,7 @@ class RecipeReader:
     describes = "a .yaml or .json recipe that names a segmentation and a classifier of its cells"
 
     def recognises(self, path: Path) -> bool:
-        return path.suffix.lower() in _SUFFIXES and path.is_file()
+        return path.suffix.lower() in _SUFFIXES and kind_of(path) not in ("missing", "folder", "special")
 
     def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
         recipe = _parse(path)
@@ -114,12 +116,13 @@ class RecipeReader:
                     {**fields, "channels": segmentation.channels, "classifier": judged}
                 )
         except ValidationError as error:
-            raise SpecError(f"The recipe {path} does not fit its checkpoints: {_first(error)}.", hint=_HINT) from error
+            raise SpecError(
+                f"The recipe {path} does not fit its checkpoints: {first_finding(error)}.", hint=_HINT
+            ) from error
         family = CLASSIFIED if recipe.family == "classified" else POSITIVITY
         overridden = override(spec, overrides, path, family.fields)
         assert isinstance(overridden, TwoStageSpec)
-        classifier = build_classifier(overridden)
-        fill(classifier, weights, file, title=overridden.title)
+        classifier = fill(lambda: build_classifier(overridden), weights, file, title=overridden.title)
 
         from ..networks.two_stage import TwoStageNetwork
 
@@ -159,31 +162,23 @@ def _segmentation(recipe: Recipe, path: Path) -> Checkpoint:
 
 def _parse(path: Path) -> Recipe:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise SpecError(f"{path} is too large for a recipe.", hint=_HINT)
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
-        raise SpecError(f"The recipe {path} cannot be read: {reason}.", hint=_HINT) from error
+        content = load_yaml(path, "a recipe", SpecError, hint=_HINT)
+    except SpecError as error:
+        raise SpecError(f"The recipe cannot be read: {error.message}", hint=error.hint) from error
     if not isinstance(content, Mapping):
         raise SpecError(f"The recipe {path} holds no fields.", hint=_HINT)
     for key in content:
         if key not in Recipe.model_fields:
-            guess = closest(str(key), Recipe.model_fields)
+            guess = closest(key, Recipe.model_fields)
             suggestion = f"Did you mean {guess!r}? " if guess else ""
             raise SpecError(
-                f"The recipe {path} has a field {key!r}, which no recipe has.",
+                f"The recipe {path} has a field {plain(key, 80)!r}, which no recipe has.",
                 hint=f"{suggestion}Fields are: {', '.join(Recipe.model_fields)}.",
             )
     try:
         return Recipe.model_validate(dict(content))
     except ValidationError as error:
-        raise SpecError(f"The recipe {path} is malformed: {_first(error)}.", hint=_HINT) from error
-
-
-def _first(error: ValidationError) -> str:
-    found = error.errors()[0]
-    return f"{'.'.join(map(str, found['loc']))} {found['msg']}".strip().rstrip(".")
+        raise SpecError(f"The recipe {path} is malformed: {first_finding(error)}.", hint=_HINT) from error
 
 
 READER = RecipeReader()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError, SpecError
+from ..limits import MAX_GROWTH
 from .backbone_spec import SamEncoderSpec
 from .weights import need
 
@@ -51,10 +52,24 @@ def settle(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     settled = _without_readout_map(weights, ENCODERS[kind].removesuffix("encoder."), path)
     if kind in _GLOBAL:
         grid = need(settled, f"{ENCODERS[kind]}pos_embed", 4, path).shape[1]
-        for name in settled:
-            if name.startswith(ENCODERS[kind]) and name.endswith((".rel_pos_h", ".rel_pos_w")):
-                settled[name] = _interpolated(need(settled, name, 2, path), 2 * grid - 1)
+        place = re.escape(ENCODERS[kind])
+        tables = [name for name in settled if re.fullmatch(place + r"blocks\.\d{1,3}\.attn\.rel_pos_[hw]", name)]
+        _check_tables([need(settled, name, 2, path) for name in tables], grid, settled, path)
+        for name in tables:
+            settled[name] = _interpolated(settled[name], 2 * grid - 1)
     return settled
+
+
+def _check_tables(tables: list[Tensor], grid: int, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Compare what interpolated tables need with all weights: those of a network of this kind are a small part."""
+    needed = sum((2 * grid - 1) * table.shape[1] for table in tables)
+    held = sum(tensor.numel() for tensor in {id(tensor): tensor for tensor in weights.values()}.values())
+    if needed > MAX_GROWTH * held:
+        raise CheckpointError(
+            f"{path} has tables of relative positions that would have {needed:,} numbers on its grid of {grid:,} "
+            f"tokens, more than {MAX_GROWTH} times its weights.",
+            hint="Give the checkpoint as training wrote it.",
+        )
 
 
 def _without_readout_map(weights: Mapping[str, Tensor], place: str, path: Path) -> dict[str, Tensor]:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..errors import CheckpointError, OutputError, SpecError, UnknownNameError
+from ..boundary import plain
+from ..errors import CheckpointError, InstansegExportError, OutputError, SpecError, UnknownNameError
 from ..files import sha256_of, staged_file
+from ..texts import load_json_text
 from .archive import damaged, kind_of, peek
 from .base import Checkpoint
 from .family import FAMILIES
-from .spec import ModelSpec
+from .safetensors_file import load_safetensors
+from .spec import ModelSpec, first_finding
 from .torch_file import load_tensors
 
 if TYPE_CHECKING:
@@ -54,19 +57,17 @@ def parse_spec(text: Any, path: Path) -> ModelSpec:
     Raises:
         SpecError: it is no JSON, of an unknown family, or a field is missing or wrong.
     """
+    hint = "Save the checkpoint again."
     try:
-        fields = json.loads(text) if isinstance(text, str) else text
-        return FAMILIES.get(str(fields["family"])).spec.model_validate(fields)
+        fields = load_json_text(text, path, "its description", SpecError, hint=hint) if isinstance(text, str) else text
+        return FAMILIES.get(plain(fields["family"], 100)).spec.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        fact = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        fact = first_finding(error)
     except UnknownNameError as error:
         raise SpecError(f"The description in {path} is of no known family: {error}", hint=error.hint) from error
     except (KeyError, TypeError):
         fact = "it names no family"
-    except (ValueError, RecursionError) as error:
-        fact = str(error)
-    raise SpecError(f"The description in {path} is malformed: {fact}.", hint="Save the checkpoint again.")
+    raise SpecError(f"The description in {path} is malformed: {fact}.", hint=hint)
 
 
 def _checked(content: Any, path: Path) -> Mapping[str, Any]:
@@ -74,7 +75,8 @@ def _checked(content: Any, path: Path) -> Mapping[str, Any]:
         raise damaged(path, "it holds no checkpoint of this package")
     if content.get("version") != _VERSION:
         raise CheckpointError(
-            f"{path} has version {content.get('version')} of the checkpoint format; this program reads {_VERSION}.",
+            f"{path} has version {plain(content.get('version'), 40)} of the checkpoint format; this program reads "
+            f"{_VERSION}.",
             hint="Update instanseg-export.",
         )
     if not isinstance(content.get("weights"), Mapping) or "spec" not in content:
@@ -87,15 +89,21 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            content = json.loads((file.metadata() or {}).get("instanseg_export", "{}"))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise damaged(path, str(error).rstrip(".")) from error
+    weights, texts = load_safetensors(path)
+    text = texts.get("instanseg_export", "{}")
+    content = load_json_text(text, path, "its description", CheckpointError, hint="Save the checkpoint again.")
     return _checked({**content, "weights": weights} if isinstance(content, dict) else content, path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file is a whole checkpoint as :func:`write` leaves it."""
+    try:
+        kind = kind_of(path)
+        if kind == "safetensors":
+            return bool(_read_safetensors(path))
+        return kind == "zip" and bool(_read_torch(path))
+    except InstansegExportError:
+        return False
 
 
 def write(checkpoint: Checkpoint, path: Path, *, overwrite: bool) -> None:
@@ -111,7 +119,7 @@ def write(checkpoint: Checkpoint, path: Path, *, overwrite: bool) -> None:
     }
     spec = checkpoint.spec.model_dump_json()
     data = _torch_bytes(weights, spec) if path.suffix == ".pt" else _safetensors_bytes(weights, spec)
-    with staged_file(path, overwrite=overwrite) as staged:
+    with staged_file(path, overwrite=overwrite, ours=_is_ours) as staged:
         staged.write_bytes(data)
 
 

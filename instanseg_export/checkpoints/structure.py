@@ -14,6 +14,7 @@ from ..errors import CheckpointError, SpecError
 from .backbone_spec import BackboneSpec, CellposeSamSpec, CellSamSpec, Norm, SamUNetSpec, UNetSpec
 from .instanseg_spec import ChannelNetSpec
 from .sam import ENCODERS, kind_of_backbone, measure_encoder
+from .spec import first_finding
 from .weights import need
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _backbone(weights: Mapping[str, Tensor], path: Path) -> BackboneSpec:
         return _unet(weights, "backbone.", path) if kind is None else _with_encoder(weights, kind, path)
     except ValidationError as error:
         raise SpecError(
-            f"The weights of {path} contradict each other: {error.errors()[0]['msg']}.",
+            f"The weights of {path} contradict each other: {first_finding(error)}.",
             hint="Give the checkpoint as training wrote it.",
         ) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CheckpointError
 from ..files import sha256_of
 from ..targets.base import METADATA_KEY
+from ..texts import load_json_text
 from .archive import TorchArchive, damaged, kind_of
 from .base import Checkpoint
 from .build import build
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["READER", "TorchScriptReader"]
+
+_MANY = 64
 
 _OURS = f"extra/{METADATA_KEY}.json"
 
@@ -79,11 +81,10 @@ def _weights(module: InertObject, path: Path, wanted: tuple[str, ...], title: st
 
 
 def _embedded_spec(metadata: bytes, path: Path) -> Any:
-    try:
-        content = json.loads(metadata)
-        return content["spec"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise damaged(path, f"its embedded description cannot be read ({error})") from error
+    content = load_json_text(metadata, path, "its embedded description", CheckpointError)
+    if not isinstance(content, dict) or "spec" not in content:
+        raise damaged(path, "its embedded description cannot be read (it describes no network)")
+    return content["spec"]
 
 
 def _upstream_facts(attributes: Any, path: Path) -> dict[str, Fact]:
@@ -104,8 +105,11 @@ def _upstream_facts(attributes: Any, path: Path) -> dict[str, Fact]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn 0-d and 1-d tensors into numbers and lists."""
-    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    """Turn 0-d and 1-d tensors into numbers and lists; those of many numbers are no settings."""
+    return {
+        name: value.tolist() if hasattr(value, "tolist") and value.numel() <= _MANY else value
+        for name, value in values.items()
+    }
 
 
 READER = TorchScriptReader()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError
+from ..boundary import present
+from ..errors import CheckpointError, SpecError
 from ..files import sha256_of
 from .archive import kind_of, peek
 from .base import Checkpoint
@@ -39,11 +40,11 @@ class TrainingRunReader:
         facts: dict[str, Fact] = {}
         settings: Mapping[str, Any] = {}
         notes: tuple[str, ...] = ()
-        if (log := source.parent / _LOG).is_file():
+        if present(log := source.parent / _LOG, SpecError):
             facts = read_experiment_log(log)
         else:
             notes = (f"There is no {_LOG} beside {source.name}: the shapes of the weights say the rest.",)
-        if (best := source.parent / _TUNED).is_file():
+        if present(best := source.parent / _TUNED, SpecError):
             settings, ignored = read_best_params(best)
             notes += ignored
         weights = canonical_weights(_state(load_tensors(source), source), source)

@@ -48,8 +48,8 @@ class TwoStageFamily:
         first = INSTANSEG.restore(
             known.segmentation, _below("segmentation.", named), {}, path, sha256=sha256, reader=reader
         )
-        classifier = build_classifier(known)
-        fill(classifier, dense_weights(_below("classifier.", named), path), path, title=known.title)
+        weights = dense_weights(_below("classifier.", named), path)
+        classifier = fill(lambda: build_classifier(known), weights, path, title=known.title)
         known = known.model_copy(update={"segmentation": first.spec})
         return Checkpoint(known, TwoStageNetwork(first.network, classifier), path, sha256, reader)
 

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..limits import MAX_CHANNELS
 from .classifier_spec import CropClassifierSpec, PositivitySpec
 from .instanseg_spec import InstanSegSpec
-from .spec import ModelSpec
+from .spec import ModelSpec, Name
 
 __all__ = ["ClassifiedSpec", "MarkerPositivitySpec", "TwoStageSpec"]
 
@@ -70,8 +71,8 @@ class ClassifiedSpec(TwoStageSpec):
 
     family: Literal["classified"] = "classified"
     classifier: CropClassifierSpec
-    classes: tuple[str, ...] = Field(min_length=2)
-    first_logit: int = Field(default=0, ge=0)
+    classes: tuple[Name, ...] = Field(min_length=2)
+    first_logit: int = Field(default=0, ge=0, le=MAX_CHANNELS)
     divisor: float = Field(default=255.0, gt=0)
     crop_size: int = Field(default=128, ge=8, le=1024)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..boundary import parsing, plain, regular_file
 from ..errors import CheckpointError
-from .archive import TorchArchive, damaged, first_line, kind_of, peek
+from .archive import TorchArchive, kind_of, peek
 from .markers import BACKBONES, family_of
+from .safetensors_file import check_safetensors
 from .torch_file import load_tensors
 
 __all__ = ["explain", "family_error"]
@@ -30,9 +32,16 @@ def _known() -> str:
     return "Known are: " + "; ".join(reader.describes for reader in READERS) + "."
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_symlink() or path.exists()
+    except (OSError, ValueError):  # a name that none can have
+        return False
+
+
 def family_error(path: Path, family: str, where: str | None = None) -> CheckpointError:
     """Return the error for a checkpoint of a family that no reader knows."""
-    name = BACKBONES.get(family.lower(), family)
+    name = BACKBONES.get(family.lower(), plain(family, 100))
     said = f" ({where} says so)" if where else ""
     return CheckpointError(f"{path} belongs to a network of another family: {name}{said}.", hint=_known())
 
@@ -45,9 +54,13 @@ def explain(path: Path) -> CheckpointError:
     """
     kind = kind_of(path)
     if kind == "missing":
-        if path.is_file():
-            return CheckpointError(f"{path} cannot be opened.", hint="Check its permissions.")
+        if _is_there(path):
+            return CheckpointError(
+                f"{path} cannot be opened.", hint="Check its permissions, and that it is no link to what is gone."
+            )
         return CheckpointError(f"There is no file or folder {path}.", hint="Check the spelling and the current folder.")
+    if kind == "special":
+        regular_file(path, CheckpointError)
     if kind == "folder":
         return _explain_folder(path)
     if kind == "empty":
@@ -75,7 +88,8 @@ def _explain_folder(path: Path) -> CheckpointError:
     weights = path / "model_weights.pth"
     if kind_of(weights) not in ("missing", "folder"):
         return explain(weights)
-    files = sorted(entry for entry in path.iterdir() if entry.suffix in (".pt", ".pth", ".safetensors"))
+    with parsing(path, "the folder", CheckpointError):
+        files = sorted(entry for entry in path.iterdir() if entry.suffix in (".pt", ".pth", ".safetensors"))
     if not files:
         return CheckpointError(
             f"The folder {path} has no model_weights.pth.", hint="Give the folder of a training run, or a file."
@@ -89,10 +103,5 @@ def _explain_folder(path: Path) -> CheckpointError:
 
 
 def _explain_safetensors(path: Path) -> CheckpointError:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt", device="cpu"):
-            return CheckpointError(f"{path} has no description of a network that we know.", hint=_known())
-    except (SafetensorError, OSError) as error:
-        return damaged(path, f"it starts like a safetensors file, but {first_line(error)}")
+    check_safetensors(path)
+    return CheckpointError(f"{path} has no description of a network that we know.", hint=_known())

@@ -29,11 +29,12 @@ Typical calls:
   instanseg-export inspect checkpoint.pt
   instanseg-export validate my_model --images a.tif b.tif
   instanseg-export run my_model image.tif --pixel-size 0.25
+  instanseg-export run my_model my_images/ --polygons geojson --table csv
   instanseg-export bench my_model
 
 Exit status: 0 all is well; 1 runtimes disagree, or a precision loses too much;
 2 the input, an option or the machine is at fault; 70 a defect of this program
-(--debug shows the traceback); 130 interrupted.
+(--debug shows the traceback); 129, 130 or 143 interrupted.
 """
 
 app = App(
@@ -96,7 +97,7 @@ def export(
     allow_loss
         Package fp16 and int8 files even if they lose more than the tolerance.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     validate
         Compare the files in every runtime at the end.
     json
@@ -161,11 +162,13 @@ def validate(
     /,
     *,
     images: ManyPaths = [],  # noqa: B006
+    channels: Many = [],  # noqa: B006
     runtimes: Many = [],  # noqa: B006
     output: Path | None = None,
     device: str = "cpu",
     set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
     time_limit: float = 120.0,
+    trust: Flag = False,
     overwrite: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -183,6 +186,8 @@ def validate(
         A package's folder, or one exported file.
     images
         Your own images. Default: the package's samples and a standard set of hard cases.
+    channels
+        Channels of your images that the model sees, by number from 1 or by name, in the model's order. Default: all.
     runtimes
         Runtimes to compare (instanseg-export doctor lists them). Default: all that are here.
     output
@@ -193,8 +198,10 @@ def validate(
         Settings to override at run time, as in --set seed_threshold=0.6.
     time_limit
         Seconds that a runtime may take for one image.
+    trust
+        Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -205,11 +212,13 @@ def validate(
     return validate_command(
         path,
         images=images,
+        channels=channels,
         runtimes=runtimes,
         output=output,
         device=device,
         settings=set_,
         time_limit=time_limit,
+        trust=trust,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,
@@ -219,24 +228,32 @@ def validate(
 @app.command
 def run(
     model: Path,
-    image: Path,
+    images: list[Path],
     /,
     *,
+    recursive: Flag = False,
     output: Path | None = None,
     pixel_size: float | None = None,
     channels: Many = [],  # noqa: B006
+    region: Annotated[tuple[int, int, int, int] | None, Parameter(negative="", show_default=False)] = None,
     set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
+    polygons: Many = [],  # noqa: B006
+    table: str | None = None,
     device: str = "cpu",
     runtime: str | None = None,
+    trust: Flag = False,
+    ignore_memory: Flag = False,
     overwrite: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Segment an image: a label TIFF and a picture of the outlines.
+    """Segment images: label TIFFs and pictures of the outlines.
 
     Typical calls:
 
       instanseg-export run my_model image.tif
+      instanseg-export run my_model my_images/ --output results
+      instanseg-export run my_model image.tif --polygons geojson roi --table csv
       instanseg-export run my_model/instanseg.pt image.tif --pixel-size 0.25
       instanseg-export run my_model grey.png --channels 1 1 1
 
@@ -244,38 +261,56 @@ def run(
     ----------
     model
         A package's folder or zip, or the instanseg.pt or model.onnx in it.
-    image
-        TIFF, OME-TIFF, PNG, JPEG or OME-Zarr.
+    images
+        TIFF, OME-TIFF, PNG, JPEG or OME-Zarr; one, several, or folders of them.
+    recursive
+        Take the images in folders inside of folders too.
     output
         Folder of the results. Default: the current folder.
     pixel_size
         Of the image, in micrometres, if the file does not say or is wrong. The image is rescaled for the model.
     channels
         Channels that the model sees, by number from 1 or by name, in the model's order. Default: all.
+    region
+        X Y WIDTH HEIGHT of the part to segment, in pixels of the image. Default: all of it.
     set_
         Settings to override, as in --set seed_threshold=0.6.
+    polygons
+        Write outlines too: geojson (for QuPath), roi (for ImageJ and Fiji).
+    table
+        Write a row for each object (area, centroid, intensities): csv or parquet.
     device
         cpu, cuda, cuda:1 or mps.
     runtime
         What runs the model (instanseg-export doctor lists them). Default: one that fits.
+    trust
+        Run a TorchScript file that instanseg-export did not write. Such a file can read and write your files.
+    ignore_memory
+        Go on where memory does not seem to suffice.
     overwrite
-        Replace existing results.
+        Replace existing results of this tool for the same image, if they were not changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
         Print errors only.
     """
-    from .commands import run_command
+    from .run_command import run_command
 
     return run_command(
         model,
-        image,
+        images,
+        recursive=recursive,
         output=output,
         pixel_size=pixel_size,
         channels=channels,
+        region=region,
         settings=set_,
+        polygons=polygons,
+        table=table,
         device=device,
         runtime=runtime,
+        trust=trust,
+        ignore_memory=ignore_memory,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,
@@ -288,6 +323,7 @@ def bench(
     /,
     *,
     images: ManyPaths = [],  # noqa: B006
+    channels: Many = [],  # noqa: B006
     size: int | None = None,
     objects: int | None = None,
     runtimes: Many = [],  # noqa: B006
@@ -297,6 +333,7 @@ def bench(
     set_: Annotated[Many, Parameter(name="--set")] = [],  # noqa: B006
     time_limit: float = 600.0,
     output: Path | None = None,
+    trust: Flag = False,
     overwrite: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -315,6 +352,8 @@ def bench(
         Packages' folders or zips, or exported files. With several, ratios to the first are shown.
     images
         Your own images. Default: the package's samples, or a drawn image if it has none.
+    channels
+        Channels of your images that the model sees, by number from 1 or by name, in the model's order. Default: all.
     size
         Draw an image of crowded nuclei, of so many pixels in height and width.
     objects
@@ -333,8 +372,10 @@ def bench(
         Seconds that a runtime may take for one image in one turn, warming up included.
     output
         Folder for bench.json and a bar chart, bench.png.
+    trust
+        Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
     overwrite
-        Replace an existing output.
+        Replace an existing output of this tool, if nothing in it was added or changed.
     json
         Print one JSON document on stdout, and nothing else there.
     quiet
@@ -345,6 +386,7 @@ def bench(
     return bench_command(
         models,
         images=images,
+        channels=channels,
         size=size,
         objects=objects,
         runtimes=runtimes,
@@ -354,6 +396,7 @@ def bench(
         settings=set_,
         time_limit=time_limit,
         output=output,
+        trust=trust,
         overwrite=overwrite,
         as_json=json,
         quiet=quiet,

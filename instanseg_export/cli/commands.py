@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
+from .consent import with_trust
 from .console import progress, result_console, show_json, show_table, size_of
 from .tables import show_benchmark, show_precisions, show_report, show_zoo
 from .usage import check_command, check_targets, pairs
 
 if TYPE_CHECKING:
+    from ..benchmark import Benchmark
     from ..parity import NamedImage, Report
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "doctor_command",
     "export_command",
     "inspect_command",
-    "run_command",
     "validate_command",
 ]
 
@@ -96,7 +97,9 @@ def export_command(
             show_report(result.report)
             show_zoo(result.zoo)
         console.print(f"\nNext: instanseg-export run {result.folder} IMAGE")
-        console.print(f"      QuPath: copy {result.folder} into <model directory>/local/")
+        if any(artifact.target == "torchscript" for artifact in result.artifacts):
+            console.print(f"      QuPath: close it, and copy {result.folder} into <model directory>/local/")
+            console.print(f"      Fiji: Plugins > DeepImageJ > Install model manually, {result.zip}")
         if result.report is None:
             console.print(f"      Compare the runtimes: instanseg-export validate {result.folder}")
     return 1 if result.passed is False else 0
@@ -123,35 +126,40 @@ def validate_command(
     path: Path,
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     runtimes: Sequence[str],
     output: Path | None,
     device: str,
     settings: Sequence[str],
     time_limit: float,
+    trust: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Return 0 when all runtimes agree, else 1."""
     changed = pairs("--set", settings)
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
-    with progress(quiet=quiet) as callback:
-        from ..files import staged_folder
-        from ..parity import validate
 
-        report = validate(
-            path,
-            images=_named(images, path) if images else None,
-            runtimes=list(runtimes) or None,
-            device=device,
-            time_limit=time_limit,
-            settings=changed,
-            progress=callback,
-        )
-        if output is not None:
-            with staged_folder(output, overwrite=overwrite) as folder:
-                report.write(folder)
+    def work(trusted: bool) -> Report:
+        with progress(quiet=quiet) as callback:
+            from ..parity import validate
+
+            with _folder(output, "report", overwrite, [path, *images]) as folder:
+                report = validate(
+                    path,
+                    images=_given(images, path, channels),
+                    runtimes=list(runtimes) or None,
+                    device=device,
+                    time_limit=time_limit,
+                    settings=changed,
+                    trust=trusted,
+                    progress=callback,
+                )
+                if folder is not None:
+                    report.write(folder)
+                return report
+
+    report = with_trust(work, trust)
     if as_json:
         show_json(json.loads(report.model_dump_json(exclude={"pictures"})) | {"agreed": report.passed})
     elif not quiet:
@@ -165,64 +173,11 @@ def validate_command(
     return 0 if report.passed else 1
 
 
-def run_command(
-    model: Path,
-    image: Path,
-    *,
-    output: Path | None,
-    pixel_size: float | None,
-    channels: Sequence[str],
-    settings: Sequence[str],
-    device: str,
-    runtime: str | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> int:
-    """Return 0."""
-    changed = pairs("--set", settings)
-    with progress(quiet=quiet) as callback:
-        from ..inference import run
-
-        result = run(
-            model,
-            image,
-            output=output,
-            pixel_size=pixel_size,
-            channels=list(channels) or None,
-            settings=changed,
-            device=device,
-            runtime=runtime,
-            overwrite=overwrite,
-            progress=callback,
-        )
-    if as_json:
-        show_json(dataclasses.asdict(result))
-    elif not quiet:
-        console = result_console()
-        for note in result.notes:
-            console.print(f"Note: {note}")
-        rows = [
-            (
-                found.target,
-                str(found.instances),
-                "" if found.median_area is None else f"{found.median_area:.0f} px",
-                "" if found.median_area_um2 is None else f"{found.median_area_um2:.1f} µm²",
-            )
-            for found in result.found
-        ]
-        title = f"{image.name} in {result.runtime}, {result.seconds:.1f} s"
-        show_table(title, ("target", "instances", "median area", ""), rows)
-        written = [path for path in (result.labels, result.overlay, result.masks, result.objects) if path is not None]
-        console.print("\nWritten: " + "\n         ".join(map(str, written)))
-        console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
-    return 0
-
-
 def bench_command(
     models: Sequence[Path],
     *,
     images: Sequence[Path],
+    channels: Sequence[str],
     size: int | None,
     objects: int | None,
     runtimes: Sequence[str],
@@ -232,34 +187,38 @@ def bench_command(
     settings: Sequence[str],
     time_limit: float,
     output: Path | None,
+    trust: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Return 0: a runtime that is missing or fails is a row, as long as one was measured."""
     changed = pairs("--set", settings)
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already.", hint="Pass --overwrite to replace it, or another --output.")
-    with progress(quiet=quiet) as callback:
-        from ..benchmark import bench
-        from ..files import staged_folder
 
-        result = bench(
-            models,
-            images=_named(images, models[0]) if images else None,
-            size=size,
-            objects=objects,
-            runtimes=list(runtimes) or None,
-            threads=threads,
-            turns=turns,
-            device=device,
-            settings=changed,
-            time_limit=time_limit,
-            progress=callback,
-        )
-        if output is not None:
-            with staged_folder(output, overwrite=overwrite) as folder:
-                result.write(folder)
+    def work(trusted: bool) -> Benchmark:
+        with progress(quiet=quiet) as callback:
+            from ..benchmark import bench
+
+            with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
+                result = bench(
+                    models,
+                    images=_given(images, models[0], channels),
+                    size=size,
+                    objects=objects,
+                    runtimes=list(runtimes) or None,
+                    threads=threads,
+                    turns=turns,
+                    device=device,
+                    settings=changed,
+                    time_limit=time_limit,
+                    trust=trusted,
+                    progress=callback,
+                )
+                if folder is not None:
+                    result.write(folder)
+                return result
+
+    result = with_trust(work, trust)
     if as_json:
         show_json(result.document())
     elif not quiet:
@@ -286,24 +245,26 @@ def doctor_command(*, build_java: bool, as_json: bool) -> int:
     return 0
 
 
-def _named(paths: Sequence[Path], model: Path) -> list[NamedImage]:
-    from ..images import read_image
-    from ..parity import NamedImage
-    from ..parity.subject import open_subject
+@contextlib.contextmanager
+def _folder(output: Path | None, kind: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[Path | None]:
+    """Yield the folder to write to, refused before the work begins if it cannot be; None if none is asked for."""
+    if output is None:
+        yield None
+        return
+    from ..files import staged_folder
 
-    with open_subject(model) as subject:
-        axes = subject.dimensions
-    names = [path.name for path in paths]
-    return [
-        NamedImage(
-            path.name if names.count(path.name) == 1 else str(path),
-            read_image(path, axes).array,
-            note="given",
-            sample=True,
-            dimensions=axes,
-        )
-        for path in paths
-    ]
+    with staged_folder(output, kind=kind, overwrite=overwrite, inputs=inputs) as folder:
+        yield folder
+
+
+def _given(paths: Sequence[Path], model: Path, channels: Sequence[str]) -> list[NamedImage] | None:
+    """Return the images of ``--images``; None where there are none."""
+    from ..errors import SettingError
+    from ..parity.given import read_given
+
+    if channels and not paths:
+        raise SettingError("--channels chooses channels of --images, and none are given.", hint="Add --images.")
+    return read_given(paths, model, list(channels) or None) if paths else None
 
 
 def _runtimes_json(report: Report) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
 
 def _bar() -> Iterator[ProgressCallback]:
     columns = (
-        SpinnerColumn(),
+        SpinnerColumn("line"),  # of ASCII, which any terminal has
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

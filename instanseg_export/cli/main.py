@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -12,9 +14,12 @@ from types import FrameType
 
 from cyclopts import CycloptsError
 
+from ..boundary import disk_is_full, plain
 from ..errors import InstansegExportError, OutputError
+from ..files import forget_written, written_paths
 from .app import app
 from .console import show_json
+from .streams import steady_streams
 from .usage import explain
 
 __all__ = ["main"]
@@ -33,14 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0: done. 1: done, and runtimes disagree. 2: the input, an option or the machine is at fault, and a message says how.
-    70: a defect of this program. 130 and 143: interrupted. Unless it is 0 or 1, nothing was written.
+    70: a defect of this program. 129, 130 and 143: interrupted. Unless it is 0 or 1, nothing was written, or the
+    message says what.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in tokens
     as_json = "--json" in tokens
+    try:
+        with steady_streams():
+            try:
+                return _run(tokens, debug=debug, as_json=as_json)
+            except KeyboardInterrupt as error:
+                return _interrupted(error)
+    except KeyboardInterrupt as error:  # once more, before the first was dealt with
+        return _interrupted(error)
+
+
+def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
+    """Run a command and show how it ended."""
+    forget_written()
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _terminate)
+        number = getattr(signal, name, None)
+        # nohup has told us to ignore SIGHUP.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
     # ONNX Runtime reports to its makers unless it is told not to before it starts.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if not debug:
@@ -54,35 +75,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error=False,
             result_action="return_value",
         )
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
         return _fail(explain(error, tokens), as_json=as_json, debug=debug)
     except InstansegExportError as error:
-        return _fail(error, as_json=as_json, debug=debug)
+        full = disk_is_full(error) and not isinstance(error, OutputError)
+        return _fail(_refused(error) if full else error, as_json=as_json, debug=debug)
     except OSError as error:
         return _fail(_refused(error), as_json=as_json, debug=debug)
-    except KeyboardInterrupt as error:
-        sys.stderr.write("Interrupted: nothing was written.\n")
-        return getattr(error, "exit_code", 130)
     except Exception as error:
+        if disk_is_full(error):
+            return _fail(_refused(error), as_json=as_json, debug=debug)
         if debug:
             traceback.print_exc()
-        what = (str(error).strip() or "no message").splitlines()[0]
+        what = plain(error) or "no message"
         defect = InstansegExportError(f"This is a defect: {type(error).__name__}: {what}", hint=_REPORT_TO)
         defect.exit_code = 70
         return _fail(defect, as_json=as_json, debug=False)
 
 
-def _refused(error: OSError) -> OutputError:
-    where = f" for {error.filename}" if error.filename else ""
+def _refused(error: BaseException) -> OutputError:
+    """Say in words what the operating system refused. Where a temporary file lies means nothing to the user."""
+    name = getattr(error, "filename", None)
+    hidden = name is None or str(name).startswith(tempfile.gettempdir())
+    where = "" if hidden else f" for {plain(name)}"
+    fact = plain(getattr(error, "strerror", None) or error).rstrip(".")
+    words = f"The disk is full{where}" if disk_is_full(error) else f"The operating system says: {fact}{where}"
+    written = written_paths()
+    if written:
+        words += f". Before that was written: {', '.join(map(str, written))}"
     return OutputError(
-        f"The operating system says: {error.strerror or error}{where}.",
-        hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions.",
+        f"{words}.", hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions."
     )
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    """Say what is in place, which is all or nothing of each output, and return the exit status."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    written = written_paths()
+    words = f"Interrupted. Written: {', '.join(map(str, written))}." if written else "Interrupted: nothing was written."
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
+    return getattr(error, "exit_code", 130)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise _Terminated(number)
+
+
+def _line(text: str) -> str:
+    """Return text as one line that does nothing to a terminal. Halves of characters, in names of files, pass."""
+    return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else " " for char in text)
 
 
 def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
@@ -90,6 +137,8 @@ def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
         traceback.print_exception(error)
     if as_json:
         kind = type(error).__name__
-        show_json({"error": {"kind": kind, "message": error.message, "hint": error.hint}})
-    sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
+        with contextlib.suppress(OSError):  # the message on stderr says the same
+            show_json({"error": {"kind": kind, "message": error.message, "hint": error.hint}})
+            sys.stdout.flush()
+    sys.stderr.write(f"error: {_line(error.message)}\nhint: {_line(error.hint)}\n")
     return error.exit_code

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ..metadata import LABELS, Axis, Role
 from .tunables import Tunable, Value
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["LABELS", "Forward", "FurtherOutput", "label_map"]
-
-LABELS = "instance_segmentation"
-"""Name of every file's first output. Among the stages it is called "labels"."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,7 @@ class FurtherOutput:
     Attributes:
         name: as clients know it; it is also the name of the stage that gives it.
         help: what it holds, in one sentence.
+        role: what it is for, so that later stations need not know its name; see ``metadata.Role``.
         axes: of the tensor. "instance" stands for rows whose number depends on the image: row r belongs to label r + 1.
             "channel" for columns; "y" and "x" for those of the image; "batch" for images.
         channels: what each column of the axis "channel" is; empty where they are the image's own channels.
@@ -34,7 +33,8 @@ class FurtherOutput:
 
     name: str
     help: str
-    axes: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    role: Role = field(kw_only=True)
     channels: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     dtype: str = "float32"
@@ -53,6 +53,8 @@ class Forward(Protocol):
         further: results beside the label map; their order is that of the tuple that a call then returns.
         tunables: what can be tuned.
         values: the value of each tunable that was baked in.
+        convolves_after_network: whether there are convolutions in post-processing too, so that the network's end cannot
+            be told by the last one.
     """
 
     channels: int
@@ -74,6 +76,9 @@ class Forward(Protocol):
 
     @property
     def values(self) -> dict[str, Value]: ...
+
+    @property
+    def convolves_after_network(self) -> bool: ...
 
     def __call__(self, image: Tensor, args: dict[str, Tensor] | None = None) -> Tensor | tuple[Tensor, ...]:
         """Map (B, C, [D,] H, W) float32 to labels (B, T, [D,] H, W) float32; ``args`` override settings in this call.

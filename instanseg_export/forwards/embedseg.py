@@ -70,7 +70,15 @@ class EmbedSegForward(nn.Module):
         settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
     """
 
-    __jit_unused_properties__ = ["dimensions", "further", "percentiles", "stage_names", "tunables", "values"]  # noqa: RUF012 -- read by TorchScript
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -108,6 +116,10 @@ class EmbedSegForward(nn.Module):
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
         return ()
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
 
     @property
     def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.base import Checkpoint
 from ..checkpoints.iaunet_spec import IAUNetSpec
+from ..metadata import Axis
 from ..networks.folding import for_inference
 from ..stages.amodal import full_masks, label_instances
 from ..stages.exact import logit
@@ -95,7 +96,15 @@ class IAUNetForward(nn.Module):
         settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
     """
 
-    __jit_unused_properties__ = ["dimensions", "further", "percentiles", "stage_names", "tunables", "values"]  # noqa: RUF012 -- read by TorchScript
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
 
     normalize: Tensor
     score_threshold: Tensor
@@ -131,7 +140,7 @@ class IAUNetForward(nn.Module):
 
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
-        row = ("instance",)
+        row: tuple[Axis, ...] = ("instance",)
         # From 1, for the zoo refuses a test output of zeros, which a model of one class would have.
         names = ("no object", *self._classes)
         return (
@@ -139,13 +148,27 @@ class IAUNetForward(nn.Module):
                 "instance_masks",
                 "Whole mask of each instance, also where a better one lies over it: 1 inside, 0 outside.",
                 ("instance", "y", "x"),
+                role="masks",
                 dtype="uint8",
             ),
-            FurtherOutput("instance_images", "Place in the batch, from 1, of the image of each instance.", row),
-            FurtherOutput("instance_scores", "Class probability times mean mask probability of each instance.", row),
+            FurtherOutput(
+                "instance_images", "Place in the batch, from 1, of the image of each instance.", row, role="images"
+            ),
+            FurtherOutput(
+                "instance_scores",
+                "Class probability times mean mask probability of each instance.",
+                row,
+                role="scores",
+            ),
             # The last, for QuPath 0.6 reads the rows of the last output into all of them.
-            FurtherOutput("detection_classes", "Class of each instance.", row, values=names, dtype="uint8"),
+            FurtherOutput(
+                "detection_classes", "Class of each instance.", row, role="classes", values=names, dtype="uint8"
+            ),
         )
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
 
     @property
     def tunables(self) -> tuple[Tunable, ...]:

@@ -17,6 +17,7 @@ from ..stages.cleanup import clean_up, pack, unpack
 from ..stages.cluster import PixelClustering
 from ..stages.cluster_augmented import AugmentedClustering
 from ..stages.cluster_guided import GuidedClustering
+from ..stages.connected import connected_cells
 from ..stages.exact import logit
 from ..stages.fields import coordinate_step, read_fields
 from ..stages.merge import merge_overlapping
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     min_size: Tensor
     fg_threshold: Tensor
     cleanup_fragments: Tensor
+    connected: Tensor
     resolve_cell_and_nucleus: Tensor
     window_size: int
     targets: List[int]  # noqa: UP006
@@ -82,7 +84,15 @@ class InstanSegForward(nn.Module):
         settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
     """
 
-    __jit_unused_properties__ = ["dimensions", "further", "percentiles", "stage_names", "tunables", "values"]  # noqa: RUF012 -- read by TorchScript
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -92,6 +102,7 @@ class InstanSegForward(nn.Module):
     min_size: Tensor
     fg_threshold: Tensor
     cleanup_fragments: Tensor
+    connected: Tensor
     resolve_cell_and_nucleus: Tensor
 
     def __init__(
@@ -124,7 +135,7 @@ class InstanSegForward(nn.Module):
             self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
         for name in ("peak_distance", "min_size"):
             self.register_buffer(name, torch.tensor(int(settings[name])))  # type: ignore[arg-type]
-        for name in ("cleanup_fragments", "resolve_cell_and_nucleus"):
+        for name in ("cleanup_fragments", "connected", "resolve_cell_and_nucleus"):
             self.register_buffer(name, torch.tensor(bool(settings[name])))
 
     @property
@@ -143,6 +154,11 @@ class InstanSegForward(nn.Module):
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
         return ()
+
+    @property
+    def convolves_after_network(self) -> bool:
+        """Whether the positional guide does, which has convolutions of its own."""
+        return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
 
     @property
     def tunables(self) -> tuple[Tunable, ...]:
@@ -195,6 +211,7 @@ class InstanSegForward(nn.Module):
             min_size=self.min_size,
             fg_threshold=self.fg_threshold,
             cleanup_fragments=self.cleanup_fragments,
+            connected=self.connected,
             resolve_cell_and_nucleus=self.resolve_cell_and_nucleus,
             window_size=self.window_size,
             targets=self.targets,
@@ -227,6 +244,7 @@ class InstanSegForward(nn.Module):
             min_size=self.override(args, "min_size", baked.min_size),
             fg_threshold=self.override(args, "fg_threshold", baked.fg_threshold),
             cleanup_fragments=self.override(args, "cleanup_fragments", baked.cleanup_fragments),
+            connected=self.override(args, "connected", baked.connected),
             resolve_cell_and_nucleus=self.override(args, "resolve_cell_and_nucleus", baked.resolve_cell_and_nucleus),
             window_size=window_size,
             targets=targets,
@@ -271,14 +289,17 @@ class InstanSegForward(nn.Module):
         root = merge_overlapping(
             members, filled_seeds, planes, height, width, half, settings.peak_distance, settings.overlap_threshold
         )
-        numbers, first_seed = number_instances(owner, root, settings.min_size)
+        min_size, connected = settings.min_size, settings.connected
+        numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
         plane = filled_seeds[:, 0].index_select(0, first_seed)
         group = plane
         if targets == 2:
             by_target = numbers.view(batch, 2, height * width)
             nuclei, cells = by_target[:, 0].flatten(), by_target[:, 1].flatten()
             matched = match_nuclei_to_cells(nuclei, cells, first_seed.shape[0])
-            resolved = torch.stack([nuclei.view(batch, -1), matched.view(batch, -1)], dim=1).flatten()
+            matched = matched.view(batch, height, width)
+            matched = connected_cells(nuclei.view_as(matched), matched, first_seed.shape[0], min_size, connected)
+            resolved = torch.stack([nuclei.view(batch, -1), matched.flatten(1)], dim=1).flatten()
             resolve = settings.resolve_cell_and_nucleus
             numbers = torch.where(resolve, resolved, numbers)
             group = torch.where(resolve, torch.div(plane, 2, rounding_mode="floor"), plane)

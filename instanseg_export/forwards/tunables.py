@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..boundary import plain
 from ..errors import SettingError
+from ..metadata import Decides, ModelMetadata, TunableRow
 from ..registry import closest
 
 __all__ = [
@@ -48,18 +50,21 @@ class Tunable:
     minimum: float = 0.0
     maximum: float = 1.0
     choices: tuple[str, ...] = ()
-    decides: Literal["values", "graph", "forward"] = "values"
+    decides: Decides = "values"
 
-    def describe(self) -> dict[str, Any]:
-        """Return the row that is embedded in every exported file."""
-        row: dict[str, Any] = {"name": self.name, "kind": self.kind, "help": self.help}
-        if self.kind in ("float", "int"):
-            row |= {"minimum": self.minimum, "maximum": self.maximum}
-        if self.choices:
-            row["choices"] = list(self.choices)
-        if self.decides != "values":
-            row["decides"] = self.decides
-        return row
+    def describe(self, *, fixed: bool = False) -> TunableRow:
+        """Return the row that is embedded in every exported file; ``fixed`` tells whether that file fixes it."""
+        ranged = self.kind in ("float", "int")
+        return TunableRow(
+            name=self.name,
+            kind=self.kind,
+            help=self.help,
+            minimum=self.minimum if ranged else None,
+            maximum=self.maximum if ranged else None,
+            choices=self.choices,
+            decides=self.decides,
+            fixed=fixed,
+        )
 
     def check(self, value: Any) -> Value:
         """Return ``value`` in this tunable's own type.
@@ -68,12 +73,13 @@ class Tunable:
             SettingError: it has another type or lies out of range.
         """
         parsed = self._parse(value)
-        if self.kind in ("float", "int") and not self.minimum <= float(parsed) <= self.maximum:  # type: ignore[arg-type]
+        # Compared as they are: a whole number of 400 digits is no float.
+        if self.kind in ("float", "int") and not self.minimum <= parsed <= self.maximum:  # type: ignore[operator]
             raise self._wrong(value, f"a number from {self.minimum:g} to {self.maximum:g}")
         return parsed
 
     def _parse(self, value: Any) -> Value:
-        text = str(value).strip()
+        text = plain(value)
         if self.kind == "bool":
             if text.lower() in ("true", "1", "yes", "on"):
                 return True
@@ -98,7 +104,9 @@ class Tunable:
             raise self._wrong(value, "a whole number" if self.kind == "int" else "a number") from None
 
     def _wrong(self, value: Any, expected: str) -> SettingError:
-        return SettingError(f"The setting {self.name} cannot be {value!r}.", hint=f"Give {expected}: {self.help}")
+        return SettingError(
+            f"The setting {self.name} cannot be {plain(value, 80)!r}.", hint=f"Give {expected}: {self.help}"
+        )
 
 
 def normalize_tunable(low: float, high: float) -> Tunable:
@@ -153,6 +161,12 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         "cleanup_fragments", "bool", True, help="keep only the part of an instance around its seed, and fill its holes."
     ),
     Tunable(
+        "connected",
+        "bool",
+        True,
+        help="keep only the largest connected part of each instance, once overlaps are resolved.",
+    ),
+    Tunable(
         "resolve_cell_and_nucleus",
         "bool",
         True,
@@ -176,8 +190,8 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
 )
 
 
-def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
-    """Return what can be tuned in an exported file; see ``targets/metadata.py``.
+def tunables_of(metadata: ModelMetadata | None) -> tuple[Tunable, ...]:
+    """Return what can be tuned in an exported file, with the baked values as defaults.
 
     Args:
         metadata: what the file says of itself; None for upstream's files, which have the settings of InstanSeg.
@@ -186,24 +200,17 @@ def tunables_of(metadata: Mapping[str, Any] | None) -> tuple[Tunable, ...]:
         return INSTANSEG_TUNABLES
     return tuple(
         Tunable(
-            name=row["name"],
-            kind=row["kind"],
-            default=metadata["settings"][row["name"]],
-            help=row["help"],
-            minimum=row.get("minimum", 0.0),
-            maximum=row.get("maximum", 1.0),
-            choices=tuple(row.get("choices", ())),
-            decides=row.get("decides") or _decides(row.get("static_in", ())),
+            name=row.name,
+            kind=row.kind,
+            default=metadata.settings[row.name],
+            help=row.help,
+            minimum=0.0 if row.minimum is None else row.minimum,
+            maximum=1.0 if row.maximum is None else row.maximum,
+            choices=row.choices,
+            decides=row.decides,
         )
-        for row in metadata["tunables"]
+        for row in metadata.tunables
     )
-
-
-def _decides(static_in: Sequence[str]) -> Literal["values", "graph", "forward"]:
-    """Read what version 0.1.0 wrote: the names of the targets that fix a setting."""
-    if not static_in:
-        return "values"
-    return "forward" if "torchscript" in static_in else "graph"
 
 
 def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:

@@ -13,6 +13,7 @@ from ..networks.two_stage import TwoStageNetwork
 from ..stages import loops
 from ..stages.cluster import PixelClustering
 from ..stages.cluster_guided import GuidedClustering
+from ..stages.connected import connected_labels
 from ..stages.intensities import divide_raw
 from ..stages.normalize import finite, normalize
 from ..stages.number import close_gaps_of_images
@@ -56,12 +57,18 @@ class TwoStageForward(InstanSegForward):
     def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
         return (*super().stage_names, *(output.name for output in self.further))
 
+    @property
+    def convolves_after_network(self) -> bool:
+        """The second stage's network does."""
+        return True
+
     def segment(self, image: Tensor, settings: Settings) -> Trace:
         """Return what segmenting gives; ``labels`` are at the image's own pixel size, all else at the other one."""
         trace = self.trace(resample(image, self.numerator, self.denominator), settings)
         if self.numerator == self.denominator:
             return trace
         labels = labels_back(trace.labels, image.shape[2], image.shape[3], self.numerator, self.denominator)
+        labels = connected_labels(labels, settings.resolve_cell_and_nucleus, settings.connected)
         return Trace(
             normalize=trace.normalize,
             network=trace.network,
@@ -115,6 +122,7 @@ class ClassifiedForward(TwoStageForward):
                 "Score of each class for each object: row r belongs to label r + 1.",
                 ("batch", "instance", "channel"),
                 self._classes,
+                role="rows",
             ),
             FurtherOutput(
                 CLASSES,
@@ -123,6 +131,7 @@ class ClassifiedForward(TwoStageForward):
                 ("class",),
                 self._classes,
                 "uint8",
+                role="classes",
             ),
         )
 
@@ -210,6 +219,7 @@ class PositivityForward(TwoStageForward):
                 LOGITS,
                 "How surely each cell is positive in each channel, above 0 where it is: row r belongs to label r + 1.",
                 ("batch", "instance", "channel"),
+                role="rows",
             ),
         )
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from .image import Image
-from .labels import write_labels
-from .objects import write_objects
-from .overlay import fullest_slice, overlay
-from .read import read_image
+from .image import Image, ImageInfo, PixelSize, Region
+from .read import probe_image, read_image
 from .rescale import rescale, rescale_labels
+from .writers.labels import write_labels
+from .writers.overlay import fullest_slice, overlay
 
 __all__ = [
     "Image",
+    "ImageInfo",
+    "PixelSize",
+    "Region",
     "fullest_slice",
     "overlay",
+    "probe_image",
     "read_image",
     "rescale",
     "rescale_labels",
     "write_labels",
-    "write_objects",
 ]

@@ -1,38 +1,158 @@
-"""What a model says of each object, as a table."""
+"""The objects of a label map: where each lies, and what is measured of it.
+
+Places are counted from the outer corner of the first pixel, as ImageJ and QuPath count them: the centre of the first
+pixel lies at 0.5, and a box that starts at 0 and is 1 wide is the first pixel.
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import numpy.typing as npt
 
-__all__ = ["write_objects"]
+from .image import Array
+
+__all__ = ["Measured", "Piece", "measure", "measure_masks", "pieces", "pieces_of_masks"]
+
+_SLAB = 1 << 22
+"""Pixels that are looked at together, so that intermediate arrays stay small."""
 
 
-def write_objects(path: Path, rows: Mapping[str, npt.NDArray[Any]], meanings: Mapping[str, Any]) -> None:
-    """Write a CSV file with a line for each label.
+@dataclass(frozen=True)
+class Piece:
+    """One object, cut out of its image.
+
+    Attributes:
+        label: its id.
+        top, left: the pixel of the image at which ``mask`` starts.
+        mask: (h, w), its pixels.
+    """
+
+    label: int
+    top: int
+    left: int
+    mask: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row for each object of one target; D is 2 for images and 3 for volumes.
+
+    Attributes:
+        labels: (N,), the ids, ascending.
+        sizes: (N,), pixels or voxels of each.
+        centroids: (N, D), in pixels, (z,) y, x.
+        low, high: (N, D), the box around each, in pixels; ``high`` is not in it.
+        means: (N, C), of each channel over the object's pixels that are finite numbers; NaN where none is.
+    """
+
+    labels: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    centroids: npt.NDArray[np.float64]
+    low: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+    means: npt.NDArray[np.float64]
+
+
+def _compact(labels: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return the ids that occur, ascending, and the map with their places from 1 on, 0 for background."""
+    largest = int(labels.max(initial=0))
+    if largest <= labels.size:
+        present = np.zeros(largest + 1, dtype=bool)
+        present[labels.astype(np.int64, copy=False).ravel()] = True
+    else:  # a few ids of any size
+        ids, places = np.unique(labels, return_inverse=True)
+        shift = 0 if ids[0] == 0 else 1
+        return ids[ids > 0].astype(np.int64), (places.reshape(labels.shape) + shift).astype(np.int32)
+    present[0] = False
+    ids = np.flatnonzero(present)
+    table = np.zeros(largest + 1, dtype=np.int32)
+    table[ids] = np.arange(1, ids.size + 1)
+    return ids.astype(np.int64), table[labels.astype(np.int64, copy=False)]
+
+
+def pieces(labels: Array) -> Iterator[Piece]:
+    """Yield each object of a label map (H, W), in the order of ids."""
+    from scipy import ndimage
+
+    ids, places = _compact(labels)
+    for place, (label, box) in enumerate(zip(ids, ndimage.find_objects(places), strict=True), start=1):
+        yield Piece(int(label), box[0].start, box[1].start, places[box] == place)
+
+
+def pieces_of_masks(masks: Array) -> Iterator[Piece]:
+    """Yield each object of masks that may overlap, (N, H, W); row r has the label r + 1. Empty ones are left out."""
+    for row, mask in enumerate(masks):
+        down, right = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if down.size:
+            box = slice(down[0], down[-1] + 1), slice(right[0], right[-1] + 1)
+            yield Piece(row + 1, int(down[0]), int(right[0]), mask[box].astype(bool))
+
+
+def measure(labels: Array, image: Array) -> Measured:
+    """Measure each object of a label map.
 
     Args:
-        path: of the file.
-        rows: (N, K) by name of the output; row r belongs to label r + 1.
-        meanings: by the same names, ``columns``: what each is, nothing for the channels of the image; and ``values``:
-            what each value from 0 on means, or nothing for numbers.
+        labels: (H, W), or (D, H, W) of a volume.
+        image: (C, *the same), any type.
     """
-    header, columns = ["label"], []
-    for name, values in rows.items():
-        named = meanings[name]["columns"] or [f"channel {number + 1}" for number in range(values.shape[1])]
-        header += [f"{name}: {column}" for column in named]
-        columns.append((values, meanings[name]["values"]))
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        for row in range(len(columns[0][0])):
-            line: list[Any] = [row + 1]
-            for values, words in columns:
-                line += [
-                    (words[int(value)] if value >= 0 else "") if words else f"{value:.6g}" for value in values[row]
-                ]
-            writer.writerow(line)
+    from scipy import ndimage
+
+    ids, places = _compact(labels)
+    count, axes = ids.size, labels.ndim
+    sums = np.zeros((axes, count + 1))
+    totals = np.zeros((image.shape[0], count + 1))
+    finite = np.zeros((image.shape[0], count + 1), dtype=np.int64)
+    sizes = np.zeros(count + 1, dtype=np.int64)
+    step = max(1, _SLAB // max(1, int(np.prod(labels.shape[1:]))))
+    for start in range(0, labels.shape[0], step):
+        slab = places[start : start + step]
+        where = np.nonzero(slab)
+        found = slab[where]
+        sizes += np.bincount(found, minlength=count + 1)
+        for axis in range(axes):
+            shift = start if axis == 0 else 0
+            sums[axis] += np.bincount(found, weights=where[axis] + (shift + 0.5), minlength=count + 1)
+        for channel in range(image.shape[0]):
+            values = np.asarray(image[channel, start : start + step][where], dtype=np.float64)
+            good = np.isfinite(values)
+            totals[channel] += np.bincount(found[good], weights=values[good], minlength=count + 1)
+            finite[channel] += np.bincount(found[good], minlength=count + 1)
+    boxes = ndimage.find_objects(places)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(finite > 0, totals / finite, np.nan)
+    return Measured(
+        labels=ids,
+        sizes=sizes[1:],
+        centroids=(sums[:, 1:] / np.maximum(sizes[1:], 1)).T,
+        low=np.array([[edge.start for edge in box] for box in boxes], dtype=np.int64).reshape(count, axes),
+        high=np.array([[edge.stop for edge in box] for box in boxes], dtype=np.int64).reshape(count, axes),
+        means=means[:, 1:].T,
+    )
+
+
+def measure_masks(masks: Array, image: Array) -> Measured:
+    """Measure each of several masks that may overlap, (N, H, W), on an image (C, H, W); empty ones are left out."""
+    found = list(pieces_of_masks(masks))
+    means = np.full((len(found), image.shape[0]), np.nan)
+    centroids = np.zeros((len(found), 2))
+    for row, piece in enumerate(found):
+        height, width = piece.mask.shape
+        down, right = np.nonzero(piece.mask)
+        centroids[row] = down.mean() + piece.top + 0.5, right.mean() + piece.left + 0.5
+        seen = image[:, piece.top : piece.top + height, piece.left : piece.left + width]
+        for channel, values in enumerate(np.asarray(seen[:, piece.mask], dtype=np.float64)):
+            good = values[np.isfinite(values)]
+            means[row, channel] = good.mean() if good.size else np.nan
+    low = np.array([[piece.top, piece.left] for piece in found], dtype=np.int64).reshape(-1, 2)
+    size = np.array([piece.mask.shape for piece in found], dtype=np.int64).reshape(-1, 2)
+    return Measured(
+        labels=np.array([piece.label for piece in found], dtype=np.int64),
+        sizes=np.array([np.count_nonzero(piece.mask) for piece in found], dtype=np.int64),
+        centroids=centroids,
+        low=low,
+        high=low + size,
+        means=means,
+    )

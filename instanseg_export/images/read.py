@@ -2,74 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ImageError, InstansegExportError
-from .image import Image
+import numpy as np
 
-__all__ = ["read_image"]
+from ..boundary import parsing, plain, regular_file
+from ..errors import ImageError
+from .image import Image, ImageInfo, Region, check_memory
+from .readers.source import Source
 
+__all__ = ["probe_image", "read_image"]
+
+_REMEDY = "Copy or export it again; if other programs open it, save it as an uncompressed TIFF."
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_image(path: str | Path, dimensions: int = 2) -> Image:
-    """Read a TIFF, OME-TIFF, PNG, JPEG, JPEG 2000, BMP, GIF, WebP or PPM file, or an OME-Zarr folder.
+def probe_image(path: str | Path, dimensions: int = 2) -> ImageInfo:
+    """Tell what a file says of its image, without reading its pixels: cheap, and in little memory.
+
+    Args:
+        path: of the file or folder, of any kind that :func:`read_image` reads.
+        dimensions: 2 for an image, 3 for a volume.
+
+    Raises:
+        ImageError: as for :func:`read_image`, as far as it shows before pixels are decoded.
+    """
+    path = Path(path)
+    with parsing(path, "the file", ImageError, hint=_REMEDY), _opened(path, dimensions) as source:
+        return source.info
+
+
+def read_image(
+    path: str | Path,
+    dimensions: int = 2,
+    *,
+    channels: Sequence[int] | None = None,
+    region: Region | None = None,
+) -> Image:
+    """Read a TIFF, OME-TIFF, PNG, JPEG, JPEG 2000, BMP, GIF, WebP or PPM file, or a Zarr folder.
+
+    What is read is what the file's tags say. Every assumption and every conversion is a sentence in ``notes``.
 
     Args:
         path: of the file or folder.
-        dimensions: 2 for an image, 3 for a volume, which is read from TIFF.
+        dimensions: 2 for an image, 3 for a volume.
+        channels: indices from 0 of those that are wanted, in that order; by default all.
+        region: the part that is wanted; by default the whole. Only what it touches is decoded, where the format allows.
 
     Returns:
         The image as (C, H, W), or the volume as (C, D, H, W), in the file's own type, with its pixel size in
         micrometres if the file states one.
 
     Raises:
-        ImageError: the file is missing, empty, damaged, of another kind, or holds no single image (or volume).
+        ImageError: the file is missing, empty, damaged, of another kind, claims more than it holds, has no single image
+            (or volume), or no such channel or region.
     """
     path = Path(path)
-    try:
-        return _read(path, dimensions)
-    except InstansegExportError:
-        raise
-    except MemoryError as error:
-        raise ImageError(f"{path} does not fit into memory.", hint="Crop it, or close other programs.") from error
-    except PermissionError as error:
-        raise ImageError(f"{path} may not be read.", hint="Check the file's permissions.") from error
-    except Exception as error:  # decoders raise anything from ValueError to zlib.error on a damaged file
-        raise ImageError(
-            f"{path} is damaged: {str(error) or type(error).__name__}.",
-            hint="Copy or export it again; if other programs open it, save it as an uncompressed TIFF.",
-        ) from error
+    with parsing(path, "the file", ImageError, hint=_REMEDY), _opened(path, dimensions) as source:
+        info = source.info
+        wanted = _channels(info, channels)
+        part = _region(info, region)
+        depth = info.shape[1] if len(info.shape) == 4 else 1
+        check_memory(path, len(wanted) * depth * part.height * part.width * info.dtype.itemsize)
+        array = source.read(wanted, part)
+        notes = (*info.notes, *source.found)
+    return Image(
+        np.ascontiguousarray(array),
+        info.pixel_size,
+        tuple(info.channel_names[index] for index in wanted),
+        path,
+        info.slice_distance,
+        notes,
+        info.pixel_size_note,
+    )
 
 
-def _read(path: Path, dimensions: int) -> Image:
-    if not path.exists():
-        raise ImageError(f"There is no image {path}.", hint="Check the path.")
-    if dimensions == 3 and path.is_dir():
-        raise ImageError(f"{path} is a folder: volumes are read from TIFF files.", hint="Save the volume as a TIFF.")
+@contextmanager
+def _opened(path: Path, dimensions: int) -> Iterator[Source]:
     if path.is_dir():
-        from .ome_zarr import read_ome_zarr
+        from .readers.zarr_folder import open_zarr
 
-        image = read_ome_zarr(path)
-    else:
-        with path.open("rb") as stream:
-            start = stream.read(16)
-        if not start:
-            raise ImageError(f"{path} is empty (0 bytes).", hint="Copy or export it again.")
-        if start.startswith(_TIFF_MAGIC):
-            from .tiff import read_tiff
+        with open_zarr(path, dimensions) as source:
+            yield _checked(source)
+        return
+    if not regular_file(path, ImageError):
+        raise ImageError(f"{path} is empty (0 bytes).", hint="Copy or export it again.")
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    if start.startswith(_TIFF_MAGIC):
+        from .readers.tiff import open_tiff
 
-            image = read_tiff(path, dimensions)
-        elif dimensions == 3:
-            raise ImageError(f"{path} is no TIFF file, and volumes are read from those.", hint="Save it as a TIFF.")
-        else:
-            from .raster import read_raster
+        with open_tiff(path, dimensions) as source:
+            yield _checked(source)
+        return
+    from .readers.foreign import refuse_foreign
 
-            image = read_raster(path)
-    if image.array.size == 0:
-        raise ImageError(f"{path} has no pixels: its shape is {image.array.shape}.", hint="Export it again.")
-    if image.array.dtype.kind not in "buif":
+    refuse_foreign(path, start)
+    if dimensions == 3:
         raise ImageError(
-            f"{path} holds values of type {image.array.dtype}.", hint="Convert it to 8-bit, 16-bit or 32-bit float."
+            f"{path} is a flat image, and the model takes volumes.", hint="Save the volume as a TIFF with a Z axis."
         )
-    return image
+    from .readers.raster import open_raster
+
+    with open_raster(path) as source:
+        yield _checked(source)
+
+
+def _checked(source: Source) -> Source:
+    info = source.info
+    if 0 in info.shape:
+        raise ImageError(f"{info.path} has no pixels: its shape is {info.shape}.", hint="Export it again.")
+    if info.dtype.kind not in "buif":
+        raise ImageError(
+            f"{info.path} holds values of type {info.dtype}.", hint="Convert it to 8-bit, 16-bit or 32-bit float."
+        )
+    return source
+
+
+def _channels(info: ImageInfo, channels: Sequence[int] | None) -> list[int]:
+    count = info.shape[0]
+    if channels is None:
+        return list(range(count))
+    for index in channels:
+        if not 0 <= index < count:
+            raise ImageError(
+                f"{info.path} has no channel {index + 1}: it has {count} ({plain(', '.join(info.channel_names))}).",
+                hint="Choose among those that it has.",
+            )
+    if not channels:
+        raise ImageError(f"No channel of {info.path} is asked for.", hint="Name at least one channel.")
+    return [int(index) for index in channels]
+
+
+def _region(info: ImageInfo, region: Region | None) -> Region:
+    height, width = info.shape[-2:]
+    if region is None:
+        return Region(0, 0, height, width)
+    y, x, tall, wide = (int(value) for value in region)
+    if y < 0 or x < 0 or tall < 1 or wide < 1 or y + tall > height or x + wide > width:
+        raise ImageError(
+            f"The region from row {y} and column {x}, {tall} x {wide} pixels, is not inside of {info.path}, "
+            f"which has {height} x {width}.",
+            hint="Give a region as row, column, height and width, in pixels of the image.",
+        )
+    return Region(y, x, tall, wide)

@@ -6,38 +6,41 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
-from .image import Array
+from .image import Array, PixelSize
 
 __all__ = ["rescale", "rescale_labels"]
 
 _LARGEST_FACTOR = 32.0
 
 
-def rescale(image: Array, from_um: float, to_um: float, axial: float = 1.0) -> npt.NDArray[np.float32]:
-    """Resample an image so that a pixel's edge becomes ``to_um``: linear, after a Gaussian blur where it shrinks.
+def rescale(image: Array, from_um: PixelSize, to_um: PixelSize, axial: float = 1.0) -> npt.NDArray[np.float32]:
+    """Resample an image so that its pixels become of size ``to_um``: linear, after a Gaussian blur where it shrinks.
+
+    Each axis has its own factor: pixels that are not square become those of the model.
 
     Args:
         image: (C, H, W), or (C, D, H, W) of a volume, any type.
-        from_um: edge of its pixels, in micrometres.
-        to_um: edge of the result's pixels, in micrometres.
+        from_um: (y, x) size of its pixels, in micrometres.
+        to_um: (y, x) size of the result's pixels, in micrometres.
         axial: of a volume: how many slices the result has for each of its slices.
 
     Returns:
-        (C, [D',] H', W') float32 in the range of ``image``, with H' = round(H * from_um / to_um), at least 1.
+        (C, [D',] H', W') float32 in the range of ``image``, with H' = round(H * from_um[0] / to_um[0]), at least 1, and
+        W' likewise.
 
     Raises:
-        ImageError: the two sizes differ by more than a factor of 32.
+        ImageError: the two sizes differ by more than a factor of 32 along an axis.
     """
     from skimage.transform import resize
 
-    factor = from_um / to_um
-    if not all(1 / _LARGEST_FACTOR <= each <= _LARGEST_FACTOR for each in (factor, axial)):
+    factors = [axial] * (image.ndim - 3) + [old / new for old, new in zip(from_um, to_um, strict=True)]
+    if not all(1 / _LARGEST_FACTOR <= factor <= _LARGEST_FACTOR for factor in factors):
         raise ImageError(
-            f"The image's pixel size is {from_um:g} µm and the model's is {to_um:g} µm: they are too far apart.",
+            f"The image's pixel size is {_micrometres(from_um)} and the model's is {_micrometres(to_um)}: "
+            "they are too far apart.",
             hint="Give the image's true pixel size in micrometres with --pixel-size.",
         )
-    factors = [axial] * (image.ndim - 3) + [factor, factor]
-    sizes = (max(1, round(size * each)) for size, each in zip(image.shape[1:], factors, strict=True))
+    sizes = (max(1, round(size * factor)) for size, factor in zip(image.shape[1:], factors, strict=True))
     shape = (image.shape[0], *sizes)
     data = image.astype(np.float32)
     if shape == data.shape:
@@ -65,3 +68,7 @@ def rescale_labels(labels: Array, shape: tuple[int, ...]) -> tuple[Array, list[i
     ]
     resampled = labels[np.ix_(np.arange(labels.shape[0]), *places)]
     return resampled, [int(label) for label in np.setdiff1d(labels, resampled) if label]
+
+
+def _micrometres(size: PixelSize) -> str:
+    return f"{size[0]:g} µm" if size[0] == size[1] else f"{size[0]:g} x {size[1]:g} µm"

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..errors import CheckpointError
+
 __all__ = ["for_inference"]
 
 _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -23,6 +25,9 @@ def for_inference(network: nn.Module) -> nn.Module:
 
     Args:
         network: trained, of :mod:`networks`; it is not changed.
+
+    Raises:
+        CheckpointError: a weight that is left is not finite, as where a variance is negative or a scale is immense.
     """
     folded = copy.deepcopy(network).eval()
     for block in folded.modules():
@@ -30,6 +35,12 @@ def for_inference(network: nn.Module) -> nn.Module:
             _fold_sequence(block)
         else:
             _fold_attributes(block)
+    for name, weight in folded.state_dict().items():
+        if weight.is_floating_point() and not weight.is_meta and not torch.isfinite(weight).all():
+            raise CheckpointError(
+                f"{name} becomes infinite or NaN when its batch normalisation is joined with its convolution.",
+                hint="Training diverged, or the checkpoint is damaged; use an earlier checkpoint.",
+            )
     volumes = any(isinstance(module, nn.Conv3d) for module in folded.modules())
     return folded.to(memory_format=torch.channels_last_3d if volumes else torch.channels_last)
 

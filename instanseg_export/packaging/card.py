@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from ..limits import MAX_CARD_ENTRIES, MAX_NAME
+from ..plain_text import controls
 from ..registry import closest
 
 __all__ = ["UNKNOWN_AUTHOR", "UNSTATED_LICENSE", "Author", "Card", "Citation", "Dataset", "Maintainer"]
@@ -82,8 +84,33 @@ _Url = Annotated[str, AfterValidator(_matching(re.compile(r"https?://\S+"), "an 
 _Email = Annotated[str, AfterValidator(_matching(re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"))]
 
 
+_LONG = frozenset({"description", "documentation", "note", "text"})
+"""Fields that may have several lines."""
+
+
 class _Part(BaseModel):
+    """Fields without unknown ones, with finite numbers and with text that does nothing to a terminal or a page."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _harmless(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, (list, tuple)) and len(value) > MAX_CARD_ENTRIES:
+            raise ValueError(f"has {len(value):,} entries; at most are {MAX_CARD_ENTRIES:,}")
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str):
+                _check_text(text, info.field_name in _LONG)
+        return value
+
+
+def _check_text(text: str, long: bool) -> None:
+    """Refuse what is too long or has control characters, before patterns are compared with it."""
+    if not long and len(text) > MAX_NAME:
+        raise ValueError(f"has {len(text):,} characters; at most are {MAX_NAME:,}")
+    if found := controls(text, allow="\n\t" if long else ""):
+        written = ", ".join(char.encode("unicode_escape").decode() for char in found[:5])
+        raise ValueError(f"has control characters ({written})")
 
 
 class Author(_Part):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from ..boundary import present
 from ..errors import CardError
+from ..limits import MAX_CARD_ENTRIES
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Author, Card, Citation, Dataset
 from .card_file import load_card
 
@@ -50,11 +52,11 @@ def default_card(checkpoint: Checkpoint) -> Card:
     spec = checkpoint.spec
     return Card(
         name=model_name(spec.name),
-        description=_about(checkpoint),
+        description=_about(checkpoint)[:512],
         authors=(Author(name=UNKNOWN_AUTHOR),),
         license=UNSTATED_LICENSE,
         cite=_citations(checkpoint),
-        training_data=tuple(Dataset(name=name) for name in spec.source_datasets if name),
+        training_data=tuple(Dataset(name=name) for name in spec.source_datasets[:MAX_CARD_ENTRIES] if name),
     )
 
 
@@ -99,7 +101,7 @@ def card_for(checkpoint: Checkpoint, path: str | Path | None = None) -> Card:
     """
     folder = checkpoint.source if checkpoint.source.is_dir() else checkpoint.source.parent
     beside = folder / CARD_FILE
-    if path is None and not beside.is_file():
+    if path is None and not present(beside, CardError):
         return default_card(checkpoint)
     card = load_card(path or beside)
     check_fit(card, checkpoint)

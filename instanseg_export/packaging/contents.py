@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
+    from ..metadata import TunableRow
     from ..targets.base import Artifact
     from .card import Card
     from .samples import Sample
@@ -66,12 +67,12 @@ class Contents:
         return [name for name, flag in zip(names, flags, strict=False) if flag]
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, float | int | bool | str | list[int]]:
         """Name and baked value of each tunable, as YAML and JSON know them."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self.forward.values.items()}
 
     @property
-    def tunables(self) -> list[dict[str, Any]]:
+    def tunables(self) -> list[TunableRow]:
         """What each tunable means and which values it takes."""
         return [tunable.describe() for tunable in self.forward.tunables]
 

@@ -1,4 +1,8 @@
-"""The README of a packaged model: what it is, how to use it, where its limits are, and how it was checked."""
+"""The README of a packaged model: what it is, how to use it, where its limits are, and how it was checked.
+
+It is read in the zoo and in QuPath, whose viewer knows neither tables nor pictures that lie beside the README: so there
+are lists, and no picture (the zoo shows the cover by itself).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
 from .contents import Contents
+from .markdown import entries, escape, link, without_html
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -29,36 +34,32 @@ def _cell(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
-
-
 def _authors(card: Card) -> str:
     return ", ".join(
-        author.name + (f" ({author.affiliation})" if author.affiliation else "") for author in card.authors
+        escape(author.name) + (f" ({escape(author.affiliation)})" if author.affiliation else "")
+        for author in card.authors
     )
 
 
 def _facts(model: Contents) -> str:
-    card, targets = model.card, ", ".join(model.targets)
+    card, targets = model.card, list(map(escape, model.targets))
     names = model.channel_names
-    channels = "any number" if names is None else f"{len(names)} ({', '.join(names)})"
+    channels = "any number" if names is None else f"{len(names)} ({', '.join(map(escape, names))})"
     rows = [
-        ("Finds", " and ".join(model.targets)),
+        ("Finds", " and ".join(targets)),
         ("Input", f"{_what(model)}, float32, (batch, channels, {_sizes(model)}), of any range and any size"),
         ("Channels", channels),
         ("Pixel size", f"{model.pixel_size:g} µm" if model.pixel_size else "not known"),
         (
             "Output",
-            f"label map, float32, (batch, {len(model.targets)}, height, width): {targets}; 0 is background, "
+            f"label map, float32, (batch, {len(targets)}, {_sizes(model)}): {', '.join(targets)}; 0 is background, "
             "each instance has an id from 1 on",
         ),
         ("Version", card.version),
         ("Authors", _authors(card)),
         ("Licence", "not stated, see below" if _is_placeholder(card) else card.license),
     ]
-    return _table(("", ""), rows)
+    return entries(rows)
 
 
 def _what(model: Contents) -> str:
@@ -80,16 +81,17 @@ def _settings(model: Contents) -> str:
     formats = [TARGETS.get(name) for name in TARGETS.names() if model.file_of(name) is not None]
     rows = []
     for setting, tunable in zip(model.forward.tunables, model.tunables, strict=True):
-        allowed = ", ".join(tunable.get("choices", []))
-        if "minimum" in tunable:
-            allowed = f"{_cell(tunable['minimum'])} to {_cell(tunable['maximum'])}"
-        if tunable["kind"] == "bool":
+        allowed = ", ".join(tunable.choices)
+        if tunable.minimum is not None:
+            allowed = f"{_cell(tunable.minimum)} to {_cell(tunable.maximum)}"
+        if tunable.kind == "bool":
             allowed = "on, off"
         stuck = [target.name for target in formats if is_fixed(setting, target)]
         fixed = f" Fixed in {', '.join(stuck)}." if stuck else ""
-        text = tunable["help"][0].upper() + tunable["help"][1:]
-        rows.append((f"`{tunable['name']}`", _cell(model.settings[tunable["name"]]), allowed, text + fixed))
-    return _table(("Setting", "Value", "Allowed", "Meaning"), rows)
+        text = tunable.help[0].upper() + tunable.help[1:]
+        value = _cell(model.settings[tunable.name])
+        rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
+    return entries(rows)
 
 
 def _usage(model: Contents) -> str:
@@ -104,16 +106,14 @@ def _usage(model: Contents) -> str:
         parts.append(f"""\
 ### QuPath
 
-1. Put this folder into `local` in the InstanSeg extension's model directory.
-2. *Extensions > InstanSeg > Run InstanSeg*, choose `{card.name}`, and draw or select an annotation.
+1. Close QuPath, and copy this folder into the folder `local` in the InstanSeg extension's model directory.
+2. *Extensions > InstanSeg > Run InstanSeg*, choose `local/{card.name}-{card.version}`, and select an annotation.
 
 {scale}
 
 ### Fiji
 
-Install the zip with *DeepImageJ Install* and choose `{card.name}` in *DeepImageJ Run*. `labels_to_rois.ijm` turns the
-label map into named ROIs, `colour_labels.ijm` shows it in colours (*Plugins > Macros > Run*). Versions of deepImageJ
-that run macros with a model (3.0.3 and older) take `prepare_image.ijm` before it and one of these after it.
+{_fiji(model)}
 """)
     if onnx := model.file_of("onnx"):
         parts.append(f"""\
@@ -143,12 +143,34 @@ labels = model(image, {{"seed_threshold": torch.tensor(0.6)}})
     return "\n".join(parts).strip()
 
 
+def _fiji(model: Contents) -> str:
+    if model.forward.further:
+        return (
+            "deepImageJ (3.1 and older) cannot run this model, which gives more than a label map: deepImageJ wants to "
+            "know the size of every result before it runs a model. Use QuPath or Python."
+        )
+    macros = "`colour_labels.ijm` shows the label map in colours"
+    if model.forward.dimensions == 2:
+        macros += ", `labels_to_rois.ijm` turns it into named ROIs"
+    count = len(model.channel_names or ())
+    channels = f" with {count} channel{'s' * (count != 1)}" if count else ""
+    return f"""\
+In deepImageJ 3.1: install the zip with *Plugins > DeepImageJ > Install model manually*, open an image{channels}, and
+choose `{model.card.name}` in *Plugins > DeepImageJ > DeepImageJ Run*. deepImageJ rescales nothing{_own_pixels(model)}.
+
+{macros} (*Plugins > Macros > Run*)."""
+
+
+def _own_pixels(model: Contents) -> str:
+    return f": bring yours to {model.pixel_size:g} µm per pixel (*Image > Scale*)" if model.pixel_size else ""
+
+
 def _provenance(card: Card) -> str:
     lines = []
     for dataset in card.training_data:
-        name = f"[{dataset.name}]({dataset.url})" if dataset.url else dataset.name
-        license_ = f", {dataset.license}" if dataset.license else ""
-        lines.append(f"- {name}{license_}{f': {dataset.note}' if dataset.note else ''}")
+        name = link(dataset.name, dataset.url) if dataset.url else escape(dataset.name)
+        license_ = f", {escape(dataset.license)}" if dataset.license else ""
+        lines.append(f"- {name}{license_}{f': {escape(dataset.note)}' if dataset.note else ''}")
     data = "\n".join(lines) or "The checkpoint does not say what the model was trained on."
     if _is_placeholder(card):
         terms = (
@@ -163,8 +185,10 @@ def _provenance(card: Card) -> str:
 
 
 def _samples(samples: Sequence[Sample]) -> str:
-    rows = [(f"`sample-{sample.name}.tif`", sample.note, str(sample.objects)) for sample in samples]
-    text = _table(("Sample", "What it is", "Instances found"), rows)
+    text = entries(
+        (f"`sample-{sample.name}.tif`", f"{escape(sample.note)}; instances found: {sample.objects}")
+        for sample in samples
+    )
     if not any(sample.objects for sample in samples):
         text += (
             "\n\n**The model finds nothing in any of the samples.** So the package has no test output, and the zoo "
@@ -180,16 +204,12 @@ def _outcomes(report: Report) -> str:
         compared = [cell.comparison for cell in cells if cell.comparison is not None]
         instances = sum(cell.instances or 0 for cell in cells)
         differing = max((comparison.differing_pixels for comparison in compared), default=None)
-        rows.append(
-            (
-                f"{runtime.title} {runtime.version}".strip(),
-                "reference" if runtime.reference else runtime.status,
-                str(len(cells)),
-                str(instances),
-                "" if runtime.reference or differing is None else str(differing),
-            )
-        )
-    return _table(("Runtime", "Outcome", "Images", "Instances", "Differing pixels, at most, in an image"), rows)
+        outcome = "reference" if runtime.reference else runtime.status
+        text = f"{outcome}, {len(cells)} images, {instances} instances"
+        if not runtime.reference and differing is not None:
+            text += f", at most {differing} differing pixels in an image"
+        rows.append((escape(f"{runtime.title} {runtime.version}"), text))
+    return entries(rows)
 
 
 def _precisions(records: Sequence[PrecisionRecord]) -> str:
@@ -199,26 +219,38 @@ def _precisions(records: Sequence[PrecisionRecord]) -> str:
     from ..parity.precision import RULE
     from ..parity.render import PRECISION_COLUMNS, precision_row
 
-    rows = [precision_row(record) for record in records]
-    kept = [place for place in range(len(PRECISION_COLUMNS)) if any(row[place] for row in rows)]
-    table = _table([PRECISION_COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows])
+    figures = "\n".join(_figures(PRECISION_COLUMNS, precision_row(record)) for record in records)
     calibrated = [
         f"`{record.file}` was calibrated on {record.calibration_images} images."
         for record in records
         if record.calibration_images
     ]
-    lost = [f"**{record.file} loses more than the tolerance**: {record.why}." for record in records if record.why]
-    sources = dict.fromkeys(f"Compared with `model.onnx` on {record.source}." for record in records if record.source)
+    lost = [
+        f"**`{record.file}` loses more than the tolerance**: {escape(record.why)}." for record in records if record.why
+    ]
+    sources = dict.fromkeys(
+        f"Compared with `model.onnx` on {escape(record.source)}." for record in records if record.source
+    )
     return f"""
 ### Reduced precision
 
 {" and ".join(f"`{record.file}`" for record in records)}: as `model.onnx`, but with the network in smaller numbers.
 Input, output and settings are the same; instances differ a little, and need not agree to the pixel.
 
-{table}
+{figures}
 
 {" ".join([*lost, *sources, *calibrated, RULE])}
 """
+
+
+def _source(address: str | None) -> str:
+    return link(address, address) if address else ""
+
+
+def _figures(columns: Sequence[str], row: Sequence[str]) -> str:
+    """Return the figures of a file as a list; the first column is its name."""
+    named = [f"  - {column}: {escape(value)}" for column, value in zip(columns[1:], row[1:], strict=True) if value]
+    return "\n".join([f"- `{row[0]}`", *named])
 
 
 def readme(model: Contents, report: Report | None, precisions: Sequence[PrecisionRecord] = ()) -> str:
@@ -238,15 +270,14 @@ def readme(model: Contents, report: Report | None, precisions: Sequence[Precisio
     else:
         validation = f"{report.summary()}\n\n{_outcomes(report)}"
     citations = "\n".join(
-        f"- {entry.text} {f'https://doi.org/{entry.doi}' if entry.doi else entry.url}" for entry in card.cite
+        f"- {escape(entry.text)} {_source(f'https://doi.org/{entry.doi}' if entry.doi else entry.url)}"
+        for entry in card.cite
     )
-    more = f"\n{card.documentation.strip()}\n" if card.documentation.strip() else ""
+    more = f"\n{without_html(card.documentation.strip())}\n" if card.documentation.strip() else ""
     return f"""\
-# {card.name}
+# {escape(card.name)}
 
-{card.description}
-
-![left an image, right what the model finds in it](cover.png)
+{escape(card.description)}
 
 {_facts(model)}
 {more}
@@ -256,7 +287,7 @@ def readme(model: Contents, report: Report | None, precisions: Sequence[Precisio
 
 ## Settings
 
-These values are baked in; each can be overridden at run time.
+These values are baked in; each can be overridden at run time, unless it is fixed.
 
 {_settings(model)}
 

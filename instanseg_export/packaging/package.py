@@ -18,7 +18,7 @@ from .contents import WEIGHTS, Contents
 from .cover import write_cover
 from .documents import readme, readme_name
 from .fiji import write_macros
-from .rdf import TEST_INPUT, describe, preprocess, test_output, write_rdf
+from .rdf import QUPATH_FILE, TEST_INPUT, describe, file_entry, preprocess, test_output, with_pixel_size, write_rdf
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def write_package(
 ) -> None:
     """Write what makes a BioImage.IO model of the exported files in ``folder``.
 
-    That is ``rdf.yaml``, the README, the cover, test tensors, the samples with the label maps that the forward makes of
-    them, and ImageJ macros. The same arguments give the same bytes. It may be called again on the same folder, as when
-    a report is there that was not before.
+    That is ``rdf.yaml`` (and for QuPath the same with pixel sizes), the README, the cover, test tensors, the samples
+    with the label maps that the forward makes of them, and ImageJ macros. The same arguments give the same bytes. It
+    may be called again on the same folder, as when a report is there that was not before.
 
     Args:
         folder: exists and is the caller's to fill; the files of ``artifacts`` lie in it.
@@ -81,7 +81,7 @@ def write_package(
             np.save(folder / test_output(name), values.astype(dtypes.get(name, "float32")))
         else:
             (folder / test_output(name)).unlink(missing_ok=True)
-    pictures = _write_samples(folder, samples, labels)
+    pictures = _write_samples(folder, model, samples, labels)
     write_cover(folder / _COVER, samples[0].image, labels[0])
     macros = write_macros(folder, model.targets, model.checkpoint.spec.channels, forward.dimensions)
     documentation = readme_name(card)
@@ -103,6 +103,10 @@ def write_package(
         pictures=shown,
         attachments=[*others, *macros, *(name for pair in pictures if pair is not shown for name in pair)],
     )
+    (folder / QUPATH_FILE).unlink(missing_ok=True)
+    if model.pixel_size:
+        write_rdf(folder, with_pixel_size(content, model), QUPATH_FILE)
+        content["attachments"].append(file_entry(folder, QUPATH_FILE))
     write_rdf(folder, content)
 
 
@@ -118,22 +122,49 @@ def _segment(model: Contents, image: NDArray[np.float32]) -> dict[str, NDArray[A
 
 
 def _write_samples(
-    folder: Path, samples: Sequence[Sample], labels: Sequence[NDArray[np.float32]]
+    folder: Path, model: Contents, samples: Sequence[Sample], labels: Sequence[NDArray[np.float32]]
 ) -> list[tuple[str, str]]:
     """Write each sample and its label map as TIFF; return the pairs of file names."""
-    import tifffile
-
     names = []
     for sample, label in zip(samples, labels, strict=True):
         pair = f"sample-{sample.name}.tif", f"sample-{sample.name}-labels.tif"
-        for name, array in zip(pair, (sample.image, label), strict=True):
-            pixels = _compact(array)
-            if pixels.ndim == 4:  # ImageJ keeps the channels of a slice together
-                tifffile.imwrite(folder / name, pixels.swapaxes(0, 1), imagej=True, metadata={"axes": "ZCYX"})
-            else:
-                tifffile.imwrite(folder / name, pixels, imagej=True, metadata={"axes": "CYX"})
+        _write_tiff(folder / pair[0], sample.image, model.channel_names, model)
+        _write_tiff(folder / pair[1], label, model.targets, model)
         names.append(pair)
     return names
+
+
+def _write_tiff(path: Path, array: NDArray[np.float32], names: Sequence[str] | None, model: Contents) -> None:
+    """Write an ImageJ hyperstack whose pixels have the size that the model sees them in.
+
+    Args:
+        path: of the file.
+        array: (C, H, W), or (C, D, H, W).
+        names: of the channels, which become the labels of the slices; None where they have none.
+        model: tells the size of a pixel.
+    """
+    import tifffile
+
+    pixels = _compact(array)
+    metadata: dict[str, Any] = {"axes": "CYX"}
+    if pixels.ndim == 4:  # ImageJ keeps the channels of a slice together
+        pixels = pixels.swapaxes(0, 1)
+        metadata["axes"] = "ZCYX"
+        if model.slice_distance:
+            metadata["spacing"] = model.slice_distance
+    if names:
+        metadata["Labels"] = list(names) * (len(pixels) if pixels.ndim == 4 else 1)
+    per_micron = 1 / model.pixel_size if model.pixel_size else None
+    if per_micron:
+        metadata["unit"] = "micron"
+    tifffile.imwrite(
+        path,
+        pixels,
+        imagej=True,
+        resolution=(per_micron, per_micron) if per_micron else None,
+        resolutionunit="NONE",
+        metadata=metadata,
+    )
 
 
 def _compact(array: NDArray[np.float32]) -> NDArray[Any]:

@@ -1,9 +1,17 @@
-"""The resource description (RDF) of a model: ``rdf.yaml``, as the zoo, QuPath, Fiji and Python read it."""
+"""The resource description (RDF) of a model: ``rdf.yaml``, as the zoo, Fiji and Python read it.
+
+Fiji's deepImageJ reads it by JDLL (0.6.1 in deepImageJ 3.1; 0.5.10 and 0.6.3 read the same). Beyond the format it
+wants an ``id``, axes of one letter, and on an output no other ``scale`` than 1: it takes the scale for the ratio of the
+output's size to the input's, so that a pixel size there makes it expect a result of another size, and the run fails.
+QuPath, on the other hand, takes the pixel size from that very key. It prefers ``model.yml`` over ``rdf.yaml``, and
+nobody else reads that: so the same description, with pixel sizes, goes there.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
@@ -20,12 +28,15 @@ from ..forwards.base import LABELS, FurtherOutput
 from .contents import Contents
 
 __all__ = [
+    "QUPATH_FILE",
     "RDF_FILE",
     "TEST_INPUT",
     "describe",
     "file_entry",
     "preprocess",
+    "quiet_reader",
     "test_output",
+    "with_pixel_size",
     "without_lookups",
     "write_rdf",
 ]
@@ -35,8 +46,13 @@ FORMAT_VERSION = "0.5.5"
 the covers are groups of keys instead of paths, which QuPath's reader refuses."""
 
 RDF_FILE = "rdf.yaml"
+QUPATH_FILE = "model.yml"
 TEST_INPUT = "test-input.npy"
 INPUT_ID = "raw"
+
+_ANY_CHANNELS = "c"
+_ROWS = "i"
+"""Ids of axes that are no space and have no channel names: JDLL wants one letter, and ``c`` for channels."""
 
 _SMALLEST = {"z": 8, "y": 32, "x": 32}
 """Smallest sizes that clients are told of. Every size works, but some take the smallest for a tile."""
@@ -75,15 +91,19 @@ def file_entry(folder: Path, name: str) -> dict[str, str]:
     return {"source": name, "sha256": sha256_of(folder / name)}
 
 
+def _model_id(name: str) -> str:
+    """Return an id made of a model's name; the zoo replaces it by its own when the model is published."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_") or "model"
+
+
 def _identifier(name: str) -> str:
     """Older readers want channel names to be identifiers."""
     text = re.sub(r"\W+", "_", name).strip("_") or "channel"
     return f"channel_{text}" if text[0].isdigit() else text
 
 
-def _space(axis: str, size: dict[str, Any], pixel_size: float | None) -> dict[str, Any]:
-    scale = {"unit": "micrometer", "scale": _short(float(pixel_size))} if pixel_size else {}
-    return {"type": "space", "id": axis, "size": size, **scale}
+def _space(axis: str, size: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "space", "id": axis, "size": size}
 
 
 def _short(scale: float) -> float:
@@ -104,30 +124,39 @@ def _space_axes(model: Contents) -> dict[str, float | None]:
     return {"z": model.slice_distance, **axes} if model.forward.dimensions == 3 else axes
 
 
-def _as_input(model: Contents) -> list[dict[str, Any]]:
-    """Return the spatial axes of an output that has the input's sizes."""
-    return [
-        _space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, distance)
-        for axis, distance in _space_axes(model).items()
-    ]
+def _like_input(axis: str) -> dict[str, Any]:
+    """Return an axis of an output that has the input's size. JDLL 0.5.10 takes a missing scale for -1."""
+    return _space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}) | {"scale": 1.0}
+
+
+def with_pixel_size(content: Mapping[str, Any], model: Contents) -> dict[str, Any]:
+    """Return a description with the distance of neighbours on each spatial axis whose distance is known."""
+    copy = deepcopy(dict(content))
+    distances = _space_axes(model)
+    for tensor in [*copy["inputs"], *copy["outputs"]]:
+        for axis in tensor["axes"]:
+            if axis["type"] == "space" and (distance := distances[axis["id"]]):
+                axis |= {"unit": "micrometer", "scale": _short(float(distance))}
+    return copy
 
 
 def _input(model: Contents) -> dict[str, Any]:
     if model.channel_names is None:
         # QuPath reads an index axis of step 1 as "any number of channels".
-        channel_axis: dict[str, Any] = {"type": "index", "id": "channel", "size": {"min": 1, "step": 1}}
+        channel_axis: dict[str, Any] = {"type": "index", "id": _ANY_CHANNELS, "size": {"min": 1, "step": 1}}
     else:
         names = [_identifier(name) for name in model.channel_names]
         channel_axis = {"type": "channel", "id": "channel", "channel_names": names}
     # Step 1: the model pads by itself. A client that sees another step cuts the image into tiles, and ids collide.
     space = _space_axes(model)
+    pixels = f", with pixels of {model.pixel_size:g} µm" if model.pixel_size else ""
     return {
         "id": INPUT_ID,
-        "description": "Raw image of any range; images that are normalised already are left as they are.",
+        "description": f"Raw image of any range{pixels}; images that are normalised already are left as they are.",
         "axes": [
             {"type": "batch"},
             channel_axis,
-            *(_space(axis, {"min": _smallest(axis, model), "step": 1}, distance) for axis, distance in space.items()),
+            *(_space(axis, {"min": _smallest(axis, model), "step": 1}) for axis in space),
         ],
         "data": {"type": "float32"},
         "preprocessing": [
@@ -156,7 +185,7 @@ def _output(model: Contents) -> dict[str, Any]:
         "axes": [
             {"type": "batch"},
             {"type": "channel", "id": "channel", "channel_names": model.targets},
-            *_as_input(model),
+            *map(_like_input, _space_axes(model)),
         ],
         "data": {"type": "float32"},
     }
@@ -170,11 +199,11 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
             axes.append({"type": "batch"})
         elif axis == "instance":
             # How many rows there are depends on the image.
-            axes.append({"type": "index", "id": "instance", "size": {"min": 1}})
+            axes.append({"type": "index", "id": _ROWS, "size": {"min": 1}})
         elif axis == "channel":
             axes.append(_columns(output, model))
         else:
-            axes.append(_space(axis, {"tensor_id": INPUT_ID, "axis_id": axis, "offset": 0}, model.pixel_size))
+            axes.append(_like_input(axis))
     data: dict[str, Any] = {"type": output.dtype}
     if output.values:
         data["values"] = list(output.values)
@@ -184,7 +213,7 @@ def _further(output: FurtherOutput, model: Contents) -> dict[str, Any]:
 def _columns(output: FurtherOutput, model: Contents) -> dict[str, Any]:
     names = output.channels or model.channel_names
     if names is None:
-        return {"type": "index", "id": "channel", "size": {"tensor_id": INPUT_ID, "axis_id": "channel"}}
+        return {"type": "index", "id": _ANY_CHANNELS, "size": {"tensor_id": INPUT_ID, "axis_id": _ANY_CHANNELS}}
     return {"type": "channel", "id": "channel", "channel_names": [_identifier(name) for name in names]}
 
 
@@ -255,6 +284,7 @@ def describe(
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "type": "model",
+        "id": _model_id(card.name),
         "name": card.name,
         "description": card.description,
         "version": card.version,
@@ -285,32 +315,61 @@ def describe(
             "version": __version__,
             "source_sha256": model.checkpoint.sha256,
             "settings": model.settings,
-            "tunables": model.tunables,
+            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.tunables],
+            "pixel_size": {axis: distance for axis, distance in _space_axes(model).items() if distance},
         },
     }
     return content
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML without anchors, which some readers do not know."""
+    """YAML that readers of every version of YAML understand alike.
+
+    There are no anchors, and texts that begin as a number does are quoted: 12e45 is a number in Java, and a text here.
+    """
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "'" if data[:1] and data[0] in "+-.0123456789" else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
-def write_rdf(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write ``rdf.yaml`` and check it, with all files that it names, by the zoo's own reader.
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+@contextmanager
+def quiet_reader() -> Iterator[None]:
+    """Silence the remark of bioimageio.spec on each axis ``c`` that it takes for an axis ``channel``."""
+    from loguru import logger
+
+    source = "pydantic._internal"
+    logger.disable(source)
+    try:
+        yield
+    finally:
+        logger.enable(source)
+
+
+def write_rdf(folder: Path, content: Mapping[str, Any], name: str = RDF_FILE) -> None:
+    """Write a description and check it, with all files that it names, by the zoo's own reader.
+
+    Args:
+        folder: of the package; all files that are named are in it.
+        content: of :func:`describe` or :func:`with_pixel_size`.
+        name: of the file.
 
     Raises:
         PackageError: the reader refuses it.
     """
-    path = folder / RDF_FILE
+    path = folder / name
     text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     path.write_text(text, encoding="utf-8", newline="\n")
 
     from bioimageio.spec import InvalidDescr, ValidationContext, build_description
 
-    with ValidationContext(root=folder, perform_io_checks=True):
+    with ValidationContext(root=folder, perform_io_checks=True), quiet_reader():
         description = build_description(without_lookups(content))
     if isinstance(description, InvalidDescr):
         problems = "; ".join(
@@ -319,7 +378,7 @@ def write_rdf(folder: Path, content: Mapping[str, Any]) -> None:
             for error in detail.errors
         )
         raise PackageError(
-            f"bioimageio.spec refuses the description of the model, {RDF_FILE}: {problems}.",
+            f"bioimageio.spec refuses the description of the model, {name}: {problems}.",
             hint="Correct the card. If this is about nothing in it, the installed packages may not fit one another: "
             "install instanseg-export into a new environment.",
         )
@@ -356,7 +415,8 @@ def preprocess(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float3
     from bioimageio.core.proc_setup import setup_pre_and_postprocessing
     from bioimageio.spec.model.v0_5 import InputTensorDescr
 
-    description = InputTensorDescr.model_validate(_input(model))
+    with quiet_reader():
+        description = InputTensorDescr.model_validate(_input(model))
 
     class Inputs:
         inputs = (description,)

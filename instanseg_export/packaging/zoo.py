@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ..errors import PackageError
-from .rdf import RDF_FILE, without_lookups
+from .rdf import RDF_FILE, quiet_reader, without_lookups
 
 __all__ = ["ZooCheck", "zoo_test"]
 
@@ -56,10 +56,10 @@ def _verdict(weights: str, summary: Any) -> ZooCheck:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence prints, Python's warnings and ONNX Runtime's remarks on settings that can be overridden."""
+    """Silence prints, Python's warnings, remarks on axes, and ONNX Runtime's on settings that can be overridden."""
     import onnxruntime  # type: ignore[import-untyped]
 
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), quiet_reader():
         warnings.simplefilter("ignore")
         onnxruntime.set_default_logger_severity(_ORT_ERRORS)
         try:

@@ -53,6 +53,7 @@ def validate(
     time_limit: float = 120.0,
     settings: Mapping[str, Any] | None = None,
     precisions: Sequence[PrecisionRecord] | None = None,
+    trust: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Run a model in every runtime and compare what they find, instance by instance.
@@ -70,6 +71,7 @@ def validate(
         settings: tunables to override in every runtime, by name.
         precisions: what is known already of a package's files of reduced precision. By default they are compared with
             fp32 here, on the images that are pictures of something, where all runtimes are asked for.
+        trust: run files that this package did not write. A TorchScript file from elsewhere can read and write files.
         progress: called with what was done last, steps done, and steps in all (which can grow).
 
     Returns:
@@ -78,6 +80,7 @@ def validate(
     Raises:
         PackageError: ``path`` is missing, damaged, neither a package nor an exported file, or a file of reduced
             precision alone, without its package.
+        UntrustedFileError: this package did not write a file, and ``trust`` is False.
         UnsafeFileError: a zip would write outside of its folder.
         UnknownNameError: there is no runtime of a name in ``runtimes``.
         SettingError: a setting is unknown or out of range.
@@ -93,6 +96,7 @@ def validate(
         time_limit=time_limit,
         settings=settings,
         precisions=precisions,
+        trust=trust,
         progress=progress,
     )
 

@@ -12,13 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from ..errors import OutputError
-from ..files import staged_folder
+from ..files import scratch_folder, staged_folder
 
 __all__ = ["CACHE_VARIABLE", "build_java", "java_build", "missing_java"]
 
@@ -68,8 +67,8 @@ def build_java(module: str) -> str:
     absent = [program for program in ("javac", "mvn") if shutil.which(program) is None]
     if absent:
         return f"it is not built yet, and there is no program {' and no '.join(absent)} on the path"
-    with tempfile.TemporaryDirectory(prefix="instanseg-export-") as work:
-        root = Path(work) / "java_smoke"
+    with scratch_folder() as work:
+        root = work / "java_smoke"
         for source in _source_files():
             copy = root / source.relative_to(sources_folder())
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +78,7 @@ def build_java(module: str) -> str:
             return failure
         target = root / module / "target"
         try:
-            with staged_folder(destination) as folder:
+            with staged_folder(destination, kind="build") as folder:
                 for jar in [*target.glob("*.jar"), *(target / "dependency").glob("*.jar")]:
                     shutil.move(jar, folder / jar.name)
         except OutputError as error:

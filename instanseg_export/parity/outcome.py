@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..forwards.base import LABELS
+from ..arrays import read_npz
+from ..boundary import plain
+from ..errors import InstansegExportError, PackageError
+from ..metadata import LABELS
 
 __all__ = ["Outcome"]
 
@@ -22,16 +24,20 @@ class Outcome:
 
     Attributes:
         error: why there is no result; empty when there is one.
+        out_of_memory: whether that is because there was not enough memory; neither file nor image is at fault.
         unavailable: the machine or the format lacks what was asked for; neither file nor image is at fault.
         output: the npz with the result.
+        image: shape of the image (B, C, [D,] H, W), which the label map has to fit; empty where nobody says.
         version, device, load_s, run_s, peak_mb: as the program reported them.
         split_s: seconds of "normalisation" and "network" in one run, where that was asked for and can be told.
         not_split: why it cannot.
     """
 
     error: str = ""
+    out_of_memory: bool = False
     unavailable: bool = False
     output: Path | None = None
+    image: tuple[int, ...] = ()
     version: str = ""
     device: str = ""
     load_s: float = 0.0
@@ -51,6 +57,8 @@ class Outcome:
             raise ValueError(f"its output has no {LABELS}")
         if labels.ndim not in (4, 5) or labels.dtype.kind not in "fiu":
             raise ValueError(f"its {LABELS} is {labels.dtype} {labels.shape}, not a label map (B, T, [D,] H, W)")
+        if self.image and (labels.shape[0], *labels.shape[2:]) != (self.image[0], *self.image[2:]):
+            raise ValueError(f"its label map has shape {labels.shape} for an image of shape {self.image}")
         whole: npt.NDArray[np.int64] = np.zeros(labels.shape, dtype=np.int64)
         with np.errstate(invalid="ignore"):
             whole[...] = labels
@@ -79,7 +87,8 @@ class Outcome:
         if self.output is None:
             raise ValueError(self.error)
         try:
-            with np.load(self.output, allow_pickle=False) as content:
-                return {name: content[name] for name in content.files if wanted(name)}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"its output cannot be read: {error}") from error
+            return read_npz(self.output, wanted, PackageError)
+        except InstansegExportError as error:
+            # The file is a temporary one, whose place means nothing to anybody.
+            fact = error.message.replace(str(self.output), "it").rstrip(".")
+            raise ValueError(f"its output cannot be read: {plain(fact)}") from error

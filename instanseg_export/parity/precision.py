@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import ParityError
-from ..files import sha256_of
+from ..files import scratch_folder, sha256_of
 from ..metrics import F1_MU_THRESHOLDS, Counts, count_pairs
 from .compare import compare_planes
 from .runners import run_runtime
@@ -160,8 +159,8 @@ def compare_precisions(
     """
     images = [*subject.images, *(image for image, _ in subject.labelled)]
     truths = [truth for _, truth in subject.labelled]
-    with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-        runner = _Runner(Path(folder), images, settings or {}, on_image)
+    with scratch_folder() as folder:
+        runner = _Runner(folder, images, settings or {}, on_image)
         expected, version = runner.run(subject.reference)
         missing = next((error for error in expected if isinstance(error, str)), None)
         if missing is not None:
@@ -225,16 +224,16 @@ class _Runner:
 
 
 def _facts_of(precision: str, file: Path, version: str) -> dict[str, Any]:
-    from ..targets import read_metadata
+    from ..targets import require_metadata
 
-    calibration = read_metadata(file).get("calibration", {})
+    calibration = require_metadata(file).calibration
     return {
         "precision": precision,
         "file": file.name,
         "sha256": sha256_of(file),
         "size": file.stat().st_size,
-        "calibration_images": calibration.get("images", 0),
-        "calibration_sha256": calibration.get("sha256", ""),
+        "calibration_images": calibration.images if calibration else 0,
+        "calibration_sha256": calibration.sha256 if calibration else "",
         "version": version,
     }
 

@@ -157,6 +157,7 @@ class Results(_Record):
         images, runtimes, cells: the results. There is a cell for each runtime and image.
         pictures: of images where runtimes disagree, and of samples.
         precisions: what files of reduced precision find, which need not agree to the pixel.
+        changed: files that are not those for which the package's description was written.
     """
 
     format: Literal[1] = 1
@@ -172,6 +173,7 @@ class Results(_Record):
     cells: tuple[Cell, ...]
     pictures: tuple[Picture, ...] = ()
     precisions: tuple[PrecisionRecord, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def reference(self) -> RuntimeRecord | None:
@@ -180,9 +182,11 @@ class Results(_Record):
 
     @property
     def status(self) -> Status:
-        """Failed if any image failed in any runtime, or a precision loses more than it may; passed if at least one
-        image was compared and none failed."""
+        """Failed if any image failed in any runtime, a precision loses more than it may, or a file was changed since
+        the package was written; passed if at least one image was compared and none failed."""
         reference = self.reference
+        if self.changed:
+            return "failed"
         if any(record.status == "failed" and not record.allowed for record in self.precisions):
             return "failed"
         if any(runtime.status == "failed" for runtime in self.runtimes):

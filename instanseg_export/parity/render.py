@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from html import escape
+from html import escape as html
 
+from ..boundary import plain
+from ..packaging.markdown import escape as markdown
 from .compare import Comparison
 from .pictures import COLOURS
 from .precision import RULE, PrecisionRecord
@@ -18,9 +20,13 @@ _MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
 def summarise(report: Results) -> str:
     """Return the outcome in one paragraph of plain text, without times."""
     reference = report.reference
+    changed = ""
+    if report.changed:
+        verb = "is not the file" if len(report.changed) == 1 else "are not the files"
+        changed = f"{' and '.join(report.changed)} {verb} that the package was written for: the SHA-256 differs. "
     if reference is None:
         reasons = "; ".join(f"{runtime.title}: {runtime.why}" for runtime in report.runtimes)
-        return f"No runtime could run {report.model}, so that nothing was compared. {reasons}."
+        return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
     others = [runtime for runtime in report.runtimes if not runtime.reference]
     samples = sum(image.sample for image in report.images)
     parts = [f"{samples} of the package"] * (samples > 0) + [f"{len(report.images) - samples} others"] * (
@@ -28,7 +34,7 @@ def summarise(report: Results) -> str:
     )
     where = f"{len(report.images)} image{'s' * (len(report.images) != 1)}" + (f" ({', '.join(parts)})" if parts else "")
     instances = sum(cell.instances or 0 for cell in report.cells_of(reference.name))
-    sentences = [f"Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
+    sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
     agreeing = [runtime for runtime in others if runtime.status == "passed"]
@@ -232,22 +238,23 @@ def _facts(report: Results) -> list[tuple[str, str]]:
 
 def render_markdown(report: Results) -> str:
     """Return the report as markdown: the outcome, a table of runtimes, what failed, and a table of all images."""
-    lines = [f"# Parity of {report.model}: {report.status}", "", summarise(report), "", "## Runtimes", ""]
+    lines = [f"# Parity of {markdown(report.model)}: {report.status}", "", markdown(summarise(report)), ""]
+    lines += ["## Runtimes", ""]
     lines += _markdown_table(_RUNTIME_COLUMNS, [_runtime_row(report, runtime) for runtime in report.runtimes])
     if report.precisions:
         lines += ["", "## Reduced precision", ""]
         lines += _markdown_table(PRECISION_COLUMNS, [precision_row(record) for record in report.precisions])
-        lines += ["", *(f"- {fact}" for fact in _precision_facts(report))]
+        lines += ["", *(f"- {markdown(fact)}" for fact in _precision_facts(report))]
     missing = [runtime for runtime in report.runtimes if runtime.install]
     if missing:
-        lines += ["", *(f"- {runtime.title} is not here ({runtime.why}): {runtime.install}" for runtime in missing)]
+        lines += ["", *map(_missing, missing)]
     failures = [cell for cell in report.cells if cell.status == "failed"]
     if failures:
         lines += ["", "## What failed", ""]
         for cell in failures:
             title = next(runtime.title for runtime in report.runtimes if runtime.name == cell.runtime)
-            lines.append(f"- **{title}** on **{cell.image}**: {cell.why}")
-            lines += [f"    - {stage.stage}: {stage.detail}" for stage in cell.stages if stage.detail]
+            lines.append(f"- **{markdown(title)}** on **{markdown(cell.image)}**: {markdown(cell.why)}")
+            lines += [f"    - {markdown(f'{stage.stage}: {stage.detail}')}" for stage in cell.stages if stage.detail]
     lines += ["", "## Images", ""]
     lines += _markdown_table(
         ("Image", "What it is", "Shape", "SHA-256"),
@@ -255,8 +262,13 @@ def render_markdown(report: Results) -> str:
     )
     lines += ["", "## All results", ""]
     lines += _markdown_table(_CELL_COLUMNS, [_cell_row(report, cell) for cell in _by_image(report)])
-    lines += ["", "## Made by", "", *(f"- {name}: {value}" for name, value in _facts(report)), ""]
+    lines += ["", "## Made by", "", *(f"- {markdown(f'{name}: {value}')}" for name, value in _facts(report)), ""]
     return "\n".join(lines)
+
+
+def _missing(runtime: RuntimeRecord) -> str:
+    remedy = plain(runtime.install).replace("`", "'")  # a backtick would end the code
+    return f"- {markdown(runtime.title)} is not here ({markdown(runtime.why)}): `{remedy}`"
 
 
 def _by_image(report: Results) -> list[Cell]:
@@ -268,7 +280,7 @@ def _markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> list[str
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
 
     def line(values: list[str]) -> str:
-        return "| " + " | ".join(value.replace("|", "\\|").replace("\n", " ") for value in values) + " |"
+        return "| " + " | ".join(map(markdown, values)) + " |"
 
     return [
         line([columns[index] for index in kept]),
@@ -310,13 +322,12 @@ def render_html(report: Results) -> str:
     failures = [picture for picture in report.pictures if picture.runtime is not None]
     samples = [picture for picture in report.pictures if picture.runtime is None]
     sections = [
-        f"<h1>Parity of {escape(report.model)} {_status(report.status)}</h1>",
-        f"<p class='summary'>{escape(summarise(report))}</p>",
+        f"<h1>Parity of {html(report.model)} {_status(report.status)}</h1>",
+        f"<p class='summary'>{html(summarise(report))}</p>",
         "<h2>Runtimes</h2>",
         _html_table(_RUNTIME_COLUMNS, [_runtime_row(report, runtime) for runtime in report.runtimes]),
         *(
-            f"<p>{escape(runtime.title)} is not here ({escape(runtime.why)}): "
-            f"<code>{escape(runtime.install)}</code></p>"
+            f"<p>{html(runtime.title)} is not here ({html(runtime.why)}): <code>{html(runtime.install)}</code></p>"
             for runtime in report.runtimes
             if runtime.install
         ),
@@ -325,7 +336,7 @@ def render_html(report: Results) -> str:
         sections += [
             "<h2>Reduced precision</h2>",
             _html_table(PRECISION_COLUMNS, [precision_row(record) for record in report.precisions]),
-            *(f"<p>{escape(fact)}</p>" for fact in _precision_facts(report)),
+            *(f"<p>{html(fact)}</p>" for fact in _precision_facts(report)),
         ]
     if failures:
         sections += [
@@ -347,14 +358,12 @@ def render_html(report: Results) -> str:
         ),
         "</details>",
         "<h2>How it was made</h2>",
-        "<dl>"
-        + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(report))
-        + "</dl>",
+        "<dl>" + "".join(f"<dt>{html(name)}</dt><dd>{html(value)}</dd>" for name, value in _facts(report)) + "</dl>",
     ]
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>Parity of {escape(report.model)}: {report.status}</title><style>{_STYLE}</style></head><body>\n"
+        f"<title>Parity of {html(report.model)}: {report.status}</title><style>{_STYLE}</style></head><body>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )
@@ -362,12 +371,12 @@ def render_html(report: Results) -> str:
 
 def _status(status: str) -> str:
     kind = "idle" if status == "not run" else status
-    return f"<span class='status {kind}'>{escape(status)}</span>"
+    return f"<span class='status {kind}'>{html(status)}</span>"
 
 
 def _html_table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
-    head = "".join(f"<th>{escape(columns[index])}</th>" for index in kept)
+    head = "".join(f"<th>{html(columns[index])}</th>" for index in kept)
     body = "".join("<tr>" + "".join(f"<td>{_html_value(row[index])}</td>" for index in kept) + "</tr>" for row in rows)
     return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
@@ -376,22 +385,21 @@ def _html_value(value: str) -> str:
     for status, mark in _MARKS.items():
         if value == f"{mark} {status}":
             return _status(status)
-    return escape(value)
+    return html(value)
 
 
 def _legend() -> str:
     words = {"reference": "only in the reference", "runtime": "only in the runtime", "id": "another id"}
     keys = "".join(
-        f"<span class='key' style='background: rgb{COLOURS[name]}'></span>{escape(text)}"
-        for name, text in words.items()
+        f"<span class='key' style='background: rgb{COLOURS[name]}'></span>{html(text)}" for name, text in words.items()
     )
     return f"<p class='legend'>Differences:{keys}</p>"
 
 
 def _figure(caption: str, panels: tuple[tuple[str, str], ...]) -> str:
     pictures = "".join(
-        f"<div class='panel'><img alt='{escape(title)}' src='data:image/png;base64,{data}'>"
-        f"<span>{escape(title)}</span></div>"
+        f"<div class='panel'><img alt='{html(title)}' src='data:image/png;base64,{html(data)}'>"
+        f"<span>{html(title)}</span></div>"
         for title, data in panels
     )
-    return f"<figure><figcaption>{escape(caption)}</figcaption><div class='panels'>{pictures}</div></figure>"
+    return f"<figure><figcaption>{html(caption)}</figcaption><div class='panels'>{pictures}</div></figure>"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ..boundary import first_problem
 from ..errors import PackageError
-from ..files import staged_file
+from ..files import staged_files
+from ..limits import MAX_REPORT_BYTES
+from ..texts import load_json
 from .records import Results
 from .render import render_html, render_markdown, summarise
 
@@ -26,16 +31,16 @@ class Report(Results):
             The three files.
 
         Raises:
-            OutputError: one of them cannot be written, or the disk is full.
+            OutputError: one of them exists, cannot be written, or the disk is full.
         """
         texts = {
             "report.json": self.model_dump_json(indent=1) + "\n",
             "report.md": render_markdown(self),
             "report.html": render_html(self),
         }
-        for name, text in texts.items():
-            with staged_file(folder / name, overwrite=True) as staged:
-                staged.write_text(text, encoding="utf-8")
+        with staged_files(folder) as files:
+            for name, text in texts.items():
+                files.add(folder / name).write_text(text, encoding="utf-8")
         return [folder / name for name in texts]
 
     @classmethod
@@ -45,8 +50,12 @@ class Report(Results):
         Raises:
             PackageError: it is missing or no such report.
         """
+        content = load_json(
+            path, "a parity report", PackageError, hint="Run validate again.", finite=False, limit=MAX_REPORT_BYTES
+        )
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise PackageError(f"{path} is not a parity report: {first}.", hint="Run validate again.") from error
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise PackageError(
+                f"{path} is not a parity report: {first_problem(error)}.", hint="Run validate again."
+            ) from error

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..arrays import npy_shape
+from ..boundary import first_problem, plain, says_disk_is_full
+from ..files import scratch_failed
 from ..targets import known_target
 from ..targets.capabilities import require_stages
 from .outcome import Outcome
@@ -24,16 +30,23 @@ from .runtimes import Runtime
 
 __all__ = ["run_runtime"]
 
-_LONGEST_LINE = 1 << 20
+_GUARD = Path(__file__).resolve().parent / "guard.py"
+_LONGEST_LINE = 1 << 18
+_WAITING_LINES = 50
 _KEPT_OUTPUT = 300
 _AFTER_LAST = 10.0
 _TOO_LATE = b"too late"
+_NO_MEMORY = re.compile(
+    r"MemoryError|bad_alloc|OutOfMemory|out of memory|[Ff]ailed to allocate memory|[Cc]annot allocate memory"
+    r"|can't allocate memory|not enough memory|insufficient memory"
+)
+"""Of Python, C++, ONNX Runtime, PyTorch, CUDA, Java and the system."""
 
 
 class _Line(BaseModel):
     """What a program says of one image, or that it is ready. Unknown keys are its own business."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     input: str | None = None
     ready: bool = False
@@ -42,9 +55,9 @@ class _Line(BaseModel):
     version: str = ""
     device: str = ""
     load_s: float = Field(default=0.0, ge=0)
-    run_s: tuple[float, ...] = ()
-    peak_mb: float | None = None
-    split_s: dict[str, float] | None = None
+    run_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(), max_length=10_000)
+    peak_mb: float | None = Field(default=None, ge=0)
+    split_s: dict[str, Annotated[float, Field(ge=0)]] | None = None
     not_split: str = ""
 
 
@@ -56,6 +69,8 @@ class _Run:
     arguments: list[str]
     inputs: list[str]
     outputs: list[Path]
+    shapes: list[tuple[int, ...]]
+    places: dict[str, str]
     time_limit: float
     environment: dict[str, str]
     on_image: Callable[[int], None]
@@ -63,6 +78,12 @@ class _Run:
 
     def pending(self) -> list[int]:
         return [index for index in range(len(self.inputs)) if index not in self.done]
+
+    def plain(self, words: str) -> str:
+        """Return what a program says as one line that names files, not the temporary places where they lie."""
+        for place, name in self.places.items():
+            words = words.replace(place, name)
+        return plain(words)
 
     def settle(self, index: int, outcome: Outcome) -> None:
         self.done[index] = outcome
@@ -107,6 +128,7 @@ def run_runtime(
 
     Raises:
         PackageError: stages are asked for, and files of the format do not give them.
+        OutputError: the disk is full, so that the program cannot write what it found.
     """
     if stages and (target := known_target(runtime.target)) is not None:
         require_stages(target)
@@ -122,6 +144,8 @@ def run_runtime(
         arguments=arguments,
         inputs=[str(path.resolve()) for path in inputs],
         outputs=[path.resolve() for path in outputs],
+        shapes=[npy_shape(path) for path in inputs],
+        places=_places([model, *inputs, *outputs]),
         time_limit=time_limit,
         environment=_environment(runtime, threads, quiet),
         on_image=on_image,
@@ -135,9 +159,23 @@ def run_runtime(
         fruitless = fruitless + 1 if left == pending else 0
         # A program that fails before its first image will do so again; after two in a row the rest is not tried.
         hopeless = ended.final or fruitless == 2
+        _require_room(ended.reason)
         for index in left if hopeless else left[:1]:
-            run.settle(index, Outcome(error=ended.reason, unavailable=ended.unavailable))
+            run.settle(index, _failure(run, ended.reason, ended.unavailable))
     return [run.done[index] for index in range(len(inputs))]
+
+
+def _places(paths: Sequence[Path]) -> dict[str, str]:
+    """Return what replaces the folders of files in what a program says: nothing, so that the names are left."""
+    return {f"{path.resolve().parent}{os.sep}": "" for path in paths}
+
+
+def _failure(run: _Run, reason: str, unavailable: bool = False) -> Outcome:
+    """Return the outcome of an image that has no result; a lack of memory is called that."""
+    words = run.plain(reason)
+    if not _NO_MEMORY.search(words):
+        return Outcome(error=words, unavailable=unavailable)
+    return Outcome(error=f"there was not enough memory: {words}", out_of_memory=True)
 
 
 def _environment(runtime: Runtime, threads: int | None, quiet: bool) -> dict[str, str]:
@@ -182,8 +220,8 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
     ]
     try:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", str(_GUARD), *command],
+            stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the guard that we are gone
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=run.environment,
@@ -191,9 +229,10 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
         )
     except OSError as error:
         return _End(f"the program cannot be started: {error}", final=True)
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    lines: queue.Queue[bytes] = queue.Queue(maxsize=1000)
+    lines: queue.Queue[bytes] = queue.Queue(maxsize=_WAITING_LINES)
     ended = threading.Event()
     complaints = bytearray()
     readers = [
@@ -206,6 +245,8 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
         return _listen(run, process, lines, readers[1], complaints)
     finally:
         _kill(process)
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         ended.set()
         for reader in readers:
             reader.join(timeout=_AFTER_LAST)
@@ -242,7 +283,7 @@ def _listen(
             ready = True
         elif line.input in places:
             index = places.pop(line.input)
-            run.settle(index, _outcome(line, run.outputs[index]))
+            run.settle(index, _outcome(run, line, index))
             ready = True
         else:
             continue
@@ -258,38 +299,47 @@ def _listen(
     return _End(_describe_end(status, chatter, bytes(complaints)))
 
 
-def _outcome(line: _Line, output: Path) -> Outcome:
+def _outcome(run: _Run, line: _Line, index: int) -> Outcome:
     if line.error is not None:
-        return Outcome(error=line.error, unavailable=line.unavailable)
+        _require_room(line.error)
+        return _failure(run, line.error, line.unavailable)
     return Outcome(
-        output=output,
-        version=line.version,
-        device=line.device,
+        output=run.outputs[index],
+        image=run.shapes[index],
+        version=plain(line.version, 100),
+        device=plain(line.device, 100),
         load_s=line.load_s,
         run_s=line.run_s,
         peak_mb=line.peak_mb,
         split_s=line.split_s,
-        not_split=line.not_split,
+        not_split=run.plain(line.not_split),
     )
+
+
+def _require_room(complaint: str) -> None:
+    """Refuse to blame a program or a model for a full disk."""
+    if says_disk_is_full(complaint):
+        raise scratch_failed(OSError(errno.ENOSPC, complaint))
 
 
 def _parse(raw: bytes) -> _Line | str:
     """Return a line of the protocol, or what is wrong with it: empty text for what is no JSON object at all."""
     try:
         content = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(content, dict):
         return ""
     try:
         return _Line.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return first_problem(error)
 
 
 def _describe_end(status: int, chatter: bytes, complaints: bytes) -> str:
-    if status < 0:
+    if status == -getattr(signal, "SIGKILL", 0) < 0:  # not by us, who would not be asking
+        fact = "the system killed the program, as it does when it is out of memory"
+    elif status < 0:
         try:
             name = signal.Signals(-status).name
         except ValueError:

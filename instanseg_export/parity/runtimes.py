@@ -16,11 +16,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ..boundary import first_problem, parsing, plain
 from ..errors import PackageError, UnknownNameError
+from ..limits import MAX_TOML_BYTES
 from ..registry import closest
+from ..texts import read_text
 from .java import build_java, java_build, missing_java
 
 __all__ = ["ENTRY_POINTS", "Runtime", "build_runtime", "find_runtime", "list_runtimes"]
@@ -31,8 +35,12 @@ _PROBE_LIMIT = 30.0
 _ORDER = ("torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised")
 
 
+_Words = Annotated[str, AfterValidator(plain)]
+"""Text that reports show."""
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class _Artefact(_Strict):
@@ -50,7 +58,7 @@ class _Build(_Strict):
 
 
 class _Install(_Strict):
-    hint: str
+    hint: _Words
 
 
 class _Description(_Strict):
@@ -72,10 +80,10 @@ class _Description(_Strict):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    title: str
-    description: str
+    title: _Words
+    description: _Words
     program: tuple[str, ...] = Field(min_length=1)
-    start_limit: float = Field(default=120.0, gt=0)
+    start_limit: float = Field(default=120.0, gt=0, le=86_400)
     needs_exporter: bool = False
     splits: bool = False
     own_threads: bool = False
@@ -172,18 +180,15 @@ def read_runtime(folder: Path) -> Runtime:
         PackageError: there is no runtime.toml, or it is malformed.
     """
     path = folder.resolve() / _FILE
+    hint = "A runtime is a folder with a runtime.toml; see runtimes/."
+    text = read_text(path, "the description of a runtime", PackageError, hint=hint, limit=MAX_TOML_BYTES)
+    with parsing(path, "its TOML", PackageError, hint=hint):
+        content = tomllib.loads(text)
     try:
-        row = _Description.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PackageError(
-            f"{path} cannot be read: {error}.", hint="A runtime is a folder with a runtime.toml; see runtimes/."
-        ) from error
+        row = _Description.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise PackageError(
-            f"{path} is malformed at {place}: {first['msg']}.",
-            hint="Compare it with runtimes/torchscript/runtime.toml.",
+            f"{path} is malformed at {first_problem(error)}.", hint="Compare it with runtimes/torchscript/runtime.toml."
         ) from error
     java = row.build.java if row.build else ""
     reason = _missing(row.probe) or (missing_java(java) if java else "")
@@ -264,6 +269,6 @@ def _broken(name: str, value: str, error: Exception) -> Runtime:
         start_limit=0.0,
         needs_exporter=False,
         available=False,
-        reason=f"it cannot be read: {error}",
+        reason=f"it cannot be read: {plain(error)}",
         install="Update or remove the package that adds it.",
     )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import stat
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from ..errors import InstansegExportError, PackageError, UnsafeFileError
-from ..files import size_of
+from ..boundary import plain, present, regular_file
+from ..errors import InstansegExportError, PackageError
+from ..files import files_in, scratch_folder, sha256_of, size_of
+from ..metadata import FOREIGN, Contract, ModelMetadata
+from ..zips import unpack
 from .named_image import NamedImage
+from .package_files import RDF_FILE, Description, read_description, read_samples, read_test
 
 __all__ = ["Subject", "open_subject"]
 
-_RDF = "rdf.yaml"
-_SAMPLES = "sample-*.tif"
-_LARGEST_PACKAGE = 32 << 30
+_AGAIN = "Export the model again, or get it again from its publisher."
 
 
 @dataclass(frozen=True)
@@ -37,55 +31,83 @@ class Subject:
         channels: that the model takes; None for any number.
         samples: the package's own images.
         dimensions: 2 for models that take images, 3 for volumes.
+        test: the package's own test; None where it has none.
+        changed: names of exported files that are not those that the package's description was written for.
     """
 
     name: str
     path: Path
-    metadata: Mapping[str, Any] | None
+    metadata: ModelMetadata | None
     channels: int | None
     samples: tuple[NamedImage, ...]
     dimensions: int = 2
+    changed: tuple[str, ...] = ()
+    test: NamedImage | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """What a caller has to know of the model; the defaults of files of others where none of ours says it."""
+        if self.metadata is not None:
+            return self.metadata.contract
+        return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
 
     def file(self, filename: str) -> Path | None:
         """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""
-        if self.path.is_dir() and not _is_exported(self.path):
-            return self.path / filename if filename and _is_exported(self.path / filename) else None
+        if self.path.is_dir() and not _is_exported_folder(self.path):
+            found = self.path / filename
+            return found if filename and (found.is_file() or _is_exported_folder(found)) else None
         return self.path if self.path.suffix == Path(filename).suffix else None
 
 
 @contextmanager
 def open_subject(path: Path) -> Iterator[Subject]:
-    """Yield what lies at ``path``; a zip is unpacked for as long as the block runs.
+    """Yield what lies at ``path``; a zip is unpacked for as long as the block runs. Nothing in it is executed.
 
     Raises:
         PackageError: it is missing, damaged, or neither a package nor an exported file.
-        UnsafeFileError: the zip would write outside of its folder.
+        UnsafeFileError: the zip would write outside of its folder or fill the disk, or a file refers to others.
     """
     if not path.exists():
         raise PackageError(f"There is no {path}.", hint="Give the folder or zip of a package, or an exported file.")
-    if path.suffix == ".zip":
-        with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
-            _unpack(path, Path(folder))
-            yield _read_package(Path(folder), path.stem)
-    elif path.is_dir() and not _is_exported(path):
-        yield _read_package(path, path.resolve().name)
+    if path.suffix == ".zip" and not path.is_dir():
+        with scratch_folder() as folder, _naming(path, folder):
+            unpack(path, folder, PackageError, hint=_AGAIN)
+            yield _read_package(folder, path.stem, path)
+    elif path.is_dir() and not _is_exported_folder(path):
+        yield _read_package(path, path.resolve().name, path)
     else:
         yield _read_file(path)
 
 
-def _read_package(folder: Path, name: str) -> Subject:
-    rdf = _read_rdf(folder) if (folder / _RDF).is_file() else {}
-    metadata = next(filter(None, (_metadata(file) for file in _model_files(folder))), None)
-    if metadata is None and not rdf and not any(_model_files(folder)):
+@contextmanager
+def _naming(path: Path, folder: Path) -> Iterator[None]:
+    """Let messages name a zip and what is in it, not the folder that it is unpacked to."""
+    try:
+        yield
+    except InstansegExportError as error:
+        inside, itself = f"{path}: ", str(path)
+        error.message = error.message.replace(f"{folder}/", inside).replace(str(folder), itself)
+        error.hint = error.hint.replace(f"{folder}/", inside).replace(str(folder), itself)
+        error.args = (error.message,)
+        raise
+
+
+def _read_package(folder: Path, name: str, path: Path) -> Subject:
+    description = read_description(folder)
+    places = [folder / one for one in _filenames()]
+    files = [place for place in places if _is_exported_folder(place) or present(place, PackageError)]
+    if description is None and not files:
         raise PackageError(
-            f"{folder} holds no exported file and no {_RDF}.", hint="Give the folder that instanseg-export wrote."
+            f"{path} holds no exported file and no {RDF_FILE}.", hint="Give the folder that instanseg-export wrote."
         )
-    channels = _channels(metadata, rdf)
-    dimensions = int((metadata or {}).get("dimensions", 2))
-    samples = tuple(_samples(folder, rdf, channels, dimensions))
+    metadata = _common_metadata(files, path)
+    channels = _channels(metadata, description)
+    dimensions = 2 if metadata is None else metadata.dimensions
+    samples = tuple(read_samples(folder, description.images if description else [], channels, dimensions))
     # During an export there is no description yet, and the folder has whatever name the user likes.
-    own_name = rdf.get("name") or (metadata["spec"]["name"] if metadata is not None else name)
-    return Subject(str(own_name), folder, metadata, channels, samples, dimensions)
+    own_name = (description.name if description else None) or (metadata.spec.name if metadata is not None else name)
+    changed, test = _changed(files, folder, description), _test(folder, description, channels, dimensions)
+    return Subject(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed, test)
 
 
 def _read_file(path: Path) -> Subject:
@@ -94,10 +116,14 @@ def _read_file(path: Path) -> Subject:
             f"{path} is neither a package nor an exported file.",
             hint=f"Exported files end in {' or '.join(sorted(_suffixes()))}; a package is a folder or a .zip.",
         )
-    if size_of(path) == 0:
-        raise PackageError(f"{path} is empty.", hint="Export the model again.")
+    if (size_of(path) if path.is_dir() else regular_file(path, PackageError)) == 0:
+        raise PackageError(f"{path} is empty.", hint=_AGAIN)
     metadata = _metadata(path)
-    return Subject(path.stem, path, metadata, _channels(metadata, {}), (), int((metadata or {}).get("dimensions", 2)))
+    dimensions = 2 if metadata is None else metadata.dimensions
+    channels = _channels(metadata, None)
+    beside = _description_beside(path)
+    changed, test = _changed([path], path.parent, beside), _test(path.parent, beside, channels, dimensions)
+    return Subject(plain(path.stem, 200), path, metadata, channels, (), dimensions, changed, test)
 
 
 def _filenames() -> list[str]:
@@ -112,117 +138,72 @@ def _suffixes() -> set[str]:
     return {Path(name).suffix for name in _filenames()}
 
 
-def _model_files(folder: Path) -> list[Path]:
-    return [folder / name for name in _filenames() if _is_exported(folder / name)]
-
-
-def _is_exported(path: Path) -> bool:
-    """Tell whether there is something that a runtime may take: a file, or a folder where a format is one."""
+def _is_exported_folder(path: Path) -> bool:
+    """Tell whether there is a folder that a target writes, not the folder of a package."""
     from ..targets import is_artifact
 
-    return path.is_file() or (is_artifact(path) and not (path / _RDF).is_file())
+    return path.is_dir() and is_artifact(path) and not (path / RDF_FILE).exists()
 
 
-def _metadata(path: Path) -> Mapping[str, Any] | None:
-    """Return what the file says of itself; None for those of others and for damaged ones, which no runtime loads."""
-    from ..targets import read_metadata
+def _metadata(path: Path) -> ModelMetadata | None:
+    """Return what a file says of itself; None where others wrote it, or no target of ours reads such files."""
+    from ..targets import TARGETS, read_metadata
 
-    try:
-        return read_metadata(path)
-    except InstansegExportError:
+    if path.suffix not in {Path(target.filename).suffix for target in TARGETS}:
         return None
+    return read_metadata(path)
 
 
-def _read_rdf(folder: Path) -> Mapping[str, Any]:
-    import yaml
+def _common_metadata(files: list[Path], path: Path) -> ModelMetadata | None:
+    """Return what the first file of a package says of itself that says anything.
 
+    Raises:
+        PackageError: another file is of a model of another kind.
+    """
+    found = [(file, metadata) for file in files if (metadata := _metadata(file)) is not None]
+    if not found:
+        return None
+    first, metadata = found[0]
+    for file, other in found[1:]:
+        if other.contract != metadata.contract:
+            raise PackageError(
+                f"{path} holds files of two models: {first.name} of {metadata.spec.name} and {file.name} of "
+                f"{other.spec.name} do not take or give the same.",
+                hint=_AGAIN,
+            )
+    return metadata
+
+
+def _description_beside(path: Path) -> Description | None:
+    """Return the description of the package that a file lies in; None where it lies in none that knows it."""
     try:
-        content = yaml.safe_load((folder / _RDF).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PackageError(f"{folder / _RDF} cannot be read: {error}.", hint="Export the model again.") from error
-    if not isinstance(content, dict):
-        raise PackageError(f"{folder / _RDF} is not a description of a model.", hint="Export the model again.")
-    return content
+        description = read_description(path.parent)
+    except InstansegExportError:
+        return None  # of something else, perhaps: nobody asked for it
+    return description if description is not None and _stated(path, description) else None
 
 
-def _inputs(rdf: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    rows = rdf.get("inputs")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+def _test(folder: Path, description: Description | None, channels: int | None, dimensions: int) -> NamedImage | None:
+    test = description.test if description else None
+    return None if test is None else read_test(folder, test, channels, dimensions)
 
 
-def _channels(metadata: Mapping[str, Any] | None, rdf: Mapping[str, Any]) -> int | None:
+def _changed(files: list[Path], folder: Path, description: Description | None) -> tuple[str, ...]:
+    """Return the names of files, and of folders in which any file is another than stated, missing or added."""
+    changed = []
+    for file in files:
+        stated = _stated(file, description) if description else {}
+        if stated and stated != {part.relative_to(folder).as_posix(): sha256_of(part) for part in files_in(file)}:
+            changed.append(file.name)
+    return tuple(changed)
+
+
+def _stated(file: Path, description: Description) -> dict[str, str]:
+    """Return what a package's description states of a file, or of the files in a folder: hashes, by name."""
+    return {name: digest for name, digest in description.hashes.items() if name.partition("/")[0] == file.name}
+
+
+def _channels(metadata: ModelMetadata | None, description: Description | None) -> int | None:
     if metadata is not None:
-        channels = metadata["spec"]["channels"]
-        return None if channels is None else int(channels)
-    for row in _inputs(rdf):
-        axes = row.get("axes")
-        for axis in axes if isinstance(axes, list) else []:
-            names = axis.get("channel_names") if isinstance(axis, dict) else None
-            if isinstance(names, list) and names:
-                return len(names)
-    return None
-
-
-def _samples(folder: Path, rdf: Mapping[str, Any], channels: int | None, dimensions: int) -> Iterator[NamedImage]:
-    """Yield the images that the package's description names as inputs, and pictures that lie beside them."""
-    names = []
-    for row in _inputs(rdf):
-        for key in ("test_tensor", "sample_tensor"):
-            source = row.get(key)
-            name = source.get("source") if isinstance(source, dict) else source
-            if isinstance(name, str) and PurePosixPath(name).name == name:
-                names.append(name)
-    names += sorted(path.name for path in folder.glob(_SAMPLES) if not path.stem.endswith("-labels"))
-    seen: list[npt.NDArray[np.float32]] = []
-    for name in dict.fromkeys(names):
-        if not (folder / name).is_file():
-            raise PackageError(f"{folder} has no {name}, which its {_RDF} names.", hint="Export the model again.")
-        array = _read_array(folder / name, dimensions)
-        if array is None or (channels is not None and array.shape[-1 - dimensions] != channels):
-            continue
-        sample = NamedImage(name, array, "of the package", sample=True, dimensions=dimensions)
-        if not any(np.array_equal(sample.batch(), other, equal_nan=True) for other in seen):
-            seen.append(sample.batch())
-            yield sample
-
-
-def _read_array(path: Path, dimensions: int) -> npt.NDArray[Any] | None:
-    if path.suffix == ".npy":
-        try:
-            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise PackageError(f"{path} cannot be read: {error}.", hint="Export the model again.") from error
-        return array if array.ndim - dimensions in (1, 2) and array.dtype.kind in "fiub" else None
-    from ..images import read_image
-
-    return read_image(path, dimensions).array
-
-
-def _unpack(path: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            for member in members:
-                _check_member(path, member)
-            if sum(member.file_size for member in members) > _LARGEST_PACKAGE:
-                raise UnsafeFileError(f"{path} unpacks to more than 32 GiB.", hint="Check where it comes from.")
-            for member in members:
-                target = folder / member.filename
-                if member.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise PackageError(f"{path} cannot be unpacked: {error}.", hint="Download or export it again.") from error
-
-
-def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
-    name = PurePosixPath(member.filename.replace("\\", "/"))
-    climbs = name.is_absolute() or ".." in name.parts or ":" in member.filename
-    if climbs or stat.S_ISLNK(member.external_attr >> 16):
-        raise UnsafeFileError(
-            f"{path} holds {member.filename!r}, which would be written outside of its folder.",
-            hint="Do not use this file; get the package from its publisher.",
-        )
+        return metadata.spec.channels
+    return description.channels if description else None

@@ -91,7 +91,7 @@ class Validation:
         everything = range(len(self.images))
         trial.outcomes = self._run(trial, everything, stages=False)
         for index in everything:
-            labels, error = self._read_labels(trial.outcomes[index], self.batches[index])
+            labels, error = self._read_labels(trial.outcomes[index])
             trial.labels.append(labels)
             trial.errors.append(error)
         if all(outcome.unavailable for outcome in trial.outcomes):
@@ -132,16 +132,13 @@ class Validation:
             on_image=lambda place: self.tell(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
         )
 
-    def _read_labels(self, outcome: Outcome, batch: npt.NDArray[np.float32]) -> tuple[Labels | None, str]:
+    def _read_labels(self, outcome: Outcome) -> tuple[Labels | None, str]:
         if outcome.error:
             return None, outcome.error
         try:
             labels = outcome.labels()
         except ValueError as error:
             return None, str(error)
-        expected = (batch.shape[0], *batch.shape[2:])
-        if (labels.shape[0], *labels.shape[2:]) != expected:
-            return None, f"its label map has shape {labels.shape} for an image of shape {batch.shape}"
         return labels, ""
 
     def stage_differences(

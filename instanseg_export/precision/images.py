@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..boundary import plain, regular_file
 from ..errors import ImageError
 
 __all__ = ["ImageSet", "LabelledImage", "calibration_set", "read_calibration", "read_labelled"]
@@ -92,7 +93,7 @@ def read_calibration(folder: Path, channels: int | None) -> ImageSet:
     for path in chosen:
         image = _read(path, channels)
         for name, window in _windows(image, MAX_WINDOWS // len(chosen)):
-            names.append(f"{path.name}{name}")
+            names.append(f"{plain(path.name)}{name}")
             windows.append(window)
     if all(window.min() == window.max() for window in windows):
         raise ImageError(
@@ -128,7 +129,7 @@ def read_labelled(folder: Path, channels: int | None, targets: int) -> list[Labe
                 f"{path.name} has {image.shape[1]} x {image.shape[2]}.",
                 hint="A label map has the height and width of its image.",
             )
-        found.append(LabelledImage(path.name, image, labels))
+        found.append(LabelledImage(plain(path.name), image, labels))
     if not any(one.labels.any() for one in found):
         raise ImageError(f"The label maps of {folder} are all empty.", hint="Give images with labelled instances.")
     return found
@@ -142,7 +143,12 @@ def _files(folder: Path, option: str) -> list[Path]:
         path for path in folder.iterdir() if not path.name.startswith(".") and path.suffix.lower() not in _IGNORED
     )
     # An OME-Zarr image is a folder; other folders are not looked into.
-    paths = [path for path in paths if path.is_file() or path.suffix == ".zarr"]
+    paths = [path for path in paths if not path.is_dir() or path.suffix == ".zarr"]
+    for path in paths:
+        if not path.is_dir():
+            regular_file(
+                path, ImageError
+            )  # a pipe, or a link to nothing, is no image, and must not be left out silently
     if not paths:
         raise ImageError(
             f"{folder} holds no image.",

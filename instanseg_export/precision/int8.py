@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from ..files import scratch_folder
 from .network import head_nodes
 
 __all__ = ["quantize_network"]
@@ -43,9 +42,9 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
         def get_next(self) -> dict[str, Any] | None:
             return next(self._inputs, None)
 
-    with tempfile.TemporaryDirectory(prefix="instanseg-export-") as folder:
+    with scratch_folder() as folder:
         # By way of files: the quantiser changes a model that it is given.
-        source, result = Path(folder) / "network.onnx", Path(folder) / "quantised.onnx"
+        source, result = folder / "network.onnx", folder / "quantised.onnx"
         onnx.save(part, source)
         quantize_static(
             source,

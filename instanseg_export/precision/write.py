@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from typing import Any
 
 from ..errors import ExportError
 from ..files import sha256_of, staged_file
-from ..targets import read_metadata
-from ..targets.base import METADATA_KEY, Artifact
+from ..metadata import Calibration, ModelMetadata
+from ..targets import require_metadata
+from ..targets.base import Artifact
+from ..targets.onnx.embedded import with_metadata
 from . import filename_of
 from .images import ImageSet
 
@@ -24,7 +25,7 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
     """Write the file of a precision beside the fp32 file that it is made from.
 
     Everything outside of the network is that of the fp32 file: inputs, settings, stages, output, metadata. The metadata
-    has two more keys, ``precision`` and, for int8, ``calibration`` (``images``: their number; ``sha256``).
+    says which precision it is and, for int8, on what it was calibrated.
 
     Args:
         precision: "fp16" or "int8".
@@ -39,40 +40,41 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
     """
     import onnx
 
-    metadata = read_metadata(source)
+    metadata = require_metadata(source)
     model = onnx.load(source)
     try:
         with _quiet():
             result = _convert(precision, model, metadata, calibration)
-        metadata["precision"] = precision
+        changes: dict[str, Any] = {"precision": precision}
         if precision == "int8":
-            metadata["calibration"] = {"images": len(calibration.images), "sha256": calibration.sha256}
-        _describe(result, metadata)
+            changes["calibration"] = Calibration(images=len(calibration.images), sha256=calibration.sha256)
+        _strip(result)
+        data = with_metadata(result, metadata.model_copy(update=changes))
         onnx.checker.check_model(result, full_check=True)
     except ExportError:
         raise
     except Exception as error:  # the converters raise errors of many kinds
         reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
         raise ExportError(
-            f"The network of {metadata['spec']['name']} cannot be converted to {precision}: {reason}",
+            f"The network of {metadata.spec.name} cannot be converted to {precision}: {reason}",
             hint=f"Export without {precision}, and please report this with the output of --debug.",
         ) from error
     path = folder / filename_of(precision)
-    with staged_file(path, overwrite=True) as staged:
-        staged.write_bytes(result.SerializeToString(deterministic=True))
+    with staged_file(path) as staged:
+        staged.write_bytes(data)
     return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
 
 
-def _convert(precision: str, model: Any, metadata: dict[str, Any], calibration: ImageSet) -> Any:
+def _convert(precision: str, model: Any, metadata: ModelMetadata, calibration: ImageSet) -> Any:
     from .float16 import halve_network
     from .int8 import quantize_network
     from .network import BorderReader, cut_network, replace_network
 
-    stages = metadata["stages"]
+    stages = metadata.stages
     part = cut_network(model, stages)
     if any(node.op_type in ("Loop", "Scan") for node in part.graph.node):
         raise ExportError(
-            f"The network of {metadata['spec']['name']} sees images tile by tile, in a loop, and {precision} is not "
+            f"The network of {metadata.spec.name} sees images tile by tile, in a loop, and {precision} is not "
             "made of networks in loops.",
             hint="Export it without --precision.",
         )
@@ -82,14 +84,10 @@ def _convert(precision: str, model: Any, metadata: dict[str, Any], calibration: 
     return replace_network(model, stages, quantize_network(part, (read(image) for image in calibration.images)))
 
 
-def _describe(model: Any, metadata: dict[str, Any]) -> None:
-    import onnx
-
+def _strip(model: Any) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
 
 
 @contextmanager

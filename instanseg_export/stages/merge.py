@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from . import loops
+from .graph import connect
 from .paint import Members
 from .sentinels import nobody
 
@@ -70,30 +71,6 @@ def _size(number: Tensor) -> int:
 
 def _any_active(active: Tensor, shared: Tensor) -> Tensor:
     return active.sum() > 0
-
-
-def _lower(first: Tensor, second: Tensor, root: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
-    smaller = torch.minimum(root.index_select(0, first), root.index_select(0, second))
-    lowered = root.scatter_reduce(0, first, smaller, "amin", include_self=True)
-    lowered = lowered.scatter_reduce(0, second, smaller, "amin", include_self=True)
-    lowered = lowered.index_select(0, lowered.to(torch.int64))
-    return lowered, (lowered != root).to(torch.int64).sum()
-
-
-def _any_change(root: Tensor, changes: Tensor) -> Tensor:
-    return changes > 0
-
-
-def _connect(first: Tensor, second: Tensor, count: int) -> Tensor:
-    """Return for each of ``count`` nodes the lowest node that edges ``first``-``second`` connect it with."""
-    root = torch.arange(count, device=first.device).to(torch.float32)
-    changes = torch.ones([], dtype=torch.int64, device=first.device)
-    if torch.jit.is_scripting():
-        while bool(_any_change(root, changes)):
-            root, changes = _lower(first, second, root, changes)
-    else:
-        root, _ = loops.while_true(_any_change, partial(_lower, first, second), (root, changes))
-    return root.to(torch.int64)
 
 
 def merge_overlapping(
@@ -172,4 +149,4 @@ def merge_overlapping(
 
     union = members.area.index_select(0, first) + members.area.index_select(0, second) - overlap
     edge = torch.nonzero(overlap > overlap_threshold * union)[:, 0]
-    return _connect(first.index_select(0, edge), second.index_select(0, edge), count)
+    return connect(first.index_select(0, edge), second.index_select(0, edge), torch.arange(count, device=device))

@@ -1,34 +1,48 @@
-"""Number the instances: drop the small ones and close the gaps."""
+"""Number the instances: keep one part of each, drop the small ones and close the gaps."""
 
 import torch
 from torch import Tensor
 
+from .parts import find_parts, largest_parts
 from .sentinels import nobody
 
 __all__ = ["close_gaps", "close_gaps_of_images", "largest_label", "number_instances"]
 
 
-def number_instances(owner: Tensor, root: Tensor, min_size: Tensor) -> tuple[Tensor, Tensor]:
+def number_instances(
+    owner: Tensor, root: Tensor, planes: int, height: int, width: int, min_size: Tensor, connected: Tensor
+) -> tuple[Tensor, Tensor]:
     """Turn owners into instances, numbered from 1 through all planes in raster order of their first seeds.
 
     Args:
-        owner: (pixels,) float32 of :func:`stages.paint.paint`.
+        owner: (P * H * W,) float32 of :func:`stages.paint.paint`.
         root: (K,) int64 of :func:`stages.merge.merge_overlapping`.
-        min_size: scalar; instances that own fewer pixels are dropped.
+        planes: P.
+        height: H.
+        width: W.
+        min_size: scalar; instances of which fewer pixels are left are dropped.
+        connected: bool scalar, whether to take from each instance what is not connected to its largest part: where
+            masks overlap the more certain one cuts pieces off the others.
 
     Returns:
-        (pixels,) int64, 0 for background; and (K + 1,) int64, the place of the first seed of each number.
+        (P * H * W,) int64, 0 for background; and (K + 1,) int64, the place of the first seed of each number.
     """
-    painted = owner < nobody()
-    seed = torch.where(painted, owner, torch.zeros_like(owner)).to(torch.int64)
-    first = root.index_select(0, seed)
-    area = torch.zeros([root.shape[0]], device=owner.device).scatter_add(0, first, painted.to(torch.float32))
-    kept = (area >= min_size) & (area > 0)
-    number = kept.to(torch.int64).cumsum(0) * kept.to(torch.int64)
-    labels = number.index_select(0, first) * painted.to(torch.int64)
-    place = torch.arange(root.shape[0], device=owner.device)
-    first_seed = torch.zeros([root.shape[0] + 1], dtype=torch.float32, device=owner.device)
+    count = root.shape[0]
+    # The last entry stands for background.
+    first = torch.cat([root + 1, torch.zeros_like(root[:1])]).to(torch.int32)
+    seed = torch.where(owner < nobody(), owner, torch.full([1], count, dtype=torch.float32, device=owner.device))
+    instance = first.index_select(0, seed.to(torch.int32))
+    parts = find_parts(instance.view(planes, height, width))
+    left = (largest_parts(parts, count + 1) | ~connected) & (parts.instance > 0)
+
+    area = (parts.after - parts.first_pixel).to(torch.float32) * left.to(torch.float32)
+    area = torch.zeros([count + 1], device=owner.device).scatter_add(0, parts.instance, area)
+    kept = ((area >= min_size) & (area > 0)).to(torch.int64)
+    number = kept.cumsum(0) * kept
+    labels = (number.index_select(0, parts.instance) * left.to(torch.int64)).index_select(0, parts.run)
     # Dropped seeds all write to number 0, which nobody reads; the maximum makes the result independent of their order.
+    place = (torch.arange(count + 1, device=owner.device) - 1).clamp(min=0)
+    first_seed = torch.zeros([count + 1], dtype=torch.float32, device=owner.device)
     first_seed = first_seed.scatter_reduce(0, number, place.to(torch.float32), "amax", include_self=True)
     return labels, first_seed.to(torch.int64)
 

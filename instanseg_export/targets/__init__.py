@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..boundary import regular_file
 from ..errors import PackageError
+from ..metadata import ModelMetadata
 from ..registry import Registry
 from .base import Artifact, Target
 
@@ -13,7 +15,15 @@ if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
 
-__all__ = ["TARGETS", "is_artifact", "known_target", "read_metadata", "target_of", "write_artifact"]
+__all__ = [
+    "TARGETS",
+    "is_artifact",
+    "known_target",
+    "read_metadata",
+    "require_metadata",
+    "target_of",
+    "write_artifact",
+]
 
 TARGETS: Registry[Target] = Registry(
     "target",
@@ -63,15 +73,34 @@ def is_artifact(path: Path) -> bool:
     return True
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return what an exported artefact says of itself: spec, settings, tunables, version, source; see ``metadata.py``.
+def read_metadata(path: Path) -> ModelMetadata | None:
+    """Return what an exported artefact says of itself, or None if others wrote it. Nothing in it is executed.
 
     Raises:
-        PackageError: the file is damaged, or was not written by this package.
+        PackageError: the file is missing, damaged, refers to other files, or is of a newer version.
     """
-    if not path.exists():
-        raise PackageError(f"There is no file {path}.", hint="Check the path.")
-    return target_of(path).read_metadata(path)
+    from ..files import size_of
+
+    size = size_of(path) if path.is_dir() else regular_file(path, PackageError)
+    target = target_of(path)
+    if size == 0:
+        raise PackageError(f"{path} is empty.", hint="Export the checkpoint again.")
+    return target.read_metadata(path)
+
+
+def require_metadata(path: Path) -> ModelMetadata:
+    """Return the same of a file that this package wrote.
+
+    Raises:
+        PackageError: as for :func:`read_metadata`, and where others wrote the file.
+    """
+    metadata = read_metadata(path)
+    if metadata is None:
+        raise PackageError(
+            f"{path} carries no description of its own.",
+            hint="Only files that instanseg-export wrote have one: export the checkpoint again.",
+        )
+    return metadata
 
 
 def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: Path) -> Artifact:
@@ -81,14 +110,14 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         target: its name in :data:`TARGETS`.
         forward: of :func:`instanseg_export.build_forward`.
         checkpoint: that the forward was built from.
-        path: of the new file or folder, in an existing folder. An existing one is replaced.
+        path: of the new file or folder, in an existing folder. Nothing may be there yet.
 
     Raises:
         UnknownNameError: there is no such target.
         ExportError: the format cannot be written here, or the exporter refused the forward.
-        OutputError: it cannot be written.
+        OutputError: something is there, or it cannot be written.
     """
-    from ..files import sha256_of, size_of, staged_file, staged_folder
+    from ..files import sha256_of, size_of, staged_file, staged_part
     from .metadata import describe
 
     writer = TARGETS.get(target)
@@ -97,7 +126,7 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         from ..errors import ExportError
 
         raise ExportError(f"{target} cannot be written on this machine: {reason}.", hint="Run: instanseg-export doctor")
-    stage = staged_folder if writer.artefact == "folder" else staged_file
-    with stage(path, overwrite=True) as staged:
+    stage = staged_part if writer.artefact == "folder" else staged_file
+    with stage(path) as staged:
         writer.write(forward, describe(target, forward, checkpoint), staged)
     return Artifact(target, path, sha256_of(path), size_of(path))

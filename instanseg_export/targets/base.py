@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..metadata import METADATA_KEY, ModelMetadata
 
 if TYPE_CHECKING:
     from ..forwards.base import Forward
 
 __all__ = ["METADATA_KEY", "Artifact", "Target"]
-
-METADATA_KEY = "instanseg_export"
-"""Name of the metadata property (ONNX), and with ``.json`` of the extra file (TorchScript)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Target(Protocol):
             branches on settings are in the file.
         overridable: whether settings can be overridden at run time.
         dynamic_shapes: whether one file takes any batch size, height and width. If not, its metadata say which one it
-            takes: ``image_shape``, a list of sizes in the order of the image's axes.
+            takes: ``image_shape``.
         exposes_stages: whether the file can give the intermediate results that the forward names.
     """
 
@@ -64,7 +63,7 @@ class Target(Protocol):
         """Return why this machine cannot write the format, or None if it can."""
         ...
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """Write ``forward`` (see ``forwards``) with ``metadata`` embedded to ``path``.
 
         A file does not exist yet; a folder exists and is empty.
@@ -75,10 +74,10 @@ class Target(Protocol):
         """
         ...
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
-        """Return the metadata that ``write`` embedded.
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
+        """Return the metadata that ``write`` embedded, or None if others wrote the file. Nothing in it is executed.
 
         Raises:
-            PackageError: the file is damaged or was not written by this package.
+            PackageError: the file is damaged, refers to other files, or is of a newer version.
         """
         ...

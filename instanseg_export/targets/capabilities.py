@@ -41,13 +41,14 @@ def require_shape(target: Target, path: Path, shape: Sequence[int]) -> None:
     """
     if target.dynamic_shapes:
         return
-    taken = target.read_metadata(path).get("image_shape")
-    if not isinstance(taken, list) or not all(type(size) is int for size in taken):
+    metadata = target.read_metadata(path)
+    taken = None if metadata is None else metadata.image_shape
+    if taken is None:
         raise PackageError(
             f"{path} takes images of one size only, as all {target.name} files do, and does not say which.",
             hint="Export the checkpoint again.",
         )
-    if taken != list(shape):
+    if taken != tuple(shape):
         raise ImageError(
             f"{path} takes images of {_text(taken)} only (batch, channels, sizes), and the image has {_text(shape)}.",
             hint="Cut or pad the image to that size, or use a format that takes every size (torchscript, onnx).",

@@ -1,78 +1,55 @@
-"""What each exported file says of itself."""
+"""Collects what an exported file says of itself."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import PackageError
-from ..forwards.base import LABELS
-from .base import METADATA_KEY
+from pydantic import ValidationError
+
+from ..boundary import first_problem
+from ..errors import ExportError
+from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
 
 if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
+    from ..metadata import Axis
 
-__all__ = ["FORMAT", "METADATA_KEY", "describe", "parse"]
+__all__ = ["describe"]
 
-FORMAT = 1
-"""Rises when a reader of older metadata would misunderstand newer."""
+_SPACE: dict[int, tuple[Axis, ...]] = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
-def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Collect the metadata of a file: what it was made from, by what, and what can be tuned.
+def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> ModelMetadata:
+    """Say what a file was made from, by what, what it gives and what can be tuned.
 
-    Returns:
-        JSON-ready: format, version (of this package), target, dimensions (2, or 3 for volumes), spec, source_sha256,
-        settings (value of each tunable), tunables (name, kind, help, range, and ``fixed`` where this format cannot
-        override it at run time), outputs (their names, in order), rows (of each output with a row per label, what its
-        columns and its values are).
+    Raises:
+        ExportError: the checkpoint says something that no file may say of itself.
     """
     from .. import __version__
     from . import TARGETS
     from .settings import is_fixed
 
     writer = TARGETS.get(target)
-    rows = []
-    for tunable in forward.tunables:
-        rows.append(tunable.describe() | {"fixed": is_fixed(tunable, writer)})
-    return {
-        "format": FORMAT,
-        "version": __version__,
-        "target": target,
-        "dimensions": forward.dimensions,
-        "spec": checkpoint.spec.model_dump(mode="json"),
-        "source_sha256": checkpoint.sha256,
-        "settings": {
-            name: list(value) if isinstance(value, tuple) else value for name, value in forward.values.items()
-        },
-        "tunables": rows,
-        "outputs": [LABELS, *(output.name for output in forward.further)],
-        "rows": {
-            output.name: {"columns": list(output.channels), "values": list(output.values)}
-            for output in forward.further
-            if output.axes == ("batch", "instance", "channel")
-        },
-    }
-
-
-def parse(text: str | bytes, path: Path) -> dict[str, Any]:
-    """Read metadata back.
-
-    Raises:
-        PackageError: it is missing, damaged, or of a newer format.
-    """
+    outputs = [OutputFacts(name=LABELS, role="labels", axes=("batch", "channel", *_SPACE[forward.dimensions]))]
+    outputs += [
+        OutputFacts(name=output.name, role=output.role, axes=output.axes, columns=output.channels, values=output.values)
+        for output in forward.further
+    ]
     try:
-        metadata = json.loads(text)
-        written = metadata["format"]
-    except (ValueError, KeyError, TypeError):
-        raise PackageError(
-            f"{path} carries no description of its own.",
-            hint="Only files that instanseg-export wrote have one: export the checkpoint again.",
-        ) from None
-    if written > FORMAT:
-        raise PackageError(
-            f"{path} was written by a newer version ({metadata.get('version')}).", hint="Update instanseg-export."
+        return ModelMetadata(
+            version=__version__,
+            target=target,
+            dimensions=3 if forward.dimensions == 3 else 2,
+            spec=SpecFacts.model_validate(checkpoint.spec.model_dump(mode="json")),
+            source_sha256=checkpoint.sha256,
+            settings=forward.values,
+            tunables=tuple(tunable.describe(fixed=is_fixed(tunable, writer)) for tunable in forward.tunables),
+            outputs=tuple(outputs),
+            convolves_after_network=forward.convolves_after_network,
         )
-    return dict(metadata)
+    except ValidationError as error:
+        raise ExportError(
+            f"{checkpoint.source} cannot be described in a file: {first_problem(error)}.",
+            hint="Correct it with --spec key=value.",
+        ) from error

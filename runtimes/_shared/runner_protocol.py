@@ -111,6 +111,16 @@ def encode_setting(name: str, value: Any, metadata: Mapping[str, Any] | None) ->
     raise ValueError(f"the file has no setting {name}")
 
 
+def output_names(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the names of a file's outputs, in the order of a call's results.
+
+    Args:
+        metadata: what the file says of itself; empty for files of others, which have one output.
+    """
+    outputs = metadata.get("outputs", [RESULT])
+    return [output["name"] if isinstance(output, dict) else output for output in outputs]  # format 1 had names alone
+
+
 def peak_memory_mb() -> float | None:
     """Return the largest memory, in MB of 10^6 bytes, that this process has held; None where the system cannot tell.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from runner_protocol import RESULT, Request, UnavailableError, encode_setting
+from runner_protocol import Request, UnavailableError, encode_setting, output_names
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -61,9 +61,10 @@ class TorchSession:
         self._module: Any = module
         self._device = device
         self._stages = request.stages
-        spec = (metadata or {}).get("spec", {})
-        self._convolutions_follow = spec.get("feature_engineering") == "10"
-        self._outputs: list[str] = (metadata or {}).get("outputs", [RESULT])
+        self._foreign = metadata is None
+        about = metadata or {}
+        self._convolutions_follow = bool(about.get("convolves_after_network"))
+        self._outputs = output_names(about)
         self._args = {
             name: torch.from_numpy(encode_setting(name, value, metadata)).to(device)
             for name, value in request.settings.items()
@@ -73,7 +74,8 @@ class TorchSession:
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         with torch.inference_mode():
-            tensor = torch.from_numpy(image).to(self._device)
+            # Files of others may write to their input: they get a copy. On other devices it is one in any case.
+            tensor = torch.from_numpy(image).to(self._device, copy=self._foreign)
             arguments = (tensor, self._args) if self._args else (tensor,)
             result = self._module(*arguments)
             results = result if isinstance(result, tuple) else (result,)
@@ -90,7 +92,7 @@ class TorchSession:
         if self._convolutions_follow:
             raise UnavailableError("there are convolutions in this model's post-processing too")
         with torch.inference_mode(), _ConvolutionClock() as clock:
-            tensor = torch.from_numpy(image)
+            tensor = torch.from_numpy(image).to(self._device, copy=self._foreign)
             start = time.perf_counter()
             self._module(*((tensor, self._args) if self._args else (tensor,)))
         if not clock.spans:

@@ -18,12 +18,12 @@ def open_session(request: Request) -> Session:
 
     from instanseg_export.checkpoints import load_checkpoint
     from instanseg_export.forwards import build_forward
-    from instanseg_export.targets import read_metadata
+    from instanseg_export.targets import require_metadata
 
     device = torch_device(request.device)
-    metadata = read_metadata(request.model)
-    forward = build_forward(load_checkpoint(request.model), metadata["settings"])
-    return TorchSession(forward.to(device), device, request, metadata)
+    metadata = require_metadata(request.model)
+    forward = build_forward(load_checkpoint(request.model), metadata.settings)
+    return TorchSession(forward.to(device), device, request, metadata.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

@@ -217,7 +217,12 @@ class Foreign(nn.Module):
 def test_several_models_are_compared_with_the_first(demo_package: Path, tmp_path: Path) -> None:
     torch.jit.script(Foreign(convolves=True).eval()).save(tmp_path / "foreign.pt")
     result = bench(
-        [tmp_path / "foreign.pt", demo_package], runtimes=["torchscript", "onnxruntime"], size=64, turns=1, threads=1
+        [tmp_path / "foreign.pt", demo_package],
+        runtimes=["torchscript", "onnxruntime"],
+        size=64,
+        turns=1,
+        threads=1,
+        trust=True,
     )
     rows = {(row.model, row.runtime): row for row in result.rows}
     assert set(rows) == {
@@ -237,7 +242,7 @@ def test_several_models_are_compared_with_the_first(demo_package: Path, tmp_path
 
 def test_what_cannot_be_split_says_why(tmp_path: Path) -> None:
     torch.jit.script(Foreign(convolves=False).eval()).save(tmp_path / "foreign.pt")
-    (row,) = bench(tmp_path / "foreign.pt", runtimes=["torchscript"], size=40, turns=1, threads=1).rows
+    (row,) = bench(tmp_path / "foreign.pt", runtimes=["torchscript"], size=40, turns=1, threads=1, trust=True).rows
     assert row.split_s is None
     assert row.not_split == "no convolution was seen"
 

@@ -76,6 +76,11 @@ def test_existing_files_and_other_suffixes_are_refused(checkpoint: Checkpoint, t
     with pytest.raises(OutputError, match="exists already"):
         save_checkpoint(checkpoint, path)
     assert path.read_text() == "mine"
+    with pytest.raises(OutputError, match="did not write it"):
+        save_checkpoint(checkpoint, path, overwrite=True)
+    assert path.read_text() == "mine"
+    path.unlink()
+    save_checkpoint(checkpoint, path)
     save_checkpoint(checkpoint, path, overwrite=True)
     assert load_checkpoint(path).spec == checkpoint.spec
     with pytest.raises(OutputError, match=r"checkpoint\.onnx"):
@@ -89,7 +94,7 @@ def test_existing_files_and_other_suffixes_are_refused(checkpoint: Checkpoint, t
         ({"version": 2}, "version 2 of the checkpoint format"),
         ({"format": "instanseg-export checkpoint, of sorts"}, "no checkpoint of this package"),
         ({"weights": [1]}, "weights or its description are missing"),
-        ({"spec": "{"}, "description in .* is malformed"),
+        ({"spec": "{"}, "its description is not valid JSON"),
         ({"spec": "[1, 2]"}, "description in .* is malformed"),
         ({"spec": None}, "description in .* is malformed"),
         ({"spec": '{"family": "stardist"}'}, "description in .* is of no known family"),

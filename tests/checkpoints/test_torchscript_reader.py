@@ -88,7 +88,11 @@ def test_damaged_code_in_the_archive_is_never_looked_at(exported: tuple[Checkpoi
 
 @pytest.mark.parametrize(
     ("text", "fact"),
-    [(b"{", "embedded description cannot be read"), (b"[]", "cannot be read"), (b'{"spec": {"name": 3}}', "malformed")],
+    [
+        (b"{", "embedded description is not valid JSON"),
+        (b"[]", "cannot be read"),
+        (b'{"spec": {"name": 3}}', "malformed"),
+    ],
 )
 def test_a_damaged_description_is_named(
     exported: tuple[Checkpoint, Path], tmp_path: Path, text: bytes, fact: str

@@ -60,7 +60,7 @@ def test_refusals(command: Command, refused: Refused, demo_package: Path, tmp_pa
     refused(command("bench", demo_package, "--images", "two.tif"), "two.tif", "2 channels", "takes 3")
     refused(command("bench", demo_package, "--size", "0"), "size 0", "not positive")
     refused(command("bench", demo_package, "--objects", "-3"), "objects -3", "not positive")
-    refused(command("bench", demo_package, "--threads", "0"), "threads", "not positive")
+    refused(command("bench", demo_package, "--threads", "0"), "number of threads cannot be 0")
     refused(command("bench", demo_package / "model.onnx", "--runtimes", "torchscript"), "No runtime here runs")
     refused(command("bench", demo_package, "--runtimes", "onnxruntim"), "onnxruntim", "Did you mean 'onnxruntime'?")
     refused(command("bench"), "bench needs", "--help")

@@ -170,7 +170,7 @@ def test_run_for_people(command: Command, demo_package: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     for words in ("nuclei", "median area", "image_labels.tif", "image_overlay.png"):
         assert words in done.stdout
-    assert read_image(tmp_path / "results/image_labels.tif").pixel_size == pytest.approx(0.5, rel=1e-3)
+    assert read_image(tmp_path / "results/image_labels.tif").pixel_size == pytest.approx((0.5, 0.5), rel=1e-3)
 
 
 def test_settings_and_channels_have_their_effect(demo_package: Path, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_pixel_size_brings_the_image_to_the_model_and_the_labels_back(demo_packa
     assert large.found[0].median_area_um2 == pytest.approx(plain.found[0].median_area_um2, rel=0.1)
     forced = run(demo_package, tmp_path / "plain.tif", pixel_size=0.25, output=tmp_path / "c")
     assert forced.resampled
-    assert forced.pixel_size == 0.25
+    assert forced.pixel_size == (0.25, 0.25)
 
 
 def test_run_with_two_targets_and_any_channels(

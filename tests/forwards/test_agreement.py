@@ -50,6 +50,8 @@ def test_cells(synthetic: Callable[..., Any], changes: tuple[Any, ...], seed: in
         {"seed_threshold": 0.55, "peak_distance": 2, "mask_threshold": 0.3},
         {"cleanup_fragments": False, "overlap_threshold": 0.05, "min_size": 0},
         {"overlap_threshold": 1.0, "min_size": 60, "fg_threshold": 0.8},
+        {"connected": False, "mask_threshold": 0.35, "seed_threshold": 0.6},
+        {"connected": True, "mask_threshold": 0.35, "seed_threshold": 0.6, "min_size": 40},
         {"resolve_cell_and_nucleus": False, "mask_threshold": 0.6, "peak_distance": 9},
     ],
     ids=str,

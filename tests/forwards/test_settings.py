@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drawn_parts import in_one_piece, kept
 from exported_models import MODELS
 from scipy import ndimage
 from synthetic import cells_image
@@ -78,7 +79,7 @@ def test_mask_threshold(run: Run) -> None:
 
 
 def test_overlap_threshold(run: Run) -> None:
-    never, always = (run(overlap_threshold=value, min_size=0)["labels"] for value in (1.0, 0.0))
+    never, always = (run(overlap_threshold=value, min_size=0, connected=False)["labels"] for value in (1.0, 0.0))
     assert never.max() > always.max() > 0
     np.testing.assert_array_equal(never > 0, always > 0)
 
@@ -102,6 +103,34 @@ def test_cleanup_fragments(run: Run) -> None:
         for number, (plane, _, _) in enumerate(on["seeds"])
     ]
     assert max(pieces) > 1
+
+
+@pytest.mark.parametrize("min_size", [0, 12, 70])
+def test_connected(run: Run, min_size: int) -> None:
+    apart = {"resolve_cell_and_nucleus": False, "overlap_threshold": 1.0}
+    pieces = run(connected=False, min_size=0, **apart)["labels"][0]
+    whole = run(connected=True, min_size=min_size, **apart)["labels"][0]
+    assert not in_one_piece(pieces)
+    for before, after in zip(pieces.astype(int), whole, strict=True):
+        left = kept(before, min_size)
+        # Ids close up, and keep their order.
+        _, expected = np.unique(left, return_inverse=True)
+        np.testing.assert_array_equal(after, expected.reshape(left.shape))
+
+
+def test_connected_nuclei_stay_in_connected_cells(run: Run) -> None:
+    loose = {"seed_threshold": 0.6, "mask_threshold": 0.35}
+    assert not in_one_piece(run(connected=False, **loose)["labels"])
+    labels = run(connected=True, **loose)["labels"][0]
+    assert in_one_piece(labels)
+    nuclei, cells = labels
+    np.testing.assert_array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
+    np.testing.assert_array_equal(np.unique(labels), np.arange(labels.max() + 1))
+    areas = np.bincount(cells.astype(int).ravel())[1:]
+    assert areas.min() >= 10
+    assert len(np.setdiff1d(cells, nuclei)) > 0, "no cell without a nucleus"
+    apart = run(connected=True, resolve_cell_and_nucleus=False, **loose)["labels"][0]
+    np.testing.assert_array_equal(nuclei > 0, apart[0] > 0)
 
 
 def test_resolve_cell_and_nucleus(run: Run) -> None:

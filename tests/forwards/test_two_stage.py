@@ -13,6 +13,7 @@ import onnxruntime as ort
 import pytest
 import tifffile
 import torch
+from drawn_parts import in_one_piece
 from exported_models import write_both
 from skimage.io import imread
 from torch import nn
@@ -209,6 +210,23 @@ def test_ids_have_no_gaps_when_objects_are_lost_on_the_way_back(tmp_path: Path) 
     for image in labels.numpy():
         ids = np.unique(image)
         np.testing.assert_array_equal(ids, np.arange(len(ids)))
+    assert logits.shape[1] == labels.max() > 0
+
+
+def test_instances_are_in_one_piece_at_the_images_own_pixel_size(tmp_path: Path) -> None:
+    """Of four rows of what segments the image has one: what narrow bridges held together comes apart."""
+    settings = {"min_size": 0, "mask_threshold": 0.8, "cleanup_fragments": False}
+    recipe = classified_recipe(tmp_path, pixel_size=2.0, settings=settings)
+    forward: Any = build_forward(load_checkpoint(recipe))
+    small = np.ascontiguousarray(histology()[:, :, ::3, ::3])
+    batch = torch.from_numpy(np.concatenate([small, small[:, :, ::-1]]))
+    with torch.inference_mode():
+        pieces = forward(batch, {"connected": torch.tensor(False)})[0].numpy()
+        labels, logits, _ = forward(batch)
+    assert not in_one_piece(pieces)
+    assert in_one_piece(labels.numpy())
+    for image in labels.numpy():
+        np.testing.assert_array_equal(np.unique(image), np.arange(image.max() + 1))
     assert logits.shape[1] == labels.max() > 0
 
 

@@ -25,7 +25,7 @@ def test_h_and_e_ome_tiff(shared: Path) -> None:
     image = read_image(shared / "data/examples/HE_example.tif")
     assert image.array.shape == (3, 1484, 1380)
     assert image.array.dtype == np.uint8
-    assert image.pixel_size == pytest.approx(0.5, rel=1e-3)
+    assert image.pixel_size == pytest.approx((0.5, 0.5), rel=1e-3)
     assert image.channel_names == ("red", "green", "blue")
 
 
@@ -42,7 +42,7 @@ def test_multiplex_pages_are_channels_and_the_thumbnail_is_ignored(shared: Path)
     image = read_image(path)
     assert image.array.shape == (5, 260, 348)
     assert image.array.dtype == np.float32
-    assert image.pixel_size == pytest.approx(0.497, abs=1e-3)
+    assert image.pixel_size == pytest.approx((0.497, 0.497), abs=1e-3)
     assert image.channel_names == ("Alexa 594", "Cy3", "Cy5", "DAPI", "FITC")
     np.testing.assert_array_equal(image.array[3], tifffile.imread(path, key=3))
 
@@ -146,7 +146,7 @@ def test_only_the_finest_level_of_a_pyramid_is_read(tmp_path: Path) -> None:
             },
             0.25,
         ),
-        ({"ome": True, "metadata": {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}}, None),
+        ({"ome": True, "metadata": {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}}, (0.5, 0.25)),
         ({"ome": True}, None),
         ({"imagej": True, "resolution": (4, 4), "metadata": {"unit": "um"}}, 0.25),
         ({"imagej": True, "resolution": (4000, 4000), "metadata": {"unit": "mm"}}, 0.25),
@@ -157,10 +157,11 @@ def test_only_the_finest_level_of_a_pyramid_is_read(tmp_path: Path) -> None:
         ({"description": "Aperio Image Library v1\r\n20x30|AppMag = 40|MPP = 0.2500"}, 0.25),
     ],
 )
-def test_pixel_size(tmp_path: Path, options: dict, expected: float | None) -> None:
+def test_pixel_size(tmp_path: Path, options: dict, expected: float | tuple[float, float] | None) -> None:
     path = tmp_path / ("image.ome.tif" if options.get("ome") else "image.tif")
     tifffile.imwrite(path, PLANES[0], **options)
-    assert read_image(path).pixel_size == (None if expected is None else pytest.approx(expected))
+    size = (expected, expected) if isinstance(expected, float) else expected
+    assert read_image(path).pixel_size == (None if size is None else pytest.approx(size))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_ome_zarr(tmp_path: Path, version: str, axes: str) -> None:
     array = PLANES if axes == "cyx" else PLANES[None, :, None]
     image = read_image(_ome_zarr(tmp_path / "image.zarr", version, axes=axes, array=array))
     np.testing.assert_array_equal(image.array, PLANES)
-    assert image.pixel_size == pytest.approx(0.5)
+    assert image.pixel_size == pytest.approx((0.5, 0.5))
     assert image.channel_names == ("DAPI", "CD3", "CD8")
 
 
@@ -266,7 +267,7 @@ def test_ome_zarr_volume_and_plate_are_refused(tmp_path: Path) -> None:
 
 def test_ome_zarr_without_the_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "image.zarr").mkdir()
-    (tmp_path / "image.zarr/zarr.json").write_text("{}")
+    (tmp_path / "image.zarr/zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
     monkeypatch.setitem(__import__("sys").modules, "zarr", None)
     with pytest.raises(ImageError) as caught:
         read_image(tmp_path / "image.zarr")
@@ -324,17 +325,17 @@ def test_a_tiff_cut_anywhere_gives_its_pixels_or_an_error_never_zeros(tmp_path: 
 
 
 def test_missing_file_and_plain_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="There is no image"):
+    with pytest.raises(ImageError, match="There is no file"):
         read_image(tmp_path / "none.tif")
     with pytest.raises(ImageError, match="folder"):
         read_image(tmp_path)
 
 
-def test_an_image_beyond_the_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_an_image_that_claims_more_than_its_file_holds_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.tif"
     tifffile.imwrite(path, PLANES[0], metadata=None)
     with tifffile.TiffFile(path, mode="r+b") as tif:
         for tag in ("ImageWidth", "ImageLength"):
             tif.pages[0].tags[tag].overwrite(2**21)
-    with pytest.raises(ImageError, match="memory"):
+    with pytest.raises(ImageError, match="should have 104858 strips or tiles, and lists 1"):
         read_image(path)

@@ -38,7 +38,7 @@ def test_labels_come_back_exactly_in_the_smallest_type(tmp_path: Path, largest: 
     image = read_image(path)
     assert str(image.array.dtype) == dtype
     np.testing.assert_array_equal(image.array.astype(np.int64), labels)
-    assert image.pixel_size == pytest.approx(0.5, rel=1e-4)
+    assert image.pixel_size == pytest.approx((0.5, 0.5), rel=1e-4)
 
 
 def test_the_file_is_an_imagej_hyperstack_with_named_pages(tmp_path: Path) -> None:
@@ -72,6 +72,11 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         write_labels(path, _two_targets(), None)
     assert path.read_bytes() == b"precious"
+    with pytest.raises(OutputError, match="did not write it"):
+        write_labels(path, _two_targets(), None, overwrite=True)
+    assert path.read_bytes() == b"precious"
+    path.unlink()
+    write_labels(path, _two_targets() * 0, None)
     write_labels(path, _two_targets(), None, overwrite=True)
     assert read_image(path).array.max() == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["labels.tif"]
@@ -133,7 +138,7 @@ def test_real_image_with_its_real_labels(shared: Path, tmp_path: Path) -> None:
 def test_rescale_keeps_mean_and_range_and_gives_the_rounded_size() -> None:
     image = np.random.default_rng(0).integers(0, 60_000, (2, 101, 80)).astype(np.uint16)
     for to_um, shape in ((1.0, (2, 50, 40)), (0.25, (2, 202, 160)), (0.5, (2, 101, 80))):
-        result = rescale(image, 0.5, to_um)
+        result = rescale(image, (0.5, 0.5), (to_um, to_um))
         assert result.shape == shape
         assert result.dtype == np.float32
         assert result.mean() == pytest.approx(image.mean(), rel=0.01)
@@ -145,16 +150,26 @@ def test_rescaling_does_not_shift_the_image() -> None:
     image = np.zeros((1, 120, 120), np.float32)
     image[0, 40:60, 70:90] = 1
     for to_um in (0.25, 0.7, 1.0, 2.0):
-        result = rescale(image, 0.5, to_um)[0]
+        result = rescale(image, (0.5, 0.5), (to_um, to_um))[0]
         rows, columns = np.indices(result.shape)
         centre = ((rows * result).sum() / result.sum() + 0.5, (columns * result).sum() / result.sum() + 0.5)
         assert np.array(centre) * to_um / 0.5 == pytest.approx((50, 80), abs=0.5)
 
 
+@given(st.integers(2, 60), st.integers(2, 60), st.floats(0.1, 2), st.floats(0.1, 2))
+def test_each_axis_has_its_own_factor(height: int, width: int, y: float, x: float) -> None:
+    rows = np.repeat(np.arange(height, dtype=np.float32)[None, :, None], width, axis=2)
+    result = rescale(rows, (y, x), (0.5, 0.5))
+    assert result.shape == (1, max(1, round(height * y / 0.5)), max(1, round(width * x / 0.5)))
+    assert np.ptp(result, axis=2).max() < 1e-3 * height  # nothing of one axis gets into the other
+
+
 def test_an_absurd_pixel_size_is_refused() -> None:
     with pytest.raises(ImageError, match="too far apart") as caught:
-        rescale(np.zeros((1, 10, 10)), 352.8, 0.5)
+        rescale(np.zeros((1, 10, 10)), (352.8, 352.8), (0.5, 0.5))
     assert "--pixel-size" in caught.value.hint
+    with pytest.raises(ImageError, match=r"0\.5 x 352\.8 µm"):
+        rescale(np.zeros((1, 10, 10)), (0.5, 352.8), (0.5, 0.5))
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))

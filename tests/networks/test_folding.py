@@ -10,6 +10,7 @@ from torch import nn
 
 from instanseg_export import build_forward
 from instanseg_export.checkpoints import load_checkpoint
+from instanseg_export.errors import CheckpointError
 from instanseg_export.networks.folding import for_inference
 from instanseg_export.targets import write_artifact
 
@@ -39,3 +40,20 @@ def test_an_exported_file_without_batch_norms_can_be_exported_again(tmp_path: Pa
     assert (checkpoint.spec.backbone.norm, again.spec.backbone.norm) == ("batch", "none")
     with torch.inference_mode():
         assert torch.equal(build_forward(again)(image), build_forward(checkpoint)(image))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("running_var", -1.0), ("running_var", -1e-5), ("weight", 3e38), ("running_mean", torch.nan)]
+)
+@pytest.mark.parametrize("convolution", [nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d])
+def test_weights_that_folding_makes_infinite_are_refused_by_name(
+    convolution: type[nn.Module], part: str, value: float
+) -> None:
+    norm = nn.BatchNorm3d(2) if convolution is nn.Conv3d else nn.BatchNorm2d(2)
+    network = nn.Sequential(nn.Sequential(convolution(1, 2, 3), norm)).eval()
+    with torch.no_grad():
+        network[0][0].weight.fill_(1e3)
+        norm.running_var.fill_(1e-3)
+        getattr(norm, part).fill_(value)
+    with pytest.raises(CheckpointError, match=r"0\.0\.(weight|bias) becomes infinite or NaN"):
+        for_inference(network)

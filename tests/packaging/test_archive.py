@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from instanseg_export.errors import OutputError, PackageError
+from instanseg_export.files import MARKER
 from instanseg_export.packaging import zip_package
 
 
@@ -68,12 +69,31 @@ def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.zip")) == []
 
 
-def test_an_existing_zip_stays(tmp_path: Path) -> None:
+def test_an_existing_zip_stays_unless_it_is_ours(tmp_path: Path) -> None:
     folder = fill(tmp_path / "one")
     target = tmp_path / "one.zip"
     target.write_bytes(b"precious")
     with pytest.raises(OutputError, match="exists already"):
         zip_package(folder, target)
     assert target.read_bytes() == b"precious"
+    with pytest.raises(OutputError, match="did not write it"):
+        zip_package(folder, target, overwrite=True)
+    assert target.read_bytes() == b"precious"
+    target.unlink()
+    zip_package(folder, target)
+    (folder / "more.txt").write_text("more")
     zip_package(folder, target, overwrite=True)
-    assert zipfile.is_zipfile(target)
+    assert "more.txt" in zipfile.ZipFile(target).namelist()
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("notes.txt", "mine")
+    with pytest.raises(OutputError, match="changed since"):
+        zip_package(folder, target, overwrite=True)
+    assert "notes.txt" in zipfile.ZipFile(target).namelist()
+
+
+def test_a_folders_list_of_contents_stays_out_of_the_zip(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "one")
+    zip_package(folder, tmp_path / "plain.zip")
+    (folder / MARKER).write_text("{}")
+    zip_package(folder, tmp_path / "marked.zip")
+    assert (tmp_path / "plain.zip").read_bytes() == (tmp_path / "marked.zip").read_bytes()

@@ -98,7 +98,7 @@ documentation: More.
         (("license: MIT", "license: MIT\npixel_size: small"), "pixel_size must be a number, not 'small'"),
         (("license: MIT", "license: MIT\npixel_size: 0"), "pixel_size: input should be greater than 0"),
         (("license: MIT", "license: MIT\npixel_size: .nan"), "pixel_size must be a finite number"),
-        (("license: MIT", "license: MIT\nsamples: [missing.png]"), "samples that do not exist"),
+        (("license: MIT", "license: MIT\nsamples: [missing.png]"), "missing.png"),
         (
             ("license: MIT", "license: MIT\nname: again"),
             "line 4, column 1: this is not valid YAML: the key 'name' is given",
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"name: \xff\xfe")
     with pytest.raises(CardError, match="not text in UTF-8"):
         load_card(path)
-    with pytest.raises(CardError, match=r"Cannot read the card .*missing\.yaml"):
+    with pytest.raises(CardError, match=r"There is no file .*missing\.yaml"):
         load_card(tmp_path / "missing.yaml")
 
 
@@ -219,3 +219,28 @@ def test_the_zoo_index_says_what_the_cards_say() -> None:
         check_fit(card, checkpoint)
         assert checkpoint.spec.name == card.name
         assert (zoo / entry["checkpoint"]).stat().st_size < 4_000_000
+
+
+def test_samples_lie_in_the_folder_of_the_card(tmp_path: Path) -> None:
+    folder = tmp_path / "card"
+    (folder / "images").mkdir(parents=True)
+    (tmp_path / "private.png").write_bytes(b"")
+    (folder / "images" / "a.png").write_bytes(b"")
+    (folder / "inside.png").symlink_to("images/a.png")
+    (folder / "outside.png").symlink_to(tmp_path / "private.png")
+    (tmp_path / "elsewhere").symlink_to(folder)
+    for name in ("images/a.png", "inside.png", "images/../inside.png"):
+        for place in (folder, tmp_path / "elsewhere"):
+            assert load_card(write(place, f"{MINIMAL}samples: [{name}]\n")).samples == (place / name,)
+    for name in ("../private.png", "outside.png", str(tmp_path / "private.png"), "/etc/hostname"):
+        with pytest.raises(CardError, match="outside of the card's folder") as caught:
+            load_card(write(folder, f"{MINIMAL}samples: [{name}]\n"))
+        assert "--samples" in caught.value.hint
+
+
+def test_text_of_several_lines_is_kept_and_control_characters_are_refused(tmp_path: Path) -> None:
+    long = "documentation: |\n  One line.\n  \tTabbed, µm, 細胞.\n"
+    assert load_card(write(tmp_path, MINIMAL + long)).documentation == "One line.\n\tTabbed, µm, 細胞.\n"
+    for key in ("documentation", "git_repo", "version"):
+        with pytest.raises(CardError, match=rf"{key}: has control characters \(.*x1b\)"):
+            load_card(write(tmp_path, MINIMAL + f'{key}: "a\\e[31m"\n'))

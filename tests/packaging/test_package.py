@@ -18,6 +18,7 @@ from PIL import Image
 
 from instanseg_export.errors import CardError, PackageError
 from instanseg_export.forwards import build_forward
+from instanseg_export.images import read_image
 from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
 from instanseg_export.packaging.fiji import MACROS
 from instanseg_export.packaging.rdf import write_rdf
@@ -28,9 +29,9 @@ from instanseg_export.targets.base import Artifact
 NO_MAINTAINER = "Missing `maintainers` or any author in `authors` with a specified `github_user` name."
 
 
-def rdf_of(folder: Path) -> dict[str, Any]:
+def rdf_of(folder: Path, name: str = "rdf.yaml") -> dict[str, Any]:
     """The description as a plain YAML reader sees it, which is how QuPath and JDLL do."""
-    content = yaml.safe_load((folder / "rdf.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     return content
 
@@ -113,8 +114,11 @@ def test_the_zoo_test_refuses_what_is_no_model(tmp_path: Path, text: str) -> Non
 @pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
 def test_qupath_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(name)
-    rdf = rdf_of(folder)
     assert (folder / "instanseg.pt").is_file()
+    assert (folder / "rdf.yaml").is_file(), "it lists no folder without"
+    # It reads the first of these that is there.
+    file = next(name for name in ("model.yaml", "model.yml", "rdf.yaml") if (folder / name).is_file())
+    rdf = rdf_of(folder, file)
     # Its reader takes texts for these; without one of them it refuses the model.
     for key in ("format_version", "name", "description", "documentation", "license", "version"):
         assert isinstance(rdf[key], str), key
@@ -123,7 +127,7 @@ def test_qupath_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -
     assert tuple(map(int, rdf["format_version"].split("."))) > (0, 5, 0)
     assert rdf["documentation"] == f"{rdf['name']}_README.md"
     assert (folder / rdf["documentation"]).is_file()
-    text = (folder / "rdf.yaml").read_text(encoding="utf-8")
+    text = (folder / file).read_text(encoding="utf-8")
     assert not re.search(r"(?i)[^a-z]\.?(inf|nan)\b", text)
     assert "&id" not in text
     (tensor,) = rdf["inputs"]
@@ -133,7 +137,7 @@ def test_qupath_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -
 
 
 def test_qupath_reads_channels_and_pixel_size(demo_folder: Path, channelnet_folder: Path) -> None:
-    rdf = rdf_of(demo_folder)
+    rdf = rdf_of(demo_folder, "model.yml")
     assert axes_of(rdf["inputs"][0])["channel"]["channel_names"] == ["red", "green", "blue"]
     for tensor in (rdf["inputs"][0], rdf["outputs"][0]):
         for axis in "yx":
@@ -142,9 +146,23 @@ def test_qupath_reads_channels_and_pixel_size(demo_folder: Path, channelnet_fold
     assert axes_of(rdf["outputs"][0])["channel"]["channel_names"] == ["nuclei"]
 
     rdf = rdf_of(channelnet_folder)
-    assert axes_of(rdf["inputs"][0])["channel"] == {"type": "index", "id": "channel", "size": {"min": 1, "step": 1}}
+    assert axes_of(rdf["inputs"][0])["c"] == {"type": "index", "id": "c", "size": {"min": 1, "step": 1}}
     assert axes_of(rdf["outputs"][0])["channel"]["channel_names"] == ["nuclei", "cells"]
-    assert "scale" not in axes_of(rdf["outputs"][0])["x"]
+    assert axes_of(rdf["outputs"][0])["x"]["scale"] == 1.0
+    assert not (channelnet_folder / "model.yml").exists(), "its pixel size is not known"
+
+
+def test_both_descriptions_differ_by_the_pixel_size_alone(demo_folder: Path) -> None:
+    plain, qupath = rdf_of(demo_folder), rdf_of(demo_folder, "model.yml")
+    assert [entry["source"] for entry in plain["attachments"][len(qupath["attachments"]) :]] == ["model.yml"]
+    plain["attachments"].pop()
+    assert plain["config"]["instanseg_export"]["pixel_size"] == {"y": 0.5, "x": 0.5}
+    for tensor in (*plain["inputs"], *plain["outputs"]):
+        for axis in tensor["axes"]:
+            if axis["type"] == "space":
+                assert axis.get("scale", 1.0) == 1.0
+                axis |= {"unit": "micrometer", "scale": 0.5}
+    assert plain == qupath
 
 
 def test_the_description_says_what_the_files_are(demo: Exported, demo_folder: Path) -> None:
@@ -185,6 +203,9 @@ def test_samples_are_there_to_open(demo: Exported, demo_folder: Path) -> None:
         np.testing.assert_array_equal(stored, sample.image)
         labels = tifffile.imread(demo_folder / f"sample-{sample.name}-labels.tif")
         assert len(np.unique(labels)) - 1 == sample.objects
+        shown = read_image(demo_folder / f"sample-{sample.name}.tif")
+        assert (shown.pixel_size, shown.channel_names) == (0.5, ("red", "green", "blue"))
+        assert read_image(demo_folder / f"sample-{sample.name}-labels.tif").pixel_size == 0.5
 
 
 @pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
@@ -215,7 +236,7 @@ def test_sizes_survive_the_zoo_s_arithmetic_at_any_pixel_size(
     card = demo.card.model_copy(update={"pixel_size": None})
     sample = replace(demo.samples[0], image=demo.samples[0].image[:, :96, :97])
     folder = demo.package(tmp_path / "package", checkpoint=checkpoint, card=card, samples=[sample])
-    scale = rdf_of(folder)["inputs"][0]["axes"][2]["scale"]
+    scale = rdf_of(folder, "model.yml")["inputs"][0]["axes"][2]["scale"]
     assert scale == pytest.approx(pixel_size, rel=1e-7)
     assert all(size * scale / scale == size for size in range(1, 5000))
 
@@ -232,21 +253,22 @@ def test_the_readme_tells_the_essentials(demo_folder: Path) -> None:
         "## Cite",
     ):
         assert f"\n{heading}\n" in f"\n{text}"
-    assert "| `seed_threshold` | 0.7 | 0 to 1 |" in text
+    assert "\n- **`seed_threshold` = 0.7:** " in text
+    assert "choose `local/nuclei_dsb2018-0.1.0`" in text, "as QuPath's list shows it"
     assert "0.5 µm per pixel" in text
     assert "have not been compared" in text
     assert "instanseg-export contributors" in text
     assert "https://doi.org/10.48550/arXiv.2408.15954" in text
-    for row in re.findall(r"^\|.*\|$", text, flags=re.MULTILINE):
-        assert row.count("|") in (3, 4, 5), row
+    assert "|" not in text, "QuPath's viewer knows no tables"
+    assert "![" not in text, "nor pictures that lie beside the README"
 
 
 def test_the_readme_of_an_unnamed_model_is_honest(channelnet_folder: Path) -> None:
     text = (channelnet_folder / "nuclei_cells_channelnet_README.md").read_text(encoding="utf-8")
     assert "Nobody has stated a licence" in text
-    assert "| Licence | not stated, see below |" in text
-    assert "| Channels | any number |" in text
-    assert "| Pixel size | not known |" in text
+    assert "- **Licence:** not stated, see below\n" in text
+    assert "- **Channels:** any number\n" in text
+    assert "- **Pixel size:** not known\n" in text
     assert "QuPath takes it for 1 µm" in text
 
 
@@ -269,7 +291,7 @@ def test_the_validation_section_comes_from_the_report(demo: Exported, demo_folde
     assert report.summary() in text
     assert "have not been compared" not in text
     for runtime in report.runtimes:
-        assert f"| {runtime.title} {runtime.version} |" in text
+        assert f"- **{runtime.title} {runtime.version}:** " in text
     # The report came later: the same folder, written again, is the same but for the README and its hash.
     demo.package(tmp_path / "before")
     comparison = filecmp.dircmp(tmp_path / "before", folder)
@@ -290,7 +312,7 @@ def test_a_model_that_finds_nothing_says_so(demo: Exported, tmp_path: Path) -> N
     assert "instance_segmentation is zero all over the samples" in check.failures[0]
     text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
     assert "finds nothing in any of the samples" in text
-    assert "| `min_size` | 1000000 |" in text
+    assert "- **`min_size` = 1000000:** " in text
 
 
 def test_a_sample_with_something_in_every_output_becomes_the_test(demo: Exported, tmp_path: Path) -> None:
@@ -345,13 +367,45 @@ def test_a_card_that_does_not_fit_is_refused(demo: Exported, tmp_path: Path) -> 
     assert list((tmp_path / "package").glob("*.yaml")) == []
 
 
-def test_names_with_spaces_and_brackets_work(demo: Exported, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [("Nuclei (DSB) + more", "nuclei-dsb-more"), ("12e45", "12e45"), ("+++++", "model"), ("2001-02-03", "2001-02-03")],
+)
+def test_any_name_makes_a_model(demo: Exported, tmp_path: Path, name: str, identifier: str) -> None:
     card = default_card(demo.checkpoint).model_copy(
-        update={"name": "Nuclei (DSB) + more", "channel_names": ("1: DAPI", "β-actin", "GFP")}
+        update={"name": name, "channel_names": ("1: DAPI", "β-actin", "GFP")}
     )
     folder = demo.only("torchscript").package(tmp_path / "package", card=card)
-    assert (folder / "Nuclei (DSB) + more_README.md").is_file()
+    assert (folder / f"{name}_README.md").is_file()
     assert all(check.passed for check in zoo_test(folder))
+    sample = read_image(folder / f"sample-{demo.samples[0].name}.tif")
+    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), 0.5)
+    for file in ("rdf.yaml", "model.yml"):
+        rdf = rdf_of(folder, file)
+        assert (rdf["name"], rdf["id"]) == (name, identifier)
+        text = (folder / file).read_text(encoding="utf-8")
+        # Readers in Java take more words for numbers than Python's does.
+        assert re.search(rf"^name: '?{re.escape(name)}'?$", text, flags=re.MULTILINE)
+        assert not re.search(r"^[^#']*: [-+.\d][-+.\d]*e[-+]?\d+$", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder", "multihead_folder"])
+def test_jdll_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -> None:
+    """JDLL 0.5.10, 0.6.1 and 0.6.3; java_smoke has the whole list of what they ask for."""
+    rdf = rdf_of(request.getfixturevalue(name))
+    for key in ("format_version", "id", "name", "description", "license", "documentation"):
+        assert isinstance(rdf[key], str), key
+    assert isinstance(rdf["authors"], list)
+    assert isinstance(rdf["cite"], list)
+    assert "timestamp" not in rdf
+    for tensor in (*rdf["inputs"], *rdf["outputs"]):
+        for axis in tensor["axes"]:
+            assert axis["type"] == "channel" or len(axis.get("id", "b")) == 1
+            assert (axis["type"] == "batch") == ("id" not in axis)
+            assert (axis["type"] == "channel") == ("channel_names" in axis)
+            if isinstance(size := axis.get("size"), dict) and "tensor_id" in size:
+                # It multiplies sizes by scales.
+                assert (size["tensor_id"], size["axis_id"], axis["scale"]) == (rdf["inputs"][0]["id"], axis["id"], 1.0)
 
 
 def test_one_target_of_two_is_named_alone(channelnet: Exported, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: Expor
 
 
 def test_the_description_has_three_axes_with_their_own_distances(exported: ExportResult) -> None:
-    rdf = yaml.safe_load((exported.folder / "rdf.yaml").read_text())
+    rdf = yaml.safe_load((exported.folder / "model.yml").read_text())
     for tensor in (rdf["inputs"][0], rdf["outputs"][0]):
         space = {axis["id"]: axis["scale"] for axis in tensor["axes"] if axis["type"] == "space"}
         assert space == pytest.approx({"z": 0.5, "y": 0.2, "x": 0.2})
@@ -52,10 +52,10 @@ def test_run_reads_a_volume_and_writes_one(exported: ExportResult, tmp_path: Pat
     )
     result = run(exported.folder, tmp_path / "stack.tif", output=tmp_path)
     assert not result.resampled
-    assert (result.pixel_size, result.found[0].instances > 1) == (0.2, True)
+    assert (result.pixel_size, result.found[0].instances > 1) == ((0.2, 0.2), True)
     again = read_image(result.labels, 3)
     assert again.array.shape == (1, 20, 40, 44)
-    assert (again.pixel_size, again.slice_distance) == (pytest.approx(0.2), 0.5)
+    assert (again.pixel_size, again.slice_distance) == (pytest.approx((0.2, 0.2)), 0.5)
     assert len(np.unique(again.array)) - 1 == result.found[0].instances
     assert result.overlay.is_file()
 

@@ -153,6 +153,28 @@ def test_the_first_stage_that_differs_is_named() -> None:
     assert "1 seeds, the reference has 2" in {row.detail for row in compare_stages(reference, fewer)}
 
 
+LATER = {
+    "a seed elsewhere": ("seeds", np.array([[0, 3, 5], [0, 9, 1]]), False),
+    "a seed less": ("seeds", np.array([[0, 3, 4]]), False),
+    "a pixel of a mask": ("cluster", np.array([5.0, 7.0]), True),
+    "many pixels of a mask": ("cluster", np.array([5.0, 16.0]), False),
+    "a class": ("detection_classes", np.array([1.0, 2.0, 3.0]), True),
+    "rounding of a score": ("instance_scores", np.array([0.5, 0.25 + 1e-6]), True),
+    "another score": ("instance_scores", np.array([0.5, 0.26]), False),
+    "other labels": ("labels", np.zeros((1, 1, 30, 30)), False),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_rounding_at_a_threshold_can_do_is_tolerable_and_no_more(name: str) -> None:
+    stage, value, tolerable = LATER[name]
+    reference = stages() | {"detection_classes": np.array([1.0, 2.0, 2.0]), "instance_scores": np.array([0.5, 0.25])}
+    other = reference | {stage: value if stage != "labels" else np.zeros_like(reference["labels"])}
+    (found,) = (row for row in compare_stages(reference, other) if row.stage == stage)
+    assert not found.same
+    assert found.tolerable == tolerable
+
+
 def test_rounding_is_no_difference_but_is_reported() -> None:
     reference, other = stages(), stages()
     other["network"] = other["network"] + 0.5 * 40 * TOLERANCES["network"]

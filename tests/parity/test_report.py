@@ -29,7 +29,7 @@ def report(package: Path, write_runtime: WriteRuntime, squares: NamedImage) -> R
         NamedImage("a | b <i>", squares.array[0], "one & only", sample=True),
         NamedImage("dark", np.zeros((2, 5, 7), dtype=np.uint8), "nothing"),
     ]
-    return validate(package, runtimes=["torchscript", str(shifted), str(absent)], images=images)
+    return validate(package, runtimes=["torchscript", str(shifted), str(absent)], images=images, trust=True)
 
 
 def test_json_is_the_whole_report(report: Report, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_report_that_is_none_is_refused(tmp_path: Path) -> None:
         ("none.zip", None, "There is no"),
         ("model.pt", b"", "is empty"),
         ("notes.txt", b"hello", "neither a package nor an exported file"),
-        ("broken.zip", b"PK\x03\x04 and no more", "cannot be unpacked"),
+        ("broken.zip", b"PK\x03\x04 and no more", "the zip is damaged"),
     ],
 )
 def test_what_cannot_be_validated_is_refused(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
@@ -152,14 +152,11 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         validate(tmp_path)
 
 
-def test_a_damaged_file_is_a_failure_of_the_report(tmp_path: Path, package: Path, squares: NamedImage) -> None:
+def test_a_damaged_file_is_refused_before_anything_runs(tmp_path: Path, package: Path, squares: NamedImage) -> None:
     whole = (package / "instanseg.pt").read_bytes()
     (tmp_path / "instanseg.pt").write_bytes(whole[: len(whole) // 2])
-    report = validate(tmp_path / "instanseg.pt", images=[squares], runtimes=["torchscript"])
-    assert report.status == "failed"
-    assert report.reference is None
-    assert "No runtime could run instanseg" in report.summary()
-    report.write(tmp_path / "report")
+    with pytest.raises(PackageError, match=r"instanseg.pt cannot be read: the TorchScript file is damaged"):
+        validate(tmp_path / "instanseg.pt", images=[squares], runtimes=["torchscript"])
 
 
 def test_unfit_images_and_settings_are_refused(package: Path, squares: NamedImage) -> None:

@@ -76,6 +76,13 @@ def test_a_sound_program(tmp_path: Path, write_runtime: Write) -> None:
         (ON_SECOND + "raise MemoryError('too many seeds')", "status 1: MemoryError: too many seeds"),
         (ON_SECOND + "print('Loading', flush=True); sys.exit(0)", "not the protocol: 'Loading'"),
         (ON_SECOND + "print(json.dumps({'input': source, 'run_s': 'soon'}), flush=True); sys.exit(0)", "run_s"),
+        (ON_SECOND + "print(json.dumps({'input': source, 'load_s': float('nan')}), flush=True); sys.exit(0)", "load_s"),
+        (ON_SECOND + "print(json.dumps({'input': source, 'peak_mb': -1}), flush=True); sys.exit(0)", "peak_mb"),
+        (ON_SECOND + "print(json.dumps({'input': 7}), flush=True); sys.exit(0)", "input"),
+        (ON_SECOND + "print('[' * 100000, flush=True); sys.exit(0)", "not the protocol"),
+        (ON_SECOND + "print('9' * 6000, flush=True); sys.exit(0)", "not the protocol"),
+        (ON_SECOND + "print('null', flush=True); sys.exit(0)", "not the protocol"),
+        (ON_SECOND + "sys.exit('\\x1b[31mred')", "status 1: [31mred"),
     ],
 )
 def test_a_crash_costs_one_image(tmp_path: Path, write_runtime: Write, during: str, reason: str) -> None:
@@ -83,6 +90,40 @@ def test_a_crash_costs_one_image(tmp_path: Path, write_runtime: Write, during: s
     assert first.error == third.error == ""
     assert int(third.labels().sum()) == 9
     assert reason in second.error
+
+
+def _out_of_memory() -> dict[str, str]:
+    words = {
+        "numpy": "raise MemoryError('Unable to allocate 37.3 GiB for an array')",
+        "cpp": "os.write(2, b\"terminate called after throwing an instance of 'std::bad_alloc'\\n\"); os.abort()",
+        "system": "os.kill(os.getpid(), signal.SIGKILL)",
+        "onnxruntime": "sys.exit('bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296')",
+        "java": "sys.exit('java.lang.OutOfMemoryError: Java heap space')",
+    }
+    said = {
+        "torch": "RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+        "cuda": "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+        "fork": "OSError: [Errno 12] Cannot allocate memory",
+    }
+    say = "print(json.dumps({{'input': source, 'error': {!r}}}), flush=True); continue"
+    lines = {name: say.format(text) for name, text in said.items()}
+    return {name: ON_SECOND + "\n        " + text for name, text in {**words, **lines}.items()}
+
+
+@pytest.mark.parametrize("name", _out_of_memory())
+def test_a_lack_of_memory_is_called_that(tmp_path: Path, write_runtime: Write, name: str) -> None:
+    """However a program dies of it, neither the model nor the image is at fault, and the others are run."""
+    first, second, third = run(write_runtime("hungry", source=program(during=_out_of_memory()[name])), tmp_path)
+    assert first.error == third.error == ""
+    assert second.out_of_memory
+    assert second.error.startswith("there was not enough memory: ")
+    assert not first.out_of_memory
+
+
+def test_messages_of_programs_name_no_temporary_place(tmp_path: Path, write_runtime: Write) -> None:
+    during = ON_SECOND + "\n        raise ValueError(f'{arguments.model} fails on {source}, nothing in {destination}')"
+    _, second, _ = run(write_runtime("wordy", source=program(during=during)), tmp_path)
+    assert second.error.endswith("model fails on 1.npy, nothing in 1.npz")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +178,16 @@ def test_a_program_that_cannot_start_is_not_tried_for_every_image(
         ("labels = -labels", "not whole numbers from 0 on"),
         ("labels = labels * np.nan", "not whole numbers"),
         ("labels = labels[0]", "not a label map"),
+        ("labels = labels[..., 1:]", "shape .* for an image of shape"),
+        ("labels = np.repeat(labels, 3, axis=0)", "shape .* for an image of shape"),
+        ("labels = labels.astype('S9')", "be read"),
+        ("labels = labels.astype(complex)", "be read"),
+        ("labels = np.array([[[[{'a': 1}]]]], dtype=object)", "be read"),
+        (
+            "np.save(open(destination, 'wb'), labels); print(json.dumps({'input': source}), flush=True); continue",
+            "be read",
+        ),
+        ("os.mkfifo(destination); print(json.dumps({'input': source}), flush=True); continue", "be read"),
         ("np.savez(destination, other=labels); print(json.dumps({'input': source}), flush=True); continue", "has no"),
         ("open(destination, 'w').write('PK'); print(json.dumps({'input': source}), flush=True); continue", "be read"),
         ("print(json.dumps({'input': source}), flush=True); continue", "be read"),
@@ -158,7 +209,7 @@ def test_bad_runtimes_are_rows_of_the_report(package: Path, write_runtime: Write
     no_file = write_runtime("no_file", source="", filename="model.bin")
     bad = [crash, hang, garbage, absent, no_command, wrong_shape, no_file]
     # The limit counts from the moment that the model is loaded, so that the start of PyTorch is not in it.
-    report = validate(package, runtimes=["torchscript", *map(str, bad)], images=[squares], time_limit=5)
+    report = validate(package, runtimes=["torchscript", *map(str, bad)], images=[squares], time_limit=5, trust=True)
     found = {runtime.name: (runtime.status, runtime.why) for runtime in report.runtimes}
     assert found["torchscript"][0] == "passed"
     assert report.status == "failed"
@@ -178,7 +229,7 @@ def test_bad_runtimes_are_rows_of_the_report(package: Path, write_runtime: Write
 
 
 def test_with_nothing_to_compare_the_report_does_not_pass(package: Path, squares: NamedImage) -> None:
-    report = validate(package / "instanseg.pt", images=[squares])
+    report = validate(package / "instanseg.pt", images=[squares], trust=True)
     assert report.status == "not run"
     assert not report.passed
     eager = next(runtime for runtime in report.runtimes if runtime.name == "torch_eager")

@@ -1,6 +1,7 @@
 """Labels against upstream's own package, live: random weights of every variant, through a run folder and our reader.
 
-Upstream's flood stops after 64 steps and it ignores min_size: the masks here are round, and min_size is 0.
+Upstream's flood stops after 64 steps, it ignores min_size and leaves instances in pieces: the masks here are round,
+min_size is 0, and connected is off.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ pytest.importorskip("instanseg", reason="needs upstream's package: pip install '
 from upstream_models import BASE, export, model_of, save_run
 
 pytestmark = pytest.mark.peer
+
+AS_UPSTREAM = {"min_size": 0, "connected": False}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "batch norm": {},
@@ -89,7 +92,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_labels_equal_upstreams(upstream: Runs, name: str) -> None:
     theirs, image, folder = upstream(name)
-    ours = build_forward(load_checkpoint(folder), {"min_size": 0})
+    ours = build_forward(load_checkpoint(folder), AS_UPSTREAM)
     expected = theirs(image.clone())
     assert_same_instances(ours(image)[0].numpy(), expected[0].numpy(), at_least=10)
 
@@ -112,14 +115,14 @@ def test_arguments_mean_what_they_mean_to_upstream(upstream: Runs, settings: dic
     ours = build_forward(load_checkpoint(folder))
     args = {name: torch.tensor(value) for name, value in settings.items()}
     expected = theirs(image.clone(), args)
-    found = ours(image, {**args, "min_size": torch.tensor(0)})
+    found = ours(image, {**args, "min_size": torch.tensor(0), "connected": torch.tensor(False)})
     assert_same_instances(found[0].numpy(), expected[0].numpy(), at_least=5)
 
 
 @pytest.mark.parametrize("shape", [(131, 97), (64, 200)], ids=str)
 def test_odd_sizes_and_batches(upstream: Runs, shape: tuple[int, int]) -> None:
     theirs, _, folder = upstream("batch norm")
-    ours = build_forward(load_checkpoint(folder), {"min_size": 0})
+    ours = build_forward(load_checkpoint(folder), AS_UPSTREAM)
     images = torch.cat([image_of(3, *shape, seed=seed) for seed in (1, 2)])
     expected, found = theirs(images.clone()), ours(images)
     for image in range(2):
@@ -135,6 +138,6 @@ def test_exported_file_of_upstream_goes_through_our_reader(upstream: Runs, tmp_p
     checkpoint = load_checkpoint(path)
     assert (checkpoint.spec.dim_coords, checkpoint.spec.dim_seeds) == (args["dim_coords"], args["dim_seeds"])
     assert (checkpoint.spec.channels is None) == args["channel_invariant"]
-    ours = build_forward(checkpoint, {"min_size": 0})
+    ours = build_forward(checkpoint, AS_UPSTREAM)
     expected = torch.jit.load(path)(image.clone())
     assert_same_instances(ours(image)[0].numpy(), expected[0].numpy(), at_least=10)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from drawn_parts import kept
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -49,7 +50,7 @@ class Scene:
         return logits
 
 
-def labels_of(scene: Scene, overlap_threshold: float, min_size: int) -> np.ndarray:
+def labels_of(scene: Scene, overlap_threshold: float, min_size: int, connected: bool = False) -> np.ndarray:
     """Run the stages, with two places of filling behind the seeds."""
     filling = torch.zeros(2, 4, dtype=torch.int64)
     seeds = torch.cat([torch.tensor([[*seed, 1] for seed in scene.seeds], dtype=torch.int64).view(-1, 4), filling])
@@ -67,13 +68,15 @@ def labels_of(scene: Scene, overlap_threshold: float, min_size: int) -> np.ndarr
     merge = scene.planes, scene.height, scene.width, scene.half
     distance, threshold = torch.tensor(scene.peak_distance), torch.tensor(overlap_threshold)
     root = agreed(merge_overlapping, members, seeds, *merge, distance, threshold)
-    numbers, first_seed = agreed(number_instances, owner, root, torch.tensor(min_size))
+    numbers, first_seed = agreed(
+        number_instances, owner, root, *merge[:3], torch.tensor(min_size), torch.tensor(connected)
+    )
     plane = seeds[:, 0].index_select(0, first_seed)
     labels: np.ndarray = agreed(close_gaps, numbers, plane, scene.planes).numpy()
     return labels.reshape(scene.planes, scene.height, scene.width)
 
 
-def reference(scene: Scene, overlap_threshold: float, min_size: int) -> np.ndarray:
+def reference(scene: Scene, overlap_threshold: float, min_size: int, connected: bool = False) -> np.ndarray:
     logits = scene.dense()
     masks = (logits >= THRESHOLD).reshape(len(logits), -1)
     shared = masks.astype(np.float32) @ masks.astype(np.float32).T
@@ -87,15 +90,18 @@ def reference(scene: Scene, overlap_threshold: float, min_size: int) -> np.ndarr
     for k, seed in enumerate(scene.seeds):
         if first_of[k] == k:
             owned = np.isin(owner, np.flatnonzero(np.array(first_of) == k))
+            if connected:
+                # All of it lies in one plane, so planes may touch.
+                owned = kept(owned.reshape(-1, scene.width).astype(int)).ravel() > 0
             if owned.sum() >= max(min_size, 1):
                 count[seed[0]] += 1
                 labels[owned] = count[seed[0]]
     return labels.reshape(scene.planes, scene.height, scene.width)
 
 
-def check(scene: Scene, overlap_threshold: float = 0.3, min_size: int = 0) -> np.ndarray:
-    labels = labels_of(scene, overlap_threshold, min_size)
-    np.testing.assert_array_equal(labels, reference(scene, overlap_threshold, min_size))
+def check(scene: Scene, overlap_threshold: float = 0.3, min_size: int = 0, connected: bool = False) -> np.ndarray:
+    labels = labels_of(scene, overlap_threshold, min_size, connected)
+    np.testing.assert_array_equal(labels, reference(scene, overlap_threshold, min_size, connected))
     return labels
 
 
@@ -130,6 +136,7 @@ def random_scene(rng: np.random.Generator, planes: int, height: int, width: int,
     distance=st.integers(1, 7),
     overlap_threshold=st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]),
     min_size=st.sampled_from([0, 1, 7, 30]),
+    connected=st.booleans(),
 )
 def test_equals_dense_arrays(
     seed: int,
@@ -140,9 +147,10 @@ def test_equals_dense_arrays(
     distance: int,
     overlap_threshold: float,
     min_size: int,
+    connected: bool,
 ) -> None:
     scene = random_scene(np.random.default_rng(seed), planes, height, width, half, distance)
-    check(scene, overlap_threshold, min_size)
+    check(scene, overlap_threshold, min_size, connected)
 
 
 def boxes(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from instanseg_export.errors import PackageError
 from instanseg_export.forwards.base import Forward
+from instanseg_export.metadata import ModelMetadata, parse_metadata
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]
 
@@ -36,18 +36,18 @@ class FolderTarget:
     def unavailable(self) -> str | None:
         return None
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
-        sizes = {} if self.dynamic_shapes else {"image_shape": [1, forward.channels, SIZE, SIZE]}
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+        sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
         (path / "Data").mkdir()
         torch.jit.save(torch.jit.script(forward), path / "Data" / "module.pt")
-        (path / "metadata.json").write_text(json.dumps(metadata | sizes))
+        (path / "metadata.json").write_text(metadata.model_copy(update=sizes).text())
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
         try:
-            found: dict[str, Any] = json.loads((path / "metadata.json").read_text())
-        except (OSError, ValueError) as error:
+            text = (path / "metadata.json").read_bytes()
+        except OSError as error:
             raise PackageError(f"{path} is damaged: {error}.", hint="Export the checkpoint again.") from error
-        return found
+        return parse_metadata(text, path)
 
 
 _PROGRAM = """

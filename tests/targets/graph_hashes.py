@@ -10,9 +10,11 @@ nothing that says where the code stands or when it was written:
 
 - ONNX: nodes, attributes, subgraphs, functions, initializers, inputs, outputs, opset and IR version, in order and with
   all names; no metadata, documentation strings or producer.
-- TorchScript: code, weights, constants and attributes; no metadata. Classes and functions count by the last part of
-  their name alone, so that a module may move, and neither the order of methods nor the numbers of temporary variables
-  count, which depend on what the process compiled before.
+- TorchScript: code, weights, constants and attributes, where a class or a function counts by the last part of its name
+  alone, so that a module may move; no metadata.
+
+Each family is exported in a process of its own: how TorchScript names and orders what it compiles depends on what the
+process compiled before.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +54,6 @@ __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 
 _NAMES = re.compile(r"\b__torch__(?:\.\w+)*\.(\w+)")
 _DEFINITION = re.compile(r"^(?=class |def )", re.MULTILINE)
-_METHOD = re.compile(r"^(?=  def )", re.MULTILINE)
-_TEMPORARY = re.compile(r"\b_\d+\b")
 _LEFT_OUT = ("/extra/", ".debug_pkl", "/version", "/byteorder", "/.data/serialization_id")
 
 
@@ -85,27 +87,13 @@ def torchscript_hash(path: Path) -> str:
                 continue
             content = archive.read(name)
             if place.startswith("code/"):
-                for text in filter(str.strip, _DEFINITION.split(content.decode())):
-                    definitions += _definitions(_plain(text))
+                definitions += [_plain(text) for text in _DEFINITION.split(content.decode()) if text.strip()]
             elif place.endswith(".pkl"):
                 digest.update(f"{place} {_pickle(content)}\n".encode())
             else:
                 digest.update(f"{place} {hashlib.sha256(content).hexdigest()}\n".encode())
     digest.update("\n".join(sorted(definitions)).encode())
     return digest.hexdigest()
-
-
-def _definitions(text: str) -> Iterator[str]:
-    """Yield a class's head and each of its methods, or a function; temporary variables are numbered in each anew."""
-    head, *methods = _METHOD.split(text)
-    yield _renumbered(head)
-    for method in methods:
-        yield f"{head.partition('(')[0]}:{_renumbered(method)}"
-
-
-def _renumbered(text: str) -> str:
-    numbers: dict[str, str] = {}
-    return _TEMPORARY.sub(lambda found: numbers.setdefault(found[0], f"_{len(numbers)}"), text)
 
 
 def _plain(text: str) -> str:
@@ -122,7 +110,7 @@ def _pickle(content: bytes) -> str:
     return hashlib.sha256("\n".join(steps).encode()).hexdigest()
 
 
-TARGET_HASHES: dict[str, Callable[[Path], str]] = {"onnx": onnx_hash, "torchscript": torchscript_hash}
+TARGET_HASHES: dict[str, Callable[[Path], str]] = {"torchscript": torchscript_hash, "onnx": onnx_hash}
 
 
 def _checkpoint(spec: Any, network: Any) -> Checkpoint:
@@ -170,8 +158,10 @@ FAMILIES: dict[str, tuple[Callable[[Path], Checkpoint], dict[str, Any]]] = {
 """For each family and variant, what makes a checkpoint in an empty folder, and the settings to bake in."""
 
 
-def hashes_of(family: str, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Export a family and yield the name of each target with the hash of its file."""
+def hashes_of(family: str, targets: Sequence[str]) -> dict[str, str]:
+    """Export a family and return the hash of each target's file."""
+    torch.set_num_threads(1)
+    found = {}
     build, settings = FAMILIES[family]
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
@@ -180,7 +170,8 @@ def hashes_of(family: str, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
         for target in targets:
             path = Path(folder) / TARGETS.get(target).filename
             write_artifact(target, forward, checkpoint, path)
-            yield target, TARGET_HASHES[target](path)
+            found[target] = TARGET_HASHES[target](path)
+    return found
 
 
 def main() -> int:
@@ -191,18 +182,19 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="families to export")
     parser.add_argument("--targets", nargs="+", choices=TARGET_HASHES, default=list(TARGET_HASHES))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     expected = json.loads(arguments.against.read_text()) if arguments.against else {}
     found: dict[str, str] = {}
     different = []
-    for family in arguments.only:
-        for target, value in hashes_of(family, arguments.targets):
-            name = f"{family}.{target}"
-            found[name] = value
-            same = expected.get(name) == value
-            if expected and not same:
-                different.append(name)
-            print(name, value[:16], "" if not expected else "same" if same else "DIFFERENT", flush=True)  # noqa: T201
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        results = {family: pool.submit(hashes_of, family, arguments.targets) for family in arguments.only}
+        for family, result in results.items():
+            for target, value in result.result().items():
+                name = f"{family}.{target}"
+                found[name] = value
+                same = expected.get(name) == value
+                if expected and not same:
+                    different.append(name)
+                print(name, value[:16], "" if not expected else "same" if same else "DIFFERENT", flush=True)  # noqa: T201
             arguments.output.write_text(json.dumps(found, indent=1) + "\n")
     return 1 if different else 0
 

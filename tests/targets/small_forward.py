@@ -43,7 +43,15 @@ class SmallForward(nn.Module):
 
     normalize: Tensor
     level: Tensor
-    __jit_unused_properties__ = ("dimensions", "further", "percentiles", "stage_names", "tunables", "values")
+    __jit_unused_properties__ = (
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    )
 
     def __init__(self, network: Optional[nn.Module] = None, promised: Tuple[str, ...] = ()) -> None:  # noqa: UP006, UP045
         super().__init__()
@@ -68,7 +76,11 @@ class SmallForward(nn.Module):
 
     @property
     def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
-        return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x")) for name in self._promised)
+        return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
 
     @property
     def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006

@@ -20,13 +20,13 @@ from small_forward import SmallForward, small_checkpoint
 
 import instanseg_export.registry as registry
 from instanseg_export import export, inspect, run, validate
-from instanseg_export.errors import ExportError, ImageError, PackageError, SettingError
+from instanseg_export.errors import ExportError, ImageError, OutputError, PackageError, SettingError
 from instanseg_export.files import sha256_of, size_of
 from instanseg_export.parity import NamedImage
 from instanseg_export.parity.runners import run_runtime
 from instanseg_export.parity.runtimes import find_runtime
 from instanseg_export.pipeline import ExportResult
-from instanseg_export.targets import TARGETS, read_metadata, target_of, write_artifact
+from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 from instanseg_export.targets.settings import is_fixed
 
 DEMO = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/checkpoint.pt"
@@ -102,7 +102,7 @@ def test_a_folder_is_found_alone_in_a_package_and_in_its_zip(result: ExportResul
     facts = inspect(alone)
     assert facts.files == {"folder": "renamed.bundle"}
     assert facts.spec["name"] == "nuclei_dsb2018"
-    assert read_metadata(alone)["target"] == "folder"
+    assert require_metadata(alone).target == "folder"
 
 
 def test_the_hash_of_a_folder_is_that_of_names_and_contents(tmp_path: Path) -> None:
@@ -137,10 +137,11 @@ def test_a_folder_appears_whole_or_not_at_all(
 ) -> None:
     path = tmp_path / "model.bundle"
     first = write_artifact("folder", SmallForward(), small_checkpoint(name="first"), path)
-    (path / "leftover").touch()
-    second = write_artifact("folder", SmallForward(), small_checkpoint(name="second"), path)
-    assert not (path / "leftover").exists(), "an earlier export is replaced, not mixed with"
-    assert second.sha256 == sha256_of(path) != first.sha256
+    assert {inner.name for inner in path.iterdir()} == {"metadata.json", "Data"}, "nothing but what the format writes"
+    with pytest.raises(OutputError, match="exists"):
+        write_artifact("folder", SmallForward(), small_checkpoint(name="second"), path)
+    assert first.sha256 == sha256_of(path), "an earlier export is neither replaced nor mixed with"
+    assert list(tmp_path.iterdir()) == [path]
 
     def fail(self: Any, forward: Any, metadata: Any, path: Path) -> None:
         (path / "half").touch()
@@ -148,8 +149,7 @@ def test_a_folder_appears_whole_or_not_at_all(
 
     monkeypatch.setattr(FolderTarget, "write", fail)
     with pytest.raises(ExportError):
-        write_artifact("folder", SmallForward(), small_checkpoint(), path)
-    assert sha256_of(path) == second.sha256
+        write_artifact("folder", SmallForward(), small_checkpoint(), tmp_path / "other" / "model.bundle")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -165,6 +165,9 @@ def test_a_file_in_the_place_of_a_folder_is_refused_and_the_reverse(tmp_path: Pa
                 look(tmp_path / name)
             assert caught.value.hint
     (tmp_path / "other.bundle").mkdir()
+    with pytest.raises(PackageError, match="is empty"):
+        read_metadata(tmp_path / "other.bundle")
+    (tmp_path / "other.bundle" / "a").write_bytes(b"1")
     with pytest.raises(PackageError, match="damaged"):
         read_metadata(tmp_path / "other.bundle")
 
@@ -185,7 +188,7 @@ def _picture() -> np.ndarray:
 def test_flags_drive_settings_and_sizes(able: bool, runtime: str, tmp_path: Path) -> None:
     """A format without settings, or of one size, says so before anything is run."""
     write_artifact("folder", *_demo(), tmp_path / "model.bundle")
-    rows = {row["name"]: row["fixed"] for row in read_metadata(tmp_path / "model.bundle")["tunables"]}
+    rows = {row.name: row.fixed for row in require_metadata(tmp_path / "model.bundle").tunables}
     assert {name for name, fixed in rows.items() if fixed} == ({"tta"} if able else set(rows))
 
     fitting = _image(tmp_path, SIZE)
@@ -206,7 +209,7 @@ def test_flags_drive_settings_and_sizes(able: bool, runtime: str, tmp_path: Path
         with pytest.raises(ImageError, match=rf"takes images of 1 x 3 x {SIZE} x {SIZE} only .* has 1 x 3 x 73 x 73"):
             run(tmp_path / "model.bundle", _image(tmp_path, SIZE + 9), **options)
         content = json.loads((tmp_path / "model.bundle" / "metadata.json").read_text())
-        (tmp_path / "model.bundle" / "metadata.json").write_text(json.dumps(content | {"image_shape": "64"}))
+        (tmp_path / "model.bundle" / "metadata.json").write_text(json.dumps(content | {"image_shape": None}))
         with pytest.raises(PackageError, match="does not say which"):
             run(tmp_path / "model.bundle", fitting, **options)
 
@@ -214,6 +217,7 @@ def test_flags_drive_settings_and_sizes(able: bool, runtime: str, tmp_path: Path
 def test_flags_drive_a_validation(able: bool, runtime: str, result: ExportResult, tmp_path: Path) -> None:
     """An image that a format has no size for is not run, with the reason; stages are read where the format has them."""
     package = shutil.copytree(result.folder, tmp_path / "package")
+    shutil.rmtree(package / "model.bundle")
     write_artifact("folder", *_demo(), package / "model.bundle")
     planes = np.moveaxis(_picture(), -1, 0)
     images = [
@@ -263,9 +267,11 @@ def test_what_a_format_fixes(decides: Any, overridable: bool, traces: bool) -> N
     assert fixed is not left_open
 
 
-def test_metadata_of_earlier_files_are_read() -> None:
-    """Until version 0.1.0 a setting listed the formats that fix it."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_metadata_of_earlier_files_are_read(version: int) -> None:
+    """Before 0.1.0 was released, a setting listed the formats that fix it."""
     from instanseg_export.forwards.tunables import tunables_of
+    from instanseg_export.metadata import parse_metadata
 
     row = {"kind": "bool", "help": "none.", "fixed": True}
     rows = [
@@ -273,6 +279,19 @@ def test_metadata_of_earlier_files_are_read() -> None:
         {**row, "name": "wide", "static_in": ["onnx"]},
         {**row, "name": "free"},
     ]
-    table = tunables_of({"tunables": rows, "settings": {"tta": False, "wide": True, "free": False}})
+    content = {
+        "format": version,
+        "version": "0.1.0",
+        "target": "onnx",
+        "dimensions": 2,
+        "spec": {"family": "instanseg", "name": "old", "targets": ["nuclei"], "channels": 3},
+        "source_sha256": "0" * 64,
+        "settings": {"tta": False, "wide": True, "free": False},
+        "tunables": rows,
+        "outputs": ["instance_segmentation"]
+        if version == 1
+        else [{"name": "instance_segmentation", "role": "labels", "axes": ["batch", "channel", "y", "x"]}],
+    }
+    table = tunables_of(parse_metadata(json.dumps(content), Path("old.onnx")))
     fixed = {target.name: [tunable.name for tunable in table if is_fixed(tunable, target)] for target in TARGETS}
     assert (fixed["onnx"], fixed["torchscript"]) == (["tta", "wide"], ["tta"])

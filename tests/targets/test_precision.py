@@ -29,7 +29,7 @@ from instanseg_export import (
     validate,
 )
 from instanseg_export.pipeline import ExportResult
-from instanseg_export.targets import read_metadata
+from instanseg_export.targets import require_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
@@ -70,14 +70,15 @@ def test_file_has_the_interface_of_the_fp32_file(result: ExportResult, precision
             for file in (result.folder / "model.onnx", path)
         ]
         assert described[0] == described[1]
-    expected, metadata = read_metadata(result.folder / "model.onnx"), read_metadata(path)
-    assert metadata.pop("precision") == precision
-    calibration = metadata.pop("calibration", None)
-    assert metadata == expected
+    expected, metadata = require_metadata(result.folder / "model.onnx"), require_metadata(path)
+    assert metadata.precision == precision
+    calibration = metadata.calibration
+    own = {"precision": precision, "calibration": calibration, "graph_sha256": metadata.graph_sha256}
+    assert metadata == expected.model_copy(update=own)
     assert (calibration is not None) == (precision == "int8")
     if calibration is not None:
-        assert calibration["images"] == 2
-        assert len(calibration["sha256"]) == 64
+        assert calibration.images == 2
+        assert len(calibration.sha256) == 64
     assert path.stat().st_size < 0.65 * (result.folder / "model.onnx").stat().st_size
 
 
@@ -114,7 +115,7 @@ def test_everything_outside_of_the_network_is_unchanged(result: ExportResult, pr
 @each_precision
 def test_stages_and_settings_work(result: ExportResult, precision: str) -> None:
     model = onnx.load(result.folder / FILES[precision])
-    stages = read_metadata(result.folder / FILES[precision])["stages"]
+    stages = require_metadata(result.folder / FILES[precision]).stages
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in stages.values() if name.startswith("stage."))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     image = _rgb(IMAGES / "histology.png")[None, :, :130, :117].astype(np.float32)

@@ -20,7 +20,8 @@ from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, PackageError, UnknownNameError
 from instanseg_export.files import sha256_of
 from instanseg_export.forwards.instanseg import Trace
-from instanseg_export.targets import TARGETS, read_metadata, target_of, write_artifact
+from instanseg_export.metadata import FORMAT
+from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"torchscript": "instanseg.pt", "onnx": "model.onnx"}
@@ -33,21 +34,22 @@ each_target = pytest.mark.parametrize("target", FILES)
 @each_target
 @each_variant
 def test_file_describes_itself(exported: Exported, shared: Path, variant: str, target: str) -> None:
-    metadata = read_metadata(exported(variant) / FILES[target])
+    metadata = require_metadata(exported(variant) / FILES[target])
     checkpoint = load_checkpoint(shared / "checkpoints" / variant)
     forward = build_forward(checkpoint)
-    assert metadata["format"] == 1
-    assert metadata["version"] == __version__
-    assert metadata["target"] == target
-    assert metadata["spec"] == checkpoint.spec.model_dump(mode="json")
-    assert type(checkpoint.spec).model_validate(metadata["spec"]) == checkpoint.spec
-    assert metadata["source_sha256"] == sha256_of(shared / "checkpoints" / variant / "model_weights.pth")
-    assert metadata["settings"] == json.loads(json.dumps(forward.values))
-    rows = {row["name"]: row for row in metadata["tunables"]}
+    assert metadata.format == FORMAT
+    assert metadata.version == __version__
+    assert metadata.target == target
+    assert metadata.spec.whole() == checkpoint.spec.model_dump(mode="json")
+    assert type(checkpoint.spec).model_validate(metadata.spec.whole()) == checkpoint.spec
+    assert metadata.source_sha256 == sha256_of(shared / "checkpoints" / variant / "model_weights.pth")
+    assert metadata.settings == forward.values
+    assert list(metadata.stages) == (list(forward.stage_names) if target == "onnx" else [])
+    rows = {row.name: row for row in metadata.tunables}
     assert list(rows) == [tunable.name for tunable in forward.tunables]
-    assert (rows["mask_threshold"]["minimum"], rows["mask_threshold"]["maximum"]) == (0.01, 0.99)
-    assert rows["normalize"]["choices"] == ["auto", "always", "never"]
-    fixed = {name for name, row in rows.items() if row["fixed"]}
+    assert (rows["mask_threshold"].minimum, rows["mask_threshold"].maximum) == (0.01, 0.99)
+    assert rows["normalize"].choices == ("auto", "always", "never")
+    fixed = {name for name, row in rows.items() if row.fixed}
     in_graph = {"window_size", "target_segmentation"} & set(rows) if target == "onnx" else set()
     assert fixed == {"tta"} | in_graph
 
@@ -63,7 +65,7 @@ def test_onnx_file_is_what_it_promises(exported: Exported, variant: str) -> None
     assert not any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
     assert [path.name for path in sorted(path.parent.iterdir())] == ["instanseg.pt", "model.onnx"]
 
-    targets = len(read_metadata(path)["spec"]["targets"])
+    targets = len(require_metadata(path).contract.targets)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     (image,), (labels,) = session.get_inputs(), session.get_outputs()
     channels = "channels" if variant == "nuclei_cells_channelnet" else 3
@@ -75,15 +77,15 @@ def test_onnx_file_is_what_it_promises(exported: Exported, variant: str) -> None
 @each_variant
 def test_settings_are_overridable_initializers(exported: Exported, variant: str) -> None:
     path = exported(variant) / "model.onnx"
-    metadata = read_metadata(path)
+    metadata = require_metadata(path)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     types = {node.name: node.type for node in session.get_overridable_initializers()}
     kinds = {"float": "tensor(float)", "int": "tensor(int64)", "choice": "tensor(int64)", "bool": "tensor(bool)"}
-    assert types == {row["name"]: kinds[row["kind"]] for row in metadata["tunables"] if not row["fixed"]}
+    assert types == {row.name: kinds[row.kind] for row in metadata.tunables if not row.fixed}
     defaults = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
     for name in types:
         assert defaults[name].shape == ()
-        baked = metadata["settings"][name]
+        baked = metadata.settings[name]
         expected = ("auto", "always", "never").index(baked) if name == "normalize" else baked
         assert defaults[name] == np.array(expected, dtype=defaults[name].dtype)
 
@@ -93,7 +95,7 @@ def test_settings_are_overridable_initializers(exported: Exported, variant: str)
 def test_stages_are_as_documented(exported: Exported, variant: str, target: str) -> None:
     channels = 4 if variant == "nuclei_cells_channelnet" else 3
     image = np.random.default_rng(0).random((2, channels, 40, 52), dtype=np.float32)
-    spec = read_metadata(exported(variant) / FILES[target])["spec"]
+    spec = require_metadata(exported(variant) / FILES[target]).spec.whole()
     stages = MODELS[target](exported(variant)).stages(image, seed_threshold=0.4)
     assert set(stages) == set(Trace._fields)
     count, targets = len(stages["seeds"]), len(spec["targets"])
@@ -177,26 +179,35 @@ def test_torchscript_file_stands_alone(exported: Exported, shared: Path, tmp_pat
 
 
 @each_target
-@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "foreign"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "flipped"])
 def test_damaged_file_is_refused(exported: Exported, tmp_path: Path, target: str, damage: str) -> None:
     whole = (exported("nuclei_batchnorm") / FILES[target]).read_bytes()
     path = tmp_path / FILES[target]
-    if damage == "foreign" and target == "onnx":
-        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), path)
-    elif damage == "foreign":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("archive/data.pkl", b"nothing of ours")
-    else:
-        path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "noise": b"\x07\xff" * 500}[damage])
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]  # one bit, among the weights
+    path.write_bytes({"empty": b"", "cut": whole[:middle], "noise": b"\x07\xff" * 500, "flipped": flipped}[damage])
     with pytest.raises(PackageError) as caught:
         read_metadata(path)
     assert str(path) in caught.value.message
     assert "xport" in caught.value.hint
 
 
+@each_target
+def test_files_of_others_do_not_describe_themselves(tmp_path: Path, target: str) -> None:
+    path = tmp_path / FILES[target]
+    if target == "onnx":
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), path)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"nothing of ours")
+    assert read_metadata(path) is None
+    with pytest.raises(PackageError, match="carries no description of its own"):
+        require_metadata(path)
+
+
 def test_metadata_of_a_newer_format_is_refused(exported: Exported, tmp_path: Path) -> None:
     model = onnx.load(exported("nuclei_batchnorm") / "model.onnx")
-    newer = {"format": 2, "version": "9.9"}
+    newer = {"format": FORMAT + 1, "version": "9.9"}
     onnx.helper.set_model_props(model, {"instanseg_export": json.dumps(newer)})
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(PackageError, match=r"newer version \(9\.9\)"):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from ...errors import PackageError
-from ...forwards.base import LABELS
+from ...metadata import LABELS, ModelMetadata
 from ..capture import capture
-from ..metadata import METADATA_KEY, parse
 from ..steps import export_step
+from .embedded import read_embedded, with_metadata
 
 if TYPE_CHECKING:
     from ...forwards.base import Forward
@@ -36,7 +34,7 @@ class OnnxTarget:
         """See :class:`targets.base.Target`."""
         return None
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import onnx_ir as ir
         from onnx import checker
@@ -44,41 +42,30 @@ class OnnxTarget:
         from .passes import AddSettings, HideStages, NameAxes, SetHeader, StripDescriptions
         from .translate import translate
 
-        name = metadata["spec"]["name"]
+        name = metadata.spec.name
         stages = _tensors(forward)
-        settings = [row["name"] for row in metadata["tunables"] if not row["fixed"]]
+        settings = [row.name for row in metadata.tunables if not row.fixed]
         with export_step("capture", self.name, name):
             captured = capture(forward, settings)
         with export_step("translate", self.name, name):
             model = translate(captured, [_INPUT, *settings], list(stages.values()))
         with export_step("passes", self.name, name):
-            # The stages unsorted: their order says which comes first.
-            properties = {METADATA_KEY: json.dumps(metadata | {"stages": stages})}
             ir.passes.Sequential(
                 AddSettings({setting: value.numpy() for setting, value in captured.settings.items()}),
-                HideStages(metadata["outputs"]),
+                HideStages([output.name for output in metadata.outputs]),
                 NameAxes(captured.axes),
                 StripDescriptions(),
-                SetHeader(metadata["version"], f"{name}: image in, label map out", properties),
+                SetHeader(metadata.version, f"{name}: image in, label map out"),
             )(model)
         with export_step("check", self.name, name):
             proto = ir.to_proto(model)
             checker.check_model(proto, full_check=True)
-        path.write_bytes(proto.SerializeToString(deterministic=True))
+        # The stages unsorted: their order says which comes first.
+        path.write_bytes(with_metadata(proto, metadata.model_copy(update={"stages": stages})))
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""
-        import onnx
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-        try:
-            model = onnx.load(path)
-        except (DecodeError, OSError) as error:
-            raise PackageError(
-                f"{path} is not an ONNX file, or is damaged: {error}.", hint="Export the checkpoint again."
-            ) from error
-        properties = {entry.key: entry.value for entry in model.metadata_props}
-        return parse(properties.get(METADATA_KEY, ""), path)
+        return read_embedded(path)
 
 
 TARGET = OnnxTarget()

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import warnings
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from ...errors import ExportError, PackageError
-from ..metadata import METADATA_KEY, parse
+from ...errors import ExportError
+from ...metadata import ModelMetadata
 from ..steps import export_step
 from .canonical import canonical
+from .embedded import EXTRA_FILE, read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
     from ...forwards.base import Forward
 
 __all__ = ["TARGET", "TorchScriptTarget"]
-
-_EXTRA_FILE = f"{METADATA_KEY}.json"
 
 
 class TorchScriptTarget:
@@ -42,17 +39,17 @@ class TorchScriptTarget:
             return "PyTorch does not support TorchScript on Python 3.14 and newer; use Python 3.11 to 3.13"
         return None
 
-    def write(self, forward: Forward, metadata: dict[str, Any], path: Path) -> None:
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import torch
 
-        name = metadata["spec"]["name"]
+        name = metadata.spec.name
         with export_step("script", self.name, name), warnings.catch_warnings():
             # TorchScript is deprecated, and still the only way into QuPath and Fiji.
             warnings.simplefilter("ignore")
             scripted = torch.jit.script(forward)
             buffer = io.BytesIO()
-            torch.jit.save(scripted, buffer, _extra_files={_EXTRA_FILE: json.dumps(metadata, sort_keys=True)})
+            torch.jit.save(scripted, buffer, _extra_files={EXTRA_FILE: metadata.text()})
         with export_step("check", self.name, name):
             newer = unknown_operators(scripted)
         if newer:
@@ -64,17 +61,9 @@ class TorchScriptTarget:
             )
         path.write_bytes(canonical(buffer))
 
-    def read_metadata(self, path: Path) -> dict[str, Any]:
-        """See :class:`targets.base.Target`. Nothing in the file is executed."""
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(f"/extra/{_EXTRA_FILE}")]
-                text = archive.read(names[0]) if names else b""
-        except (zipfile.BadZipFile, OSError) as error:
-            raise PackageError(
-                f"{path} is not a TorchScript file, or is damaged: {error}.", hint="Export the checkpoint again."
-            ) from error
-        return parse(text, path)
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
+        """See :class:`targets.base.Target`."""
+        return read_embedded(path)
 
 
 TARGET = TorchScriptTarget()

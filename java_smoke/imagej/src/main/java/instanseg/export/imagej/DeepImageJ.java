@@ -45,7 +45,8 @@ public final class DeepImageJ {
     /**
      * Runs the model on a tensor (1, C, H, W) as it is.
      *
-     * @throws IllegalArgumentException the model takes another number of channels, or the image is not one tile
+     * @throws IllegalArgumentException the model takes another number of channels, the image is not one tile, or the
+     *     result has another shape than the description says
      */
     public NumpyArray run(NumpyArray tensor) {
         long[] shape = tensor.shape();
@@ -58,7 +59,13 @@ public final class DeepImageJ {
         if (!isOneTile(shape)) {
             throw new IllegalArgumentException("An image " + Arrays.toString(shape) + " would be cut into tiles");
         }
-        return session.run(tensor).get(Session.RESULT);
+        NumpyArray result = session.run(tensor).get(Session.RESULT);
+        long[] expected = description.resultShape(shape);
+        if (!Arrays.equals(expected, result.shape())) {
+            throw new IllegalArgumentException("Trying to set an array with a different shape than the Tensor. Tensor shape is: "
+                    + Arrays.toString(expected) + " and array shape is: " + Arrays.toString(result.shape()));
+        }
+        return result;
     }
 
     /** Returns whether an image of this shape goes through the model in one piece. */

@@ -38,14 +38,18 @@ public final class ModelDescription {
     /**
      * Reads the description of a package.
      *
-     * @throws IOException it is missing or damaged, or deepImageJ could not use the model: it has no TorchScript weights,
-     *     or other axes than batch, channel, y, x
+     * @throws IOException it is missing or damaged, or deepImageJ could not use the model: JDLL fails at something, or
+     *     there are other axes than batch, channel, y, x
      */
     public static ModelDescription read(Path folder) throws IOException {
         try (Reader reader = Files.newBufferedReader(folder.resolve("rdf.yaml"))) {
             Object content = new Yaml(new SafeConstructor(new LoaderOptions())).load(reader);
             if (!(content instanceof Map<?, ?> keys)) {
                 throw new IOException(folder + "/rdf.yaml holds no keys");
+            }
+            List<String> violations = JdllRequirements.violations(keys);
+            if (!violations.isEmpty()) {
+                throw new IOException(folder + "/rdf.yaml does not suit deepImageJ: " + String.join("; ", violations));
             }
             ModelDescription description = new ModelDescription(folder, keys);
             for (String tensors : List.of("inputs", "outputs")) {
@@ -72,7 +76,7 @@ public final class ModelDescription {
 
     /** Returns the number of channels that the model takes; empty when it takes any. */
     public Optional<Integer> channels() {
-        Object names = axis("inputs", "channel").get("channel_names");
+        Object names = axis("inputs", "c").get("channel_names");
         return names instanceof List<?> list ? Optional.of(list.size()) : Optional.empty();
     }
 
@@ -102,6 +106,25 @@ public final class ModelDescription {
         return steps;
     }
 
+    /**
+     * Returns the shape for which JDLL makes room, given that of the image: each size that refers to the image's is
+     * multiplied by the axis' scale, and any other is what it is.
+     */
+    public long[] resultShape(long[] image) {
+        long[] shape = new long[AXES.length()];
+        for (int place = 0; place < shape.length; place++) {
+            Map<?, ?> axis = axis("outputs", AXES.substring(place, place + 1));
+            if (axis.get("channel_names") instanceof List<?> names) {
+                shape[place] = names.size();
+            } else if (axis.get("size") instanceof Map<?, ?> size && size.get("axis_id") instanceof String reference) {
+                shape[place] = (long) (image[AXES.indexOf(reference)] * number(axis, "scale"));
+            } else {
+                shape[place] = 1;
+            }
+        }
+        return shape;
+    }
+
     /** Returns the file of the test tensor of "inputs" or "outputs". */
     public Path testTensor(String tensors) {
         return folder.resolve(text(map(tensor(tensors), "test_tensor"), "source"));
@@ -115,20 +138,23 @@ public final class ModelDescription {
     private String axes(String tensors) {
         StringBuilder letters = new StringBuilder();
         for (Object entry : (List<?>) tensor(tensors).get("axes")) {
-            Map<?, ?> axis = (Map<?, ?>) entry;
-            Object name = axis.containsKey("id") ? axis.get("id") : axis.get("type");
-            letters.append(name.toString().charAt(0));
+            letters.append(letter((Map<?, ?>) entry));
         }
         return letters.toString();
     }
 
-    private Map<?, ?> axis(String tensors, String id) {
+    private Map<?, ?> axis(String tensors, String letter) {
         for (Object entry : (List<?>) tensor(tensors).get("axes")) {
-            if (id.equals(((Map<?, ?>) entry).get("id"))) {
+            if (letter.equals(letter((Map<?, ?>) entry))) {
                 return (Map<?, ?>) entry;
             }
         }
-        throw new NullPointerException("There is no axis " + id);
+        throw new NullPointerException("There is no axis " + letter);
+    }
+
+    private static String letter(Map<?, ?> axis) {
+        Object name = axis.containsKey("id") ? axis.get("id") : axis.get("type");
+        return name.toString().substring(0, 1);
     }
 
     /** deepImageJ takes models of one input and one output. */

@@ -14,8 +14,8 @@ import java.util.Optional;
 public record DetectedObject(
         Mask outline, Optional<Mask> nucleus, Optional<String> pathClass, Map<String, Double> measurements) {
 
-    /** Returns this object with another outline and nucleus. */
-    DetectedObject reshape(Mask newOutline, Optional<Mask> newNucleus) {
-        return new DetectedObject(newOutline, newNucleus, pathClass, measurements);
+    /** Returns a new object of this one's class; it has no measurements yet, and no nucleus where that has no pixel. */
+    DetectedObject like(Mask newOutline, Optional<Mask> newNucleus) {
+        return new DetectedObject(newOutline, newNucleus.filter(mask -> mask.area() > 0), pathClass, Map.of());
     }
 }

@@ -1,9 +1,18 @@
 package instanseg.export.qupath;
 
+import ij.process.FloatProcessor;
+import ij.process.ImageProcessor;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.util.Arrays;
 import java.util.OptionalDouble;
 
 /** An image in memory: float32, channels first, (C, H, W). */
 public final class Image {
+
+    private static final int COLOURS = 3;
+    private static final int BRIGHTEST = 255;
 
     private final int channels;
     private final int height;
@@ -76,41 +85,82 @@ public final class Image {
     }
 
     /**
-     * Returns this image with pixels {@code downsample} times as wide, interpolated linearly between pixel centres.
+     * Returns this image with pixels {@code downsample} times as wide.
      *
      * @param downsample above 1 makes the image smaller
      */
     public Image resample(double downsample) {
-        if (downsample == 1) {
-            return this;
-        }
-        int newHeight = Math.max(1, (int) Math.round(height / downsample));
-        int newWidth = Math.max(1, (int) Math.round(width / downsample));
-        float[] copy = new float[channels * newHeight * newWidth];
-        int place = 0;
-        for (int channel = 0; channel < channels; channel++) {
-            for (int y = 0; y < newHeight; y++) {
-                for (int x = 0; x < newWidth; x++) {
-                    copy[place++] = between(channel, (y + 0.5) * downsample - 0.5, (x + 0.5) * downsample - 0.5);
-                }
-            }
-        }
+        return downsample == 1 ? this : read(region(), downsample);
+    }
+
+    /**
+     * Reads a region as QuPath reads it from a file without a pyramid: a colour image (three channels of 8 bits) is drawn
+     * by Java with bilinear interpolation, which skips pixels where it shrinks by more than 2; any other image is resized
+     * by ImageJ, which averages.
+     *
+     * @param region inside this image
+     * @param downsample above 1 makes the image smaller
+     */
+    public Image read(Region region, double downsample) {
+        int newHeight = (int) Math.max(1, Math.round(region.height() / downsample));
+        int newWidth = (int) Math.max(1, Math.round(region.width() / downsample));
+        float[] cropped = read(region);
+        float[] copy = isColour()
+                ? drawn(cropped, region, newHeight, newWidth, downsample)
+                : resized(cropped, region, newHeight, newWidth);
         OptionalDouble size =
                 pixelSize.isPresent() ? OptionalDouble.of(pixelSize.getAsDouble() * downsample) : pixelSize;
         return new Image(channels, newHeight, newWidth, copy, size);
     }
 
-    private float between(int channel, double y, double x) {
-        double row = Math.max(0, Math.min(height - 1, y));
-        double column = Math.max(0, Math.min(width - 1, x));
-        int top = (int) row;
-        int left = (int) column;
-        int below = Math.min(top + 1, height - 1);
-        int right = Math.min(left + 1, width - 1);
-        double down = row - top;
-        double across = column - left;
-        double upper = at(channel, top, left) * (1 - across) + at(channel, top, right) * across;
-        double lower = at(channel, below, left) * (1 - across) + at(channel, below, right) * across;
-        return (float) (upper * (1 - down) + lower * down);
+    /** Returns whether QuPath opens this as a colour image: three channels of whole numbers from 0 to 255. */
+    private boolean isColour() {
+        if (channels != COLOURS) {
+            return false;
+        }
+        for (float value : pixels) {
+            if (value < 0 || value > BRIGHTEST || value != (int) value) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static float[] drawn(float[] values, Region region, int newHeight, int newWidth, double downsample) {
+        int area = region.height() * region.width();
+        BufferedImage source = new BufferedImage(region.width(), region.height(), BufferedImage.TYPE_INT_RGB);
+        for (int place = 0; place < area; place++) {
+            int colour = (int) values[place] << 16 | (int) values[area + place] << 8 | (int) values[2 * area + place];
+            source.setRGB(place % region.width(), place / region.width(), colour);
+        }
+        BufferedImage target = new BufferedImage(newWidth, newHeight, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = target.createGraphics();
+        graphics.scale(1 / downsample, 1 / downsample);
+        if (downsample > 1) {
+            graphics.setRenderingHint(RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BILINEAR);
+        }
+        graphics.drawImage(source, 0, 0, region.width(), region.height(), null);
+        graphics.dispose();
+        float[] copy = new float[COLOURS * newHeight * newWidth];
+        for (int place = 0; place < newHeight * newWidth; place++) {
+            int colour = target.getRGB(place % newWidth, place / newWidth);
+            for (int channel = 0; channel < COLOURS; channel++) {
+                copy[channel * newHeight * newWidth + place] = colour >> 8 * (COLOURS - 1 - channel) & BRIGHTEST;
+            }
+        }
+        return copy;
+    }
+
+    private float[] resized(float[] values, Region region, int newHeight, int newWidth) {
+        int area = region.height() * region.width();
+        float[] copy = new float[channels * newHeight * newWidth];
+        for (int channel = 0; channel < channels; channel++) {
+            float[] plane = Arrays.copyOfRange(values, channel * area, (channel + 1) * area);
+            FloatProcessor processor = new FloatProcessor(region.width(), region.height(), plane);
+            processor.setInterpolationMethod(ImageProcessor.BILINEAR);
+            float[] small = (float[]) processor.resize(newWidth, newHeight, true).getPixels();
+            System.arraycopy(small, 0, copy, channel * small.length, small.length);
+        }
+        return copy;
     }
 }

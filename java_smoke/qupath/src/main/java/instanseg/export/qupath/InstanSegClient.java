@@ -65,6 +65,12 @@ public final class InstanSegClient {
      * @throws InvalidModelException the model cannot be loaded, or takes another number of channels
      */
     public Results detectObjects(Image original, Region annotation) throws InvalidModelException, IOException {
+        return detectObjects(original, annotation, Normalization.of(original, annotation, inputChannels));
+    }
+
+    /** The same, with percentiles that were measured elsewhere. */
+    Results detectObjects(Image original, Region annotation, Normalization normalization)
+            throws InvalidModelException, IOException {
         double shrink = downsample > 0 ? downsample : model.downsample(original.pixelSize());
         Image image = (inputChannels.length == 0 ? original : original.select(inputChannels)).resample(shrink);
         if (model.inputChannels().isPresent() && model.inputChannels().getAsInt() != image.channels()) {
@@ -73,7 +79,6 @@ public final class InstanSegClient {
         }
         Region region = shrink(annotation, shrink).intersect(image.region());
         List<Region> tiles = Tiles.of(region, image.region(), tileDims, padding);
-        Normalization normalization = Normalization.of(image, region);
         Stitcher stitcher = new Stitcher(model.outputs(), region, image.region());
         List<String> failures = new ArrayList<>();
         try (ZooModel<TileTranslator.Tile, Prediction> loaded = load();

@@ -137,14 +137,19 @@ public final class Mask {
      * they share an edge, and so are the pixels of a hole.
      */
     public Mask largestPart() {
+        return parts().stream().map(Mask::filled).max(Comparator.comparingInt(Mask::area)).orElse(this);
+    }
+
+    /** Returns the connected parts; pixels are connected when they share an edge. */
+    List<Mask> parts() {
         List<Mask> parts = new ArrayList<>();
         BitSet open = (BitSet) pixels.clone();
         for (int place = open.nextSetBit(0); place >= 0; place = open.nextSetBit(0)) {
             BitSet part = flood(bounds, open, place);
             open.andNot(part);
-            parts.add(new Mask(bounds, part).trim().filled());
+            parts.add(new Mask(bounds, part).trim());
         }
-        return parts.stream().max(Comparator.comparingInt(Mask::area)).orElse(this);
+        return parts;
     }
 
     private Mask filled() {
@@ -158,6 +163,16 @@ public final class Mask {
         BitSet inside = flood(frame, background, 0);
         inside.flip(0, frame.width() * frame.height());
         return new Mask(frame, inside).trim();
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Mask mask && mask.area() == area() && shared(mask) == area();
+    }
+
+    @Override
+    public int hashCode() {
+        return area();
     }
 
     private static BitSet flood(Region area, BitSet open, int start) {

@@ -4,12 +4,14 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
  * Joins objects that several tiles found: two objects of a class are one when they share at least half of the smaller
- * one's pixels, and so on from object to object.
+ * one's pixels, and so on from object to object. Each measurement of the new object is the mean of theirs.
  */
 final class Merger {
 
@@ -64,8 +66,23 @@ final class Merger {
     }
 
     private static DetectedObject join(List<DetectedObject> cluster) {
+        if (cluster.size() == 1) {
+            return cluster.get(0);
+        }
         Mask outline = cluster.stream().map(DetectedObject::outline).reduce(Mask::union).orElseThrow();
         Optional<Mask> nucleus = cluster.stream().flatMap(object -> object.nucleus().stream()).reduce(Mask::union);
-        return cluster.get(0).reshape(outline, nucleus);
+        return new DetectedObject(outline, nucleus, cluster.get(0).pathClass(), means(cluster));
+    }
+
+    /** The first object says which measurements there are; one that another lacks is not a number. */
+    private static Map<String, Double> means(List<DetectedObject> cluster) {
+        Map<String, Double> means = new LinkedHashMap<>();
+        for (String name : cluster.get(0).measurements().keySet()) {
+            means.put(name, cluster.stream()
+                    .mapToDouble(object -> object.measurements().getOrDefault(name, Double.NaN))
+                    .average()
+                    .orElseThrow());
+        }
+        return means;
     }
 }

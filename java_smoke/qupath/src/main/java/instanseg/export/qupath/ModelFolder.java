@@ -16,13 +16,15 @@ import org.yaml.snakeyaml.constructor.SafeConstructor;
 import org.yaml.snakeyaml.error.YAMLException;
 
 /**
- * A model as QuPath sees it: a folder with {@code instanseg.pt} and {@code rdf.yaml}, of which it reads name, version,
- * pixel size, channels and outputs. Everything is taken from the very keys that QuPath takes it from.
+ * A model as QuPath sees it: a folder with {@code instanseg.pt} and {@code rdf.yaml}. It reads name, version, pixel size,
+ * channels and outputs from the first of {@code model.yaml}, {@code model.yml} and {@code rdf.yaml} that is there.
+ * Everything is taken from the very keys that QuPath takes it from.
  */
 public final class ModelFolder {
 
     private static final String WEIGHTS = "instanseg.pt";
     private static final String DESCRIPTION = "rdf.yaml";
+    private static final List<String> DESCRIPTIONS = List.of("model.yaml", "model.yml", DESCRIPTION);
 
     /**
      * One output of the model.
@@ -51,7 +53,12 @@ public final class ModelFolder {
                 throw new InvalidModelException(path + " has no file " + file);
             }
         }
-        ModelFolder folder = new ModelFolder(path, load(path.resolve(DESCRIPTION)));
+        Path description = DESCRIPTIONS.stream()
+                .map(path::resolve)
+                .filter(Files::isRegularFile)
+                .findFirst()
+                .orElseThrow();
+        ModelFolder folder = new ModelFolder(path, load(description));
         // What QuPath only meets while it runs is refused here, where the message can still name the file.
         folder.name();
         folder.pixelSize();
@@ -78,12 +85,18 @@ public final class ModelFolder {
         return path.resolve(WEIGHTS);
     }
 
-    /** Returns the name that is shown in the list of models. */
+    /** Returns how the list of models shows a model that was not downloaded by QuPath. */
+    public String listed() throws InvalidModelException {
+        String parent = path.toAbsolutePath().getParent().getFileName().toString();
+        return (parent.equals(name()) ? "" : parent + "/") + name() + version().map(text -> "-" + text).orElse("");
+    }
+
+    /** Returns the name. */
     public String name() throws InvalidModelException {
         return text(content, "name", "the model");
     }
 
-    /** Returns the version, which is shown behind the name. */
+    /** Returns the version. */
     public Optional<String> version() {
         return Optional.ofNullable(content.get("version")).map(Object::toString);
     }

@@ -3,15 +3,15 @@ package instanseg.export.qupath;
 import java.util.Arrays;
 
 /**
- * QuPath's scaling of pixel values: the 0.1 and 99.9 percentiles of each channel, taken once over the whole region, become
- * 0 and 1; every tile is scaled by them and clipped to [-0.5, 1.5].
+ * QuPath's scaling of pixel values: the 0.1 and 99.9 percentiles of each channel, taken once over the whole annotation,
+ * become 0 and 1; every tile is scaled by them and clipped to [-0.5, 1.5].
  *
- * <p>For a region of more than 1024 pixels QuPath measures a copy that it shrinks to that size. How it shrinks depends on
- * the reader of the image, so here all pixels count: for such regions the percentiles are those of the same pixels, not
- * the same to the last digit.
+ * <p>The percentiles are those of the image as it lies in its file, not as it is rescaled for the model; an annotation of
+ * more than 1024 pixels is shrunk to that size first.
  */
 public final class Normalization {
 
+    private static final double LARGEST = 1024;
     private static final double LOWER = 0.1;
     private static final double UPPER = 99.9;
     private static final double SMALLEST_RANGE = 1e-6;
@@ -26,8 +26,22 @@ public final class Normalization {
         this.offset = offset;
     }
 
-    /** Measures a region of an image; values that are not numbers do not count. */
-    public static Normalization of(Image image, Region region) {
+    /**
+     * Measures an annotation.
+     *
+     * @param original the image as it is in its file
+     * @param annotation in its pixels
+     * @param channels that the model is given, from 0; none for all
+     */
+    public static Normalization of(Image original, Region annotation, int... channels) {
+        double shrink = Math.max(1, Math.max(annotation.width(), annotation.height()) / LARGEST);
+        Image small = original.read(annotation, shrink);
+        return ofAllPixels(channels.length == 0 ? small : small.select(channels));
+    }
+
+    /** Measures each pixel of an image; values that are not numbers do not count. */
+    static Normalization ofAllPixels(Image image) {
+        Region region = image.region();
         float[] pixels = image.read(region);
         int area = region.width() * region.height();
         float[] scale = new float[image.channels()];
@@ -45,6 +59,11 @@ public final class Normalization {
             offset[channel] = (float) (-lower * factor);
         }
         return new Normalization(scale, offset);
+    }
+
+    /** Returns the value of a channel that becomes 1. */
+    double upper(int channel) {
+        return (1 - offset[channel]) / scale[channel];
     }
 
     /** Linear between the two nearest values, as numpy's default. */

@@ -7,8 +7,11 @@ import java.util.Optional;
 import java.util.PriorityQueue;
 
 /**
- * Takes care that no pixel belongs to two objects: the object with the smoothest outline keeps its pixels, and of what is
- * left of the others the largest part stays.
+ * Resolves overlaps: the object with the smoothest outline keeps its pixels, and those that overlap it lose them.
+ *
+ * <p>What is left of an object stays if it is in one piece, and is dropped if the cut splits it. It is made anew, as an
+ * object like the one that kept its pixels: with that one's class, and without measurements. An object within another does
+ * not count as overlapping it.
  */
 final class OverlapFixer {
 
@@ -18,24 +21,24 @@ final class OverlapFixer {
             return new Candidate(object, Solidity.of(object.outline()));
         }
 
-        int area() {
-            return object.outline().area();
+        Mask outline() {
+            return object.outline();
         }
 
-        Region bounds() {
-            return object.outline().bounds();
+        int area() {
+            return outline().area();
         }
     }
 
     private static final Comparator<Candidate> BEST_FIRST = Comparator.comparingDouble(Candidate::solidity)
             .thenComparingInt(Candidate::area)
             .reversed()
-            .thenComparingInt(candidate -> candidate.bounds().y())
-            .thenComparingInt(candidate -> candidate.bounds().x());
+            .thenComparingInt(candidate -> candidate.outline().bounds().y())
+            .thenComparingInt(candidate -> candidate.outline().bounds().x());
 
     private OverlapFixer() {}
 
-    /** Returns objects without overlaps. */
+    /** Returns objects none of which overlaps another. */
     static List<DetectedObject> fix(List<DetectedObject> objects) {
         PriorityQueue<Candidate> open = new PriorityQueue<>(BEST_FIRST);
         objects.forEach(object -> open.add(Candidate.of(object)));
@@ -44,23 +47,35 @@ final class OverlapFixer {
             DetectedObject best = open.remove().object();
             kept.add(best);
             List<Candidate> overlapping = open.stream()
-                    .filter(candidate -> candidate.object().outline().shared(best.outline()) > 0)
+                    .filter(candidate -> overlap(best.outline(), candidate.outline()))
+                    .sorted(BEST_FIRST)
                     .toList();
+            open.removeAll(overlapping);
+            // Each is cut by the best one, and by the whole of those that were cut before it and stayed.
+            List<Mask> taken = new ArrayList<>(List.of(best.outline()));
             for (Candidate candidate : overlapping) {
-                open.remove(candidate);
-                subtract(candidate.object(), best.outline()).ifPresent(rest -> open.add(Candidate.of(rest)));
+                Mask rest = minus(candidate.outline(), taken);
+                if (rest.area() > 0 && rest.parts().size() <= candidate.outline().parts().size()) {
+                    Optional<Mask> nucleus = candidate.object().nucleus().map(mask -> minus(mask, taken));
+                    open.add(Candidate.of(best.like(rest, nucleus)));
+                    taken.add(candidate.outline());
+                }
             }
         }
         return kept;
     }
 
-    private static Optional<DetectedObject> subtract(DetectedObject object, Mask taken) {
-        Mask outline = object.outline().minus(taken).largestPart();
-        if (outline.area() == 0) {
-            return Optional.empty();
+    private static boolean overlap(Mask first, Mask second) {
+        int shared = first.shared(second);
+        boolean equal = shared == first.area() && shared == second.area();
+        return equal || (shared > 0 && shared < first.area() && shared < second.area());
+    }
+
+    private static Mask minus(Mask mask, List<Mask> taken) {
+        Mask rest = mask;
+        for (Mask part : taken) {
+            rest = rest.minus(part);
         }
-        Optional<Mask> nucleus =
-                object.nucleus().map(mask -> mask.minus(taken).largestPart()).filter(mask -> mask.area() > 0);
-        return Optional.of(object.reshape(outline, nucleus));
+        return rest;
     }
 }

@@ -37,11 +37,15 @@ public final class Stitcher {
 
     private Optional<DetectedObject> inside(DetectedObject object) {
         Mask outline = object.outline().crop(region);
-        Optional<Mask> nucleus = object.nucleus().map(mask -> mask.crop(region)).filter(mask -> mask.area() > 0);
-        return outline.area() == 0 ? Optional.empty() : Optional.of(object.reshape(outline, nucleus));
+        if (outline.area() == object.outline().area()) {
+            return Optional.of(object);
+        }
+        // What the annotation cuts is made anew, and loses its measurements.
+        Optional<Mask> nucleus = object.nucleus().map(mask -> mask.crop(region));
+        return outline.area() == 0 ? Optional.empty() : Optional.of(object.like(outline, nucleus));
     }
 
-    /** Returns the objects of all tiles: those that several tiles found are joined, and no two share a pixel. */
+    /** Returns the objects of all tiles: those that several tiles found are joined, and none overlaps another. */
     public List<DetectedObject> objects() {
         return OverlapFixer.fix(Merger.merge(found));
     }

@@ -29,7 +29,9 @@ class ModelFolderTest {
     void everyPackageHasWhatQuPathReads(Path folder) throws Exception {
         ModelFolder model = ModelFolder.open(folder);
         assertTrue(model.version().isPresent());
-        assertTrue(model.readme().orElseThrow().contains(model.name()), "the button beside the name shows the README");
+        String readme = model.readme().orElseThrow();
+        String listed = "`local/" + model.name() + "-" + model.version().orElseThrow() + "`";
+        assertTrue(readme.contains(listed), "the button beside the list shows the README, which tells its entry");
         assertTrue(model.pixelSize() > 0);
         assertEquals("instance_segmentation", model.outputs().get(0).name());
         assertFalse(model.outputs().stream().anyMatch(output -> output.name().equals("semantic_segmentation")));
@@ -53,6 +55,20 @@ class ModelFolderTest {
         assertEquals(0.5, model.pixelSize());
         assertEquals(expected, model.downsample(OptionalDouble.of(imagePixelSize)), 1e-9);
         assertEquals(1, model.downsample(OptionalDouble.empty()));
+    }
+
+    @Test
+    void theListShowsFolderNameAndVersion(@TempDir Path models) throws Exception {
+        Path folder = Files.createDirectories(models.resolve("local").resolve("any"));
+        assertEquals("local/test-0.1.0", described(folder, VALID).listed());
+    }
+
+    @Test
+    void modelYmlIsReadBeforeRdfYaml(@TempDir Path folder) throws Exception {
+        Files.writeString(folder.resolve("model.yml"), VALID.replace("scale: 0.5", "scale: 0.25"));
+        assertEquals(0.25, described(folder, VALID).pixelSize());
+        Files.delete(folder.resolve("rdf.yaml"));
+        assertThrows(InvalidModelException.class, () -> ModelFolder.open(folder), "it is not listed without");
     }
 
     @Test
@@ -96,7 +112,8 @@ class ModelFolderTest {
         Files.writeString(copy.resolve("rdf.yaml"), bare.replaceAll("(?m)^(\\s*)id: ([yx])$", "$0\n$1scale: 0.5"));
         ModelFolder model = ModelFolder.open(copy);
         assertEquals(0.5, model.pixelSize());
-        Image image = Python.image(folder, "nuclei");
+        // In colours, of which QuPath takes the middle ones: that of four equal pixels is the same again.
+        Image image = Python.image(folder, "sample_histology");
         Region region = image.region();
         float[] pixels = image.read(region);
         OptionalDouble size = OptionalDouble.of(0.5);

@@ -75,9 +75,16 @@ class OptionsTest {
     @Test
     void cleanupFragmentsLeavesOnePart() throws Exception {
         // A low threshold makes ragged objects, so that there is something to clean up.
-        Map<String, Object> ragged = Map.of("mask_threshold", 0.3, "cleanup_fragments", false);
-        Map<String, Object> clean = Map.of("mask_threshold", 0.3, "cleanup_fragments", true);
+        Map<String, Object> ragged = Map.of("mask_threshold", 0.3, "cleanup_fragments", false, "connected", false);
+        Map<String, Object> clean = Map.of("mask_threshold", 0.3, "cleanup_fragments", true, "connected", false);
         assertTrue(stray(run(NUCLEI, clean)) < stray(run(NUCLEI, ragged)));
+    }
+
+    @Test
+    void connectedLeavesOnePart() throws Exception {
+        Map<String, Object> pieces = Map.of("mask_threshold", 0.3, "cleanup_fragments", false, "connected", false);
+        Map<String, Object> whole = Map.of("mask_threshold", 0.3, "cleanup_fragments", false, "connected", true);
+        assertTrue(stray(run(NUCLEI, whole)) < stray(run(NUCLEI, pieces)));
     }
 
     @Test

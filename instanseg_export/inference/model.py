@@ -1,0 +1,139 @@
+"""What runs the model, and with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PackageError, RuntimeUnavailableError, SettingError
+from ..metadata import Contract, ModelMetadata
+from ..parity.runtimes import Runtime, find_runtime, list_runtimes
+from ..parity.subject import Subject
+from ..targets import known_target
+from ..targets.settings import is_fixed
+
+__all__ = ["Ready", "get_ready"]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model that can be run.
+
+    Attributes:
+        model: what the user named.
+        file: the file of it that is run.
+        runtime: what runs it.
+        device: on which.
+        metadata: what the file says of itself; None for those of others.
+        contract: what a caller has to know of it.
+        fixed: names of the settings that the file fixes.
+        settings: those that the user changed, checked, without ``normalize``.
+        normalize: what the user wants of it; None leaves the decision to each image.
+    """
+
+    model: Path
+    file: Path
+    runtime: Runtime
+    device: str
+    metadata: ModelMetadata | None
+    contract: Contract
+    fixed: frozenset[str]
+    settings: Mapping[str, Any]
+    normalize: str | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.file.name} in {self.runtime.title}"
+
+    def value(self, setting: str) -> Any:
+        """Return a setting as it will be; None where that is unknown."""
+        baked = {} if self.metadata is None else self.metadata.settings
+        return self.settings.get(setting, baked.get(setting))
+
+
+def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtime: str | None, device: str) -> Ready:
+    """Choose a runtime for one of a model's files, and check the settings.
+
+    Raises:
+        PackageError: the model has no file that a runtime here takes, or is a checkpoint.
+        RuntimeUnavailableError: the runtime, or every one that fits, is not here.
+        SettingError: a setting is unknown, out of range, or fixed in this file.
+    """
+    chosen, file = _choose_runtime(model, subject, runtime, device)
+    if subject.metadata is None:
+        _check_foreign(model, file)
+    fixed = _fixed(subject.metadata, chosen.target)
+    parsed = _parse(settings, subject.metadata, fixed, file)
+    normalize = parsed.pop("normalize", None)
+    return Ready(model, file, chosen, device, subject.metadata, subject.contract, fixed, parsed, normalize)
+
+
+def _choose_runtime(model: Path, subject: Subject, name: str | None, device: str) -> tuple[Runtime, Path]:
+    if name is not None:
+        wanted = find_runtime(name)
+        file = subject.file(wanted.filename)
+        if file is None:
+            raise RuntimeUnavailableError(
+                f"{wanted.title} needs a {wanted.target} file, and {model} has none.",
+                hint=f"Export it with --targets {wanted.target}, or choose another --runtime.",
+            )
+        if not wanted.available:
+            raise RuntimeUnavailableError(f"{wanted.title} is not here: {wanted.reason}.", hint=wanted.install)
+        return wanted, file
+    # The CPU is the home of ONNX Runtime; on other devices its loops are driven from the CPU.
+    preferred = ("onnxruntime", "torchscript") if device == "cpu" else ("torchscript", "onnxruntime")
+    runtimes = [one for one in list_runtimes() if not one.needs_exporter]
+    runtimes.sort(key=lambda one: preferred.index(one.name) if one.name in preferred else len(preferred))
+    fitting = [(one, file) for one in runtimes if (file := subject.file(one.filename)) is not None]
+    for one, file in fitting:
+        if one.available:
+            return one, file
+    if not fitting:
+        raise PackageError(f"{model} holds no file that a runtime here takes.", hint="Export the model again.")
+    raise RuntimeUnavailableError(
+        f"No runtime on this machine runs {' or '.join(sorted({file.name for _, file in fitting}))}.",
+        hint=" Or: ".join(dict.fromkeys(one.install for one, _ in fitting)),
+    )
+
+
+def _check_foreign(model: Path, file: Path) -> None:
+    """Refuse a checkpoint, which has no forward yet.
+
+    Raises:
+        PackageError: the file is one.
+    """
+    from ..checkpoints import READERS
+
+    if file.suffix == ".pt" and not READERS.get("torchscript").recognises(file):
+        raise PackageError(
+            f"{file} is no exported model.", hint=f"If it is a checkpoint, export it first: instanseg-export {model}"
+        )
+
+
+def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
+    """Return the settings that cannot be changed at run time in the files of a target."""
+    from ..forwards.tunables import tunables_of
+
+    writer = known_target(target)
+    if metadata is None or writer is None:
+        return frozenset()
+    return frozenset(tunable.name for tunable in tunables_of(metadata) if is_fixed(tunable, writer))
+
+
+def _parse(
+    settings: Mapping[str, Any], metadata: ModelMetadata | None, fixed: frozenset[str], file: Path
+) -> dict[str, Any]:
+    from ..forwards.tunables import parse_settings, tunables_of
+
+    parsed = parse_settings(settings, tunables_of(metadata))
+    if stuck := [name for name in parsed if name in fixed]:
+        elsewhere = not _fixed(metadata, "torchscript").intersection(stuck)
+        raise SettingError(
+            f"{file.name} has {' and '.join(stuck)} fixed at export.",
+            hint="Use the TorchScript file (--runtime torchscript), or export again with --set."
+            if elsewhere
+            else "Export again with --set.",
+        )
+    return dict(parsed)

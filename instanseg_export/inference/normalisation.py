@@ -1,0 +1,71 @@
+"""Raw or normalised: decided for the whole image, which the model's file cannot tell from a tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..images.image import Array
+from .model import Ready
+
+__all__ = ["decide", "stretch"]
+
+_LOW, _HIGH = 0.1, 99.9
+_TOLERANCE = 0.01
+
+
+def decide(ready: Ready, planes: Array) -> tuple[str, str]:
+    """Tell how the model is to take an image, as a value of its setting ``normalize``, and why in one sentence.
+
+    A raw image is normalised, always, whatever its range: a file by itself takes an image between 0 and 1 as
+    normalised, and so misreads raw intensities that another program divided by 65,535. An image is taken as normalised
+    only if the user says so, or if it shows: each channel's 0.1 and 99.9 percentiles are 0 and 1.
+
+    Args:
+        ready: the model.
+        planes: (C, ...), the channels that it will see, as they were read.
+
+    Returns:
+        "always" or "never", or what the user wants or the file fixes; and the sentence.
+    """
+    if "normalize" in ready.fixed:
+        baked = str(ready.value("normalize"))
+        return baked, f"Intensities: normalize={baked}, which {ready.file.name} has fixed at export."
+    if ready.normalize is not None:
+        return ready.normalize, f"Intensities: normalize={ready.normalize}, as asked for."
+    standard = ready.metadata is not None and ready.metadata.spec.whole().get("normalization") == "standard"
+    if not standard and planes.dtype.kind == "f" and _is_normalised(planes):
+        return "never", (
+            "Intensities: each channel goes from 0 to 1 by its 0.1 and 99.9 percentiles already, so that the image is "
+            "taken as normalised (normalize=never)."
+        )
+    return "always", f"Intensities: the image is raw ({planes.dtype}), so that it is normalised (normalize=always)."
+
+
+def _is_normalised(planes: Array) -> bool:
+    for channel in planes:
+        values = channel[np.isfinite(channel)]
+        if values.size == 0:
+            return False
+        low, high = np.percentile(values, (_LOW, _HIGH))
+        if abs(low) > _TOLERANCE or abs(high - 1) > _TOLERANCE:
+            return False
+    return True
+
+
+def stretch(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Bring each channel's 0.1 and 99.9 percentiles to 0 and 1, for files that do not normalise by themselves.
+
+    Args:
+        image: (C, ...); what is no finite number becomes its channel's smallest value.
+    """
+    result = np.empty_like(image)
+    for channel, out in zip(image, result, strict=True):
+        finite = np.isfinite(channel)
+        values = channel[finite]
+        if values.size == 0:
+            out[...] = 0
+            continue
+        low, high = np.percentile(values, (_LOW, _HIGH))
+        out[...] = (np.where(finite, channel, values.min()) - low) / max(high - low, 1e-6)
+    return result

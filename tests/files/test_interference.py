@@ -1,0 +1,83 @@
+"""At every step of an exchange the whole old or the whole new output is in its place, and nothing of the user is lost.
+
+``interference.py`` stops the writing of an output at one step after the other, by signals and by users who are quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parent / "interference.py"
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@pytest.fixture
+def fast_folder() -> Iterator[Path]:
+    """A folder in memory, where there is one: thousands of small files are written and flushed."""
+    memory = Path("/dev/shm")
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
+
+
+def interfere(scenario: str, event: str, stride: int, folder: Path) -> dict[str, int]:
+    """Return how often what was there, after asserting that nothing was wrong."""
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), scenario, event, str(stride), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert found["steps"] > 100
+    assert sum(found["counts"].values()) >= found["steps"] // stride
+    return dict(found["counts"])
+
+
+CASES = [
+    ("new folder", "SIGKILL", {"nothing", "new"}),
+    ("new folder", "SIGTERM", {"nothing", "new"}),
+    ("replaced folder", "SIGKILL", {"old", "new"}),
+    ("replaced folder", "SIGTERM", {"old", "new"}),
+    ("new files", "SIGKILL", {"nothing", "new"}),
+    ("new files", "SIGTERM", {"nothing", "new"}),
+    ("replaced files", "SIGKILL", {"old", "new"}),
+    ("replaced files", "SIGTERM", {"old", "new"}),
+    ("scratch", "SIGKILL", {"old"}),
+    ("scratch", "SIGTERM", {"old"}),
+    ("new folder without exchange", "SIGKILL", {"nothing", "new"}),
+    ("replaced folder without exchange", "SIGKILL", {"old", "new"}),
+    ("replaced folder without exchange", "SIGTERM", {"old", "new"}),
+    ("new folder", "folder", {"refused", "written"}),
+    ("replaced folder", "folder", {"refused", "written"}),
+    ("replaced folder", "file", {"refused", "written"}),
+    ("new folder without exchange", "folder", {"refused", "written"}),
+]
+
+
+@pytest.mark.parametrize(("scenario", "event", "states"), CASES, ids=lambda value: value if type(value) is str else "")
+def test_some_steps(scenario: str, event: str, states: set[str], fast_folder: Path) -> None:
+    assert set(interfere(scenario, event, 9, fast_folder)) == states
+
+
+@pytest.mark.parametrize("event", ["SIGKILL", "SIGTERM"])
+def test_every_step_of_replacing_a_folder(event: str, fast_folder: Path) -> None:
+    counts = interfere("replaced folder", event, 1, fast_folder)
+    assert min(counts["old"], counts["new"]) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "event", "states"), CASES, ids=lambda value: value if type(value) is str else "")
+def test_every_step(scenario: str, event: str, states: set[str], fast_folder: Path) -> None:
+    assert set(interfere(scenario, event, 1, fast_folder)) == states

@@ -1,0 +1,57 @@
+"""Small files that claim much, wait for ever, climb out, or run code; and real files with damaged bytes.
+
+All are read in a process of their own with 1.5 GB of memory, so that what a file takes beyond that is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from campaign.hostile_images import HOSTILE
+
+CAMPAIGN = Path(__file__).resolve().parents[1] / "campaign"
+ROOT = CAMPAIGN.parents[1]
+READ_AND_SAID = ("imagej images",)
+"""ImageJ's own count of images is known to be wrong: what its axes say counts."""
+
+DAMAGED = (
+    "tiff uint16 zlib predictor", "tiff tiles of colour", "tiff jpeg ycbcr", "tiff jpeg 2000", "tiff palette",
+    "bigtiff", "ome", "ome set of files", "pyramid in sub-images", "imagej channels", "png rgb 16", "png palette",
+    "jpeg exif 6", "jpeg 2000", "webp lossless", "gif palette", "bmp", "ppm", "ome-zarr 0.4", "ome-zarr shards",
+)  # fmt: skip
+
+
+def _child(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(CAMPAIGN))), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=1500
+    )
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, tuple[str, str]]:
+    done = _child(str(CAMPAIGN / "hostile_images.py"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, tuple[str, str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("name", "says"), [pytest.param(name, says, id=name[:60]) for name, _, says in HOSTILE])
+def test_refused_in_words_and_in_little_memory(name: str, says: str, outcomes: dict[str, tuple[str, str]]) -> None:
+    outcome, message = outcomes[name]
+    assert outcome == ("read" if name in READ_AND_SAID else "refused"), message
+    assert re.search(says, message)
+    assert message.isprintable() or name == "a name with a zero"  # which is the user's own
+
+
+def test_damaged_bytes_give_an_image_or_an_error() -> None:
+    done = _child(str(CAMPAIGN / "damaged_images.py"), "60", "7", *DAMAGED)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert len(done.stdout.splitlines()) == len(DAMAGED)
+    assert all(int(count) > 0 for count in re.findall(r"(\d+) refused", done.stdout))

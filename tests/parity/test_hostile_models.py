@@ -1,0 +1,144 @@
+"""Damaged and hostile exported files end in one plain error, in bounded memory and time, and are never executed."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "campaign"))
+
+from hostile_models import Member, members, write_package
+
+from instanseg_export import run, validate
+from instanseg_export.errors import InstansegExportError
+from instanseg_export.inspection import inspect
+from instanseg_export.parity.subject import open_subject
+
+_PATIENCE = 60
+_MOST_MEMORY = 1_500_000
+
+
+def _open(path: Path) -> None:
+    """What ``run``, ``validate`` and ``bench`` do first."""
+    with open_subject(path):
+        pass
+
+
+@contextmanager
+def _alarm(what: str) -> Iterator[None]:
+    """Fail, rather than wait for ever, where something waits for ever."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(f"{what} hangs")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(_PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _refusal(call: Callable[[Path], object], path: Path, member: Member) -> InstansegExportError | None:
+    with _alarm(member.name):
+        try:
+            call(path)
+        except InstansegExportError as error:
+            return error
+    return None
+
+
+def _check(error: InstansegExportError, path: Path) -> None:
+    for text in (error.message, error.hint):
+        assert text.isprintable(), repr(text)
+        assert "instanseg-export-" not in text, text
+        assert len(text) < 2000
+    assert error.exit_code == 2
+    assert "a defect" not in error.message
+    assert path.name.partition("\x1b")[0] in error.message or path.parent.name in error.message
+
+
+def test_opening_hostile_models_is_refused_in_words(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wrong, tried, refused = [], 0, 0
+    for number, member in enumerate(members(canary)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = member.build(folder)
+        tried += 1
+        for call in (inspect, _open):
+            try:
+                error = _refusal(call, path, member)
+                if error is not None:
+                    refused += 1
+                    _check(error, path)
+                elif not member.harmless:
+                    wrong.append(f"{member.name}: {call.__name__} opened it")
+            except Exception as problem:
+                wrong.append(f"{member.name}: {call.__name__}: {type(problem).__name__}: {problem}"[:600])
+        shutil.rmtree(folder)
+    assert not wrong, f"{len(wrong)} of {tried}:\n" + "\n".join(wrong)
+    assert tried >= 400
+    assert refused >= 600
+    assert not canary.exists(), "something was executed"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < _MOST_MEMORY
+
+
+def test_the_package_that_hostile_ones_are_made_from_is_sound(tmp_path: Path) -> None:
+    path = write_package(tmp_path / "package")
+    with open_subject(path) as subject:
+        assert [sample.name for sample in subject.samples] == ["test-input.npy"]
+        assert subject.changed == ()
+    assert set(inspect(path).files) == {"torchscript", "onnx"}  # type: ignore[union-attr]
+
+
+WHOLE = (
+    "package: test-input.npy is a pipe",
+    "package: model.onnx is endless",
+    "rdf.yaml: laughs",
+    "test-input.npy: a terabyte",
+    "zip: a bomb",
+    "zip: climbs",
+    "ONNX: a tensor in '/etc/passwd'",
+    "TorchScript: a description that unpacks to 300 MB",
+    "description in ONNX: 10^12 channels",
+)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_commands_refuse_them_before_anything_runs(name: str, tmp_path: Path) -> None:
+    member = next(member for member in members(tmp_path / "canary") if member.name == name)
+    path = member.build(tmp_path)
+    np.save(tmp_path / "image.npy", np.zeros((3, 8, 8)))
+    for call in (lambda path: validate(path), lambda path: run(path, tmp_path / "image.npy", output=tmp_path / "out")):
+        error = _refusal(call, path, member)
+        assert error is not None
+        _check(error, path)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", WHOLE[2:6])
+def test_the_command_line_says_so_in_two_lines(name: str, tmp_path: Path) -> None:
+    member = next(member for member in members(tmp_path / "canary") if member.name == name)
+    path = member.build(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "instanseg_export", "inspect", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
