@@ -248,7 +248,7 @@ class ModelMetadata(_Part):
     calibration: Calibration | None = None
     convolves_after_network: bool = False
     graph_sha256: Sha256 = ""
-    image_shape: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=4, max_length=5)] | None = None
+    image_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
 
     @field_serializer("spec")
     def _whole_spec(self, spec: SpecFacts) -> dict[str, Any]:
@@ -270,6 +270,8 @@ class ModelMetadata(_Part):
             raise ValueError("an output is described twice")
         if names[0] != LABELS or self.outputs[0].role != "labels":
             raise ValueError(f"the first output is not {LABELS}")
+        if self.image_shape is not None and len(self.image_shape) != self.dimensions + 2:
+            raise ValueError(f"an image of {self.dimensions} dimensions has not {len(self.image_shape)} axes")
         return self
 
     @property

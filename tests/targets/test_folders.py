@@ -105,6 +105,18 @@ def test_a_folder_is_found_alone_in_a_package_and_in_its_zip(result: ExportResul
     assert require_metadata(alone).target == "folder"
 
 
+@pytest.mark.parametrize("change", ["other", "missing", "added"])
+def test_a_folder_that_is_not_what_was_packaged_is_told(result: ExportResult, tmp_path: Path, change: str) -> None:
+    package = shutil.copytree(result.folder, tmp_path / "package")
+    assert inspect(package).changed == inspect(package / "model.bundle").changed == ()
+    module = package / "model.bundle" / "Data" / "module.pt"
+    if change == "missing":
+        module.unlink()
+    else:
+        (module if change == "other" else module.with_name("more")).write_bytes(b"something else")
+    assert inspect(package).changed == inspect(package / "model.bundle").changed == ("model.bundle",)
+
+
 def test_the_hash_of_a_folder_is_that_of_names_and_contents(tmp_path: Path) -> None:
     def make(name: str, files: dict[str, bytes]) -> Path:
         for place, content in files.items():
@@ -195,6 +207,7 @@ def test_flags_drive_settings_and_sizes(able: bool, runtime: str, tmp_path: Path
     options: dict[str, Any] = {"runtime": runtime, "output": tmp_path, "overwrite": True}
     plain = run(tmp_path / "model.bundle", fitting, **options)
     assert plain.found[0].instances > 0
+    assert plain.normalize == ("always" if able else "auto"), "what the file fixes is not asked for"
     for settings in ({"min_size": 100_000}, {"window_size": 16}):
         if able:
             changed = run(tmp_path / "model.bundle", fitting, settings=settings, **options)
