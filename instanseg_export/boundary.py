@@ -14,11 +14,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from .errors import InstansegExportError, OutputError, SettingError
 from .plain_text import plain
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 __all__ = [
     "LIMITS_VARIABLE",

@@ -355,7 +355,6 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
     write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
     notes += advise(found, image, ready)
-    size = image.pixel_size
 
     def done(seconds: float) -> RunResult:
         return RunResult(
@@ -368,7 +367,7 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
             polygons=tuple(job.files[kind] for kind in state.wishes.polygons),
             found=found,
             runtime=f"{ready.runtime.title} {outcome.version}".strip(),
-            pixel_size=size[0] if size is not None and size[0] == size[1] else size,
+            pixel_size=image.pixel_size,
             model_pixel_size=ready.contract.pixel_size,
             resampled=image.resampled,
             region=image.region,
