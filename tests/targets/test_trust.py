@@ -50,7 +50,7 @@ def _checkpoints(folder: Path) -> dict[str, Callable[[], Checkpoint]]:
         "iaunet, resnet": lambda: iaunet_models.random_checkpoint(iaunet_models.RESNET, normalization="percentile"),
         **{f"sam, {kind}": (lambda kind=kind: sam(kind)) for kind in sam_models.KINDS},
         "classified": lambda: made(two_stage_models.classified_recipe),
-        "volumes": lambda: made(embedseg_runs.write_volume_run),
+        "volumes": lambda: made(lambda place: embedseg_runs.write_volume_run(place / "run")),
     }
 
 
