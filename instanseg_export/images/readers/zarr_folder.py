@@ -174,7 +174,7 @@ def _multiscale(node: Node) -> _Described:
     if len(scales) > 1:
         notes.append(f"{node.path.name} describes {len(scales)} images: the first was taken.")
     multiscale = scales[0]
-    level, place, array = _finest(node, multiscale["datasets"], notes)
+    level, _, array = _finest(node, multiscale["datasets"], notes)
     count = len(array_metadata(array).shape)
     entries = multiscale.get("axes")
     if not entries:
