@@ -14,7 +14,7 @@ from types import FrameType
 
 from cyclopts import CycloptsError
 
-from ..boundary import disk_is_full, plain
+from ..boundary import disk_is_full, out_of_memory, plain
 from ..errors import InstansegExportError, OutputError
 from ..files import forget_written, written_paths
 from .app import app
@@ -87,6 +87,8 @@ def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
     except Exception as error:
         if disk_is_full(error):
             return _fail(_refused(error), as_json=as_json, debug=debug)
+        if out_of_memory(error):
+            return _fail(_short_of_memory(error), as_json=as_json, debug=debug)
         if debug:
             traceback.print_exc()
         what = plain(error) or "no message"
@@ -102,12 +104,26 @@ def _refused(error: BaseException) -> OutputError:
     where = "" if hidden else f" for {plain(name)}"
     fact = plain(getattr(error, "strerror", None) or error).rstrip(".")
     words = f"The disk is full{where}" if disk_is_full(error) else f"The operating system says: {fact}{where}"
-    written = written_paths()
-    if written:
-        words += f". Before that was written: {', '.join(map(str, written))}"
     return OutputError(
-        f"{words}.", hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions."
+        f"{words}{_written_before()}.",
+        hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions.",
     )
+
+
+def _short_of_memory(error: BaseException) -> InstansegExportError:
+    """Say that the machine has too little memory for what was asked."""
+    short = InstansegExportError(
+        f"There is not enough memory for this{_written_before()}.",
+        hint="Close other programs, give fewer or smaller images, or use a machine with more memory.",
+    )
+    short.__cause__ = error  # which --debug shows
+    return short
+
+
+def _written_before() -> str:
+    """Say which outputs are in place although the command failed: the end of a sentence."""
+    written = written_paths()
+    return f". Before that was written: {', '.join(map(str, written))}" if written else ""
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from campaign.figures import tell
 
 pytestmark = pytest.mark.campaign
 
@@ -43,9 +44,11 @@ print(json.dumps({"memory": memory, "instances": int(first.max())}))
 """
 
 
-@pytest.mark.parametrize(("name", "file"), [("torchscript", "instanseg.pt"), ("onnx", "model.onnx")])
+@pytest.mark.parametrize(
+    ("name", "file", "title"), [("torchscript", "instanseg.pt", "TorchScript"), ("onnx", "model.onnx", "ONNX")]
+)
 def test_memory_is_flat(
-    name: str, file: str, demo_package: Path, record_property: Callable[[str, object], None]
+    name: str, file: str, title: str, demo_package: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The package's own test image, again and again; the median of the last tenth against that after warming up."""
     sample = demo_package / "test-input.npy"
@@ -55,8 +58,7 @@ def test_memory_is_flat(
     memory = result["memory"][WARM_UP:]
     part = len(memory) // 10
     before, after = sorted(memory[:part])[part // 2], sorted(memory[-part:])[part // 2]
-    record_property("runs", len(memory))
-    record_property("memory before, MB", round(before / 1e6, 1))
-    record_property("memory after, MB", round(after / 1e6, 1))
+    figures = {"equal results": len(memory), "MB before": round(before / 1e6), "MB after": round(after / 1e6)}
+    tell(record_property, f"Runs in one process, {title}", len(memory), figures)
     assert result["instances"] > 0
     assert after <= 1.01 * before

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from campaign.figures import tell
 from exported_models import OnnxModel, TorchScriptModel
 from scipy import ndimage
 
@@ -62,13 +63,7 @@ def test_random_images(models: tuple[Any, Any], part: int, record_property: Call
         differing += comparison.differing_pixels
         if not comparison.agrees:
             failed.append((number, image.shape, comparison))
-    for name, value in (
-        ("images", IMAGES // PARTS),
-        ("images that disagree", len(failed)),
-        ("instances", instances),
-        ("pixels", pixels),
-        ("differing pixels", differing),
-    ):
-        record_property(name, value)
+    figures = {"disagree": len(failed), "objects": instances, "pixels": pixels, "pixels that differ": differing}
+    tell(record_property, "Random images through TorchScript and ONNX", IMAGES // PARTS, figures)
     assert instances > IMAGES // PARTS, "the images must hold something that can differ"
     assert failed == []

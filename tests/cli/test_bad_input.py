@@ -338,6 +338,27 @@ def test_a_defect_of_ours_is_one_line_and_how_to_report_it(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("library", ["python", "numpy", "torch"])
+def test_a_lack_of_memory_is_no_defect(
+    library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever asks for it, outside of what is guarded for a file."""
+    import numpy as np
+    import torch
+
+    from instanseg_export import diagnosis
+    from instanseg_export.cli import main
+
+    allocate = {"python": bytearray, "numpy": np.ones, "torch": torch.ones}[library]
+    monkeypatch.setattr(diagnosis, "doctor", lambda **_: allocate(1 << 55))
+    assert main(["doctor"]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: There is not enough memory for this."
+    assert hint.startswith("hint: Close other programs")
+    assert main(["doctor", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
 # Precision
 
 

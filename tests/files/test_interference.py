@@ -10,10 +10,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from campaign.figures import tell
 
 PROGRAM = Path(__file__).parent / "interference.py"
 
@@ -31,6 +33,12 @@ def fast_folder() -> Iterator[Path]:
 
 def interfere(scenario: str, event: str, stride: int, folder: Path) -> dict[str, int]:
     """Return how often what was there, after asserting that nothing was wrong."""
+    found = tried(scenario, event, stride, folder)
+    return dict(found["counts"])
+
+
+def tried(scenario: str, event: str, stride: int, folder: Path) -> dict[str, Any]:
+    """Return all that the program found, after asserting that nothing was wrong."""
     done = subprocess.run(
         [sys.executable, str(PROGRAM), scenario, event, str(stride), str(folder)],
         capture_output=True,
@@ -42,7 +50,7 @@ def interfere(scenario: str, event: str, stride: int, folder: Path) -> dict[str,
     assert found["wrong"] == []
     assert found["steps"] > 100
     assert sum(found["counts"].values()) >= found["steps"] // stride
-    return dict(found["counts"])
+    return dict(found)
 
 
 CASES = [
@@ -77,7 +85,13 @@ def test_every_step_of_replacing_a_folder(event: str, fast_folder: Path) -> None
     assert min(counts["old"], counts["new"]) > 100
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize(("scenario", "event", "states"), CASES, ids=lambda value: value if type(value) is str else "")
-def test_every_step(scenario: str, event: str, states: set[str], fast_folder: Path) -> None:
-    assert set(interfere(scenario, event, 1, fast_folder)) == states
+def test_every_step(
+    scenario: str, event: str, states: set[str], fast_folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    found = tried(scenario, event, 1, fast_folder)
+    assert set(found["counts"]) == states
+    by = event if event.startswith("SIG") else "users who put something there"
+    figures = {f"by {by}": found["steps"], "faults": len(found["wrong"])}
+    tell(record_property, "Stops and rivals at every step of writing an output", found["steps"], figures)

@@ -10,10 +10,13 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from campaign.hostile_images import HOSTILE
+from campaign.figures import tell
+from campaign.hostile_images import HOSTILE, ROOM
 
 CAMPAIGN = Path(__file__).resolve().parents[1] / "campaign"
 ROOT = CAMPAIGN.parents[1]
@@ -48,6 +51,21 @@ def test_refused_in_words_and_in_little_memory(name: str, says: str, outcomes: d
     assert outcome == ("read" if name in READ_AND_SAID else "refused"), message
     assert re.search(says, message)
     assert message.isprintable() or name == "a name with a zero"  # which is the user's own
+
+
+@pytest.mark.campaign
+def test_all_are_refused(outcomes: dict[str, tuple[str, str]], record_property: Callable[[str, object], None]) -> None:
+    for name, _, says in HOSTILE:
+        test_refused_in_words_and_in_little_memory(name, says, outcomes)
+    ends = Counter(outcome for outcome, _ in outcomes.values())
+    figures = {
+        "refused": ends["refused"],
+        "read, and its false count said": ends["read"],
+        "defects": ends.total() - ends["refused"] - ends["read"] - ends["executed"],
+        "executed": ends["executed"],
+        "memory allowed at most": round(ROOM / 1e6),
+    }
+    tell(record_property, "Hostile images", len(HOSTILE), figures)
 
 
 def test_damaged_bytes_give_an_image_or_an_error() -> None:

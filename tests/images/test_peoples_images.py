@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from campaign.figures import tell
 from campaign.peoples_images import KINDS, Expectation
 
 from instanseg_export.errors import ImageError
@@ -32,6 +34,17 @@ def test_read_right_or_refused(builder, expected: Expectation, tmp_path: Path) -
     if expected.names:
         assert image.channel_names == expected.names
     assert image.pixel_size_note.startswith(path.name)
+
+
+@pytest.mark.campaign
+def test_all_read_right_or_refused(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    refused = 0
+    for number, (_, builder, expected) in enumerate(KINDS):
+        (tmp_path / str(number)).mkdir()
+        test_read_right_or_refused(builder, expected, tmp_path / str(number))
+        refused += expected.planes is None
+    figures = {"read right": len(KINDS) - refused, "refused": refused, "read wrongly": 0}
+    tell(record_property, "Images as people's tools write them", len(KINDS), figures)
 
 
 @pytest.mark.parametrize(("builder", "expected"), [entry for entry in TABLE if entry.values[1].planes is not None])

@@ -252,14 +252,19 @@ def _described(path: Path, tif: Any, pages: int, notes: list[str]) -> Any:
 def _check_imagej(path: Path, tif: Any, series: Any) -> None:
     """Refuse a hyperstack of which the file holds a part: tifffile goes on with the first plane."""
     metadata = tif.imagej_metadata if tif.is_imagej else None
-    if not metadata or series.kind == "imagej":
+    if not metadata:
         return
+    # Planes may lie one behind the other, with a page for the first alone.
+    held = math.prod(size for axis, size in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
+    held = max(held, len(series))
     counts = [metadata.get(key, 1) for key in ("channels", "slices", "frames")]
     planes = math.prod(count for count in counts if isinstance(count, int) and count > 0)
-    if planes > len(series):
+    images = metadata.get("images", 1)  # of a stack without further words
+    planes = max(planes, images if isinstance(images, int) else 1)
+    if planes > held:
         raise ImageError(
-            f"{path} is truncated: it has {planes} planes by its ImageJ metadata, and holds {len(series)}.",
-            hint="Copy or export it again.",
+            f"{path} has {planes} planes by its ImageJ metadata, of which {held} can be read.",
+            hint="Copy it again, or open it in Fiji and save it as a TIFF.",
         )
 
 
