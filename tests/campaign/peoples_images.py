@@ -710,8 +710,6 @@ def _zarr_array(array: np.ndarray, version: int, names: list[str] | None = None)
     return build
 
 
-
-
 def _coarse_first(folder: Path) -> Path:
     """Write a pyramid whose levels are in the wrong order."""
     import zarr
