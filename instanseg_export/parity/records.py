@@ -45,6 +45,7 @@ class ImageRecord(_Record):
         shape: (B, C, H, W), or (B, C, D, H, W).
         sha256: of its float32 values in row-major order.
         sample: a picture of something rather than a corner case.
+        notes: what its reader assumed or converted, as sentences.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ImageRecord(_Record):
     shape: tuple[int, ...]
     sha256: str
     sample: bool
+    notes: tuple[str, ...] = ()
 
 
 class RuntimeRecord(_Record):

@@ -210,6 +210,7 @@ def _report(
                 shape=batch.shape,
                 sha256=hashlib.sha256(batch.tobytes()).hexdigest(),
                 sample=image.sample,
+                notes=image.notes,
             )
             for image, batch in zip(validation.images, validation.batches, strict=True)
         ),

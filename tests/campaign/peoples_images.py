@@ -347,11 +347,26 @@ _kind("imagej unit parrot", _tiff(GREY16[0], imagej=True, resolution=(4, 4), met
 _kind("imagej channels", _tiff(THREE, imagej=True, metadata={"axes": "CYX"}), THREE)
 _kind("imagej slices", _tiff(THREE, imagej=True, metadata={"axes": "ZYX"}), None, "volume")
 _kind("imagej frames", _tiff(THREE, imagej=True, metadata={"axes": "TYX"}), None, "time series")
-for kind in ("images=3", "images=3\nslices=3", "images=5\nchannels=5", "images=5"):
+for kind in ("images=3\nslices=3", "images=5\nchannels=5"):
     _kind(
         f"imagej, a page for {kind!r}",
-        _tiff(GREY16[0], description=f"ImageJ=1.54f\n{kind}\n", metadata=None), None, "planes|pages",
+        _tiff(GREY16[0], description=f"ImageJ=1.54f\n{kind}\n", metadata=None), None, "planes",
     )  # fmt: skip
+_kind(
+    "imagej, a count that is wrong", _tiff(GREY16[0], description="ImageJ=1.54f\nimages=3\n", metadata=None),
+    GREY16, "room for fewer",
+)  # fmt: skip
+
+
+def _one_page_for_three(folder: Path) -> Path:
+    """Write what ImageJ writes of large stacks: a page, and more planes behind it."""
+    tifffile.imwrite(folder / "a.tif", GREY16[0], description="ImageJ=1.54f\nimages=3\n", metadata=None)
+    with (folder / "a.tif").open("ab") as stream:
+        stream.write(THREE[1:].tobytes())
+    return folder / "a.tif"
+
+
+_kind("imagej, planes behind the first", _one_page_for_three, None, "3 planes")
 _kind("imagej rgb", _tiff(last(RGB), imagej=True), RGB)
 _kind("tags per cm", _tiff(GREY16[0], resolution=(40000, 40000), resolutionunit="CENTIMETER"), GREY16,
       pixel_size=_SQUARE)  # fmt: skip

@@ -102,6 +102,27 @@ class Saves(nn.Module):
         return image[:, :1] * 0
 
 
+class SavesWhenLoaded(nn.Module):
+    """Writes a file while it is loaded, before anybody runs it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return (self.path, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.path = state[0]
+        self.training = state[1]
+        torch.save([1], self.path)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image[:, :1] * 0
+
+
 class Harmless(nn.Module):
     """Finds nothing in any image."""
 
@@ -127,7 +148,7 @@ def own_words(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("forged", [False, True])
-@pytest.mark.parametrize("kind", [Reads, Writes, Saves])
+@pytest.mark.parametrize("kind", [Reads, Writes, Saves, SavesWhenLoaded])
 def test_a_file_that_touches_files_is_not_run_whatever_it_says_of_itself(
     tmp_path: Path, own_words: str, kind: type[nn.Module], forged: bool
 ) -> None:

@@ -174,7 +174,7 @@ def _multiscale(node: Node) -> _Described:
     if len(scales) > 1:
         notes.append(f"{node.path.name} describes {len(scales)} images: the first was taken.")
     multiscale = scales[0]
-    level, _, array = _finest(node, multiscale["datasets"], notes)
+    level, array = _finest(node, multiscale["datasets"], notes)
     count = len(array_metadata(array).shape)
     entries = multiscale.get("axes")
     if not entries:
@@ -196,11 +196,11 @@ def _multiscale(node: Node) -> _Described:
     )
 
 
-def _finest(node: Node, levels: Sequence[Any], notes: list[str]) -> tuple[Mapping[str, Any], str, Node]:
+def _finest(node: Node, levels: Sequence[Any], notes: list[str]) -> tuple[Mapping[str, Any], Node]:
     """Return the level with the most pixels: the first, by the standard, which not every writer keeps.
 
     Returns:
-        What is said of it, its place, and its array.
+        What is said of it, and its array.
 
     Raises:
         ImageError: the first lies elsewhere, or is lost.
@@ -221,7 +221,8 @@ def _finest(node: Node, levels: Sequence[Any], notes: list[str]) -> tuple[Mappin
     best = pixels.index(max(pixels))
     if best:
         notes.append(f"{node.path.name} does not begin with its finest level: {plain(found[best][1], 120)} was taken.")
-    return found[best]
+    level, _, array = found[best]
+    return level, array
 
 
 def _inside(node: Node, attributes: Mapping[str, Any]) -> _Described:
