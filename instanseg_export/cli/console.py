@@ -81,7 +81,7 @@ def _lines() -> ProgressCallback:
     def show(what: str, done: int, total: int) -> None:
         if not seen or seen[-1] != what:
             seen.append(what)
-            sys.stderr.write(f"[{done}/{total}] {escaped(what)}\n")
+            sys.stderr.write(f"[{done}/{total}] {_line(what)}\n")
             sys.stderr.flush()
 
     return show

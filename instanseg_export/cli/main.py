@@ -15,7 +15,7 @@ from types import FrameType
 from cyclopts import CycloptsError
 
 from ..boundary import disk_is_full, out_of_memory, plain
-from ..errors import InstansegExportError, OutputError
+from ..errors import InstansegExportError, OutputError, RuntimeUnavailableError
 from ..files import forget_written, written_paths
 from .app import app
 from .console import show_error, show_json
@@ -83,18 +83,29 @@ def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
         full = disk_is_full(error) and not isinstance(error, OutputError)
         return _fail(_refused(error) if full else error, as_json=as_json, debug=debug)
     except OSError as error:
-        return _fail(_refused(error), as_json=as_json, debug=debug)
+        refused = _no_room() if out_of_memory(error) else _refused(error)
+        return _fail(refused, as_json=as_json, debug=debug)
     except Exception as error:
         if disk_is_full(error):
             return _fail(_refused(error), as_json=as_json, debug=debug)
         if out_of_memory(error):
             return _fail(_no_room(), as_json=as_json, debug=debug)
+        if isinstance(error, ImportError) and not (error.name or "").startswith("instanseg_export"):
+            return _fail(_not_installed(error), as_json=as_json, debug=debug)
         if debug:
             traceback.print_exc()
         what = plain(error) or "no message"
         defect = InstansegExportError(f"This is a defect: {type(error).__name__}: {what}", hint=_REPORT_TO)
         defect.exit_code = 70
         return _fail(defect, as_json=as_json, debug=False)
+
+
+def _not_installed(error: ImportError) -> RuntimeUnavailableError:
+    """Say that a library is missing or damaged."""
+    return RuntimeUnavailableError(
+        f"A library cannot be loaded: {plain(error, 200)}.",
+        hint="Install instanseg-export again, with what it needs (pip install --force-reinstall instanseg-export).",
+    )
 
 
 def _no_room() -> OutputError:
