@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..boundary import disk_is_full
 from ..errors import InstansegExportError, OutputError
+from ..plain_text import escaped
 from .apart import check_apart, real_place
 from .claim import Claim, claimed_folder
 from .exchange import Piece, put_in_place
@@ -97,12 +98,15 @@ def staged_part(path: Path) -> Iterator[Path]:
 @contextmanager
 def made_folder(parent: Path, shown: Path) -> Iterator[Claim]:
     """Yield a place to work in a folder, which is made if it is not there, and is not left behind if nothing comes."""
-    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    missing: list[Path] = []
     try:
         try:
+            missing += [folder for folder in (parent, *parent.parents) if not folder.exists()]
             if os.path.lexists(parent):
                 parent.stat()  # says more of a link that leads nowhere than the next line would
-            parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(missing):
+                folder.mkdir(exist_ok=True)
+            parent.mkdir(exist_ok=True)  # says so where it is a file
             claims = claimed_folder(parent, STAGING)
             claim = claims.__enter__()
         except OSError as error:
@@ -130,7 +134,7 @@ def told_as(shown: Path, *hidden: Path) -> Iterator[None]:
         if disk_is_full(error) and not isinstance(error, OutputError):
             raise cannot_write(error, shown) from error
         for place in hidden:
-            error.message = error.message.replace(str(place), str(shown))
+            error.message = error.message.replace(escaped(str(place)), escaped(str(shown)))
         error.args = (error.message,)
         raise
     except OSError as error:
