@@ -54,6 +54,10 @@ def summarise(report: Results) -> str:
         verb = "was" if len(titles) == 1 else "were"
         sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
     sentences += [_precision_sentence(record) for record in report.precisions]
+    if any(runtime.copied_input for runtime in report.runtimes):
+        sentences.append(
+            "The TorchScript file is not ours and may write to its input: it was given copies of the images."
+        )
     if report.status == "not run":
         sentences.append("Nothing was compared: it takes two runtimes.")
     return " ".join(sentences)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import embedseg_runs
 import iaunet_models
+import numpy as np
 import onnx
 import pytest
 import sam_models
@@ -24,6 +25,7 @@ from instanseg_export import bench, build_forward, inspect, load_checkpoint, run
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.cli.consent import with_trust
 from instanseg_export.errors import InstansegExportError, PackageError, UnsafeFileError, UntrustedFileError
+from instanseg_export.parity import NamedImage
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript.code import suspicious
 from instanseg_export.targets.trust import check_trust
@@ -189,6 +191,8 @@ def test_a_file_that_writes_to_its_input_gets_a_copy(tmp_path: Path) -> None:
     result = run(path, IMAGE, output=tmp_path / "out", trust=True, settings={"normalize": "never"})
     assert result.found[0].instances == 1
     assert any("given a copy" in note for note in result.notes)
+    image = NamedImage("noise", np.random.default_rng(0).normal(0, 9, (3, 20, 20)).astype(np.float32), "drawn")
+    assert "given copies" in validate(path, images=[image], trust=True).summary()
 
 
 SPELLINGS = {
