@@ -83,13 +83,13 @@ def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
         full = disk_is_full(error) and not isinstance(error, OutputError)
         return _fail(_refused(error) if full else error, as_json=as_json, debug=debug)
     except OSError as error:
-        refused = _no_room() if out_of_memory(error) else _refused(error)
+        refused = _no_room(error) if out_of_memory(error) else _refused(error)
         return _fail(refused, as_json=as_json, debug=debug)
     except Exception as error:
         if disk_is_full(error):
             return _fail(_refused(error), as_json=as_json, debug=debug)
         if out_of_memory(error):
-            return _fail(_no_room(), as_json=as_json, debug=debug)
+            return _fail(_no_room(error), as_json=as_json, debug=debug)
         if isinstance(error, ImportError) and not (error.name or "").startswith("instanseg_export"):
             return _fail(_not_installed(error), as_json=as_json, debug=debug)
         if debug:
@@ -108,12 +108,14 @@ def _not_installed(error: ImportError) -> RuntimeUnavailableError:
     )
 
 
-def _no_room() -> OutputError:
+def _no_room(error: BaseException) -> OutputError:
     """Say that there is not enough memory."""
-    return OutputError(
+    short = OutputError(
         f"There is not enough memory for this.{_written('Before it ran out')}",
         hint="Close other programs, raise the limit on memory (ulimit -v) or use a machine with more.",
     )
+    short.__cause__ = error  # which --debug shows
+    return short
 
 
 def _written(when: str) -> str:
