@@ -41,6 +41,7 @@ HOSTILE: list[tuple[str, Builder, str]] = []
 
 
 def _add(name: str, builder: Builder, says: str = "") -> None:
+    assert name not in {known for known, _, _ in HOSTILE}, f"two are called {name!r}"
     HOSTILE.append((name, builder, says))
 
 
@@ -147,7 +148,7 @@ def _ome(pixels: str = "", data: str = "", more: str = "", head: str = "") -> Bu
 
 for axis in "ZCT":
     for count in ("1000000000", "9" * 18, "9" * 5000, "-5", "1e9", "many"):
-        _add(f"ome Size{axis}={count[:12]}", _ome(f"Size{axis}={count}"), "planes|count|hold")
+        _add(f"ome Size{axis}={count[:12]}, {len(count)} characters", _ome(f"Size{axis}={count}"), "planes|count|hold")
 _add("ome three sizes", _ome("SizeZ=100000 SizeC=100000 SizeT=100000"), "planes")
 for name in ("IFD", "FirstC", "FirstZ", "FirstT", "PlaneCount", "NumPlanes"):
     _add(f"ome {name}", _ome(data=f'<TiffData {name}="4000000000"/>'), "planes")

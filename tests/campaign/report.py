@@ -96,6 +96,7 @@ def main(reports: list[Path]) -> None:
         if not reports:
             reports = [Path(folder) / "campaign.xml"]
             command = [sys.executable, "-m", "pytest", "-m", "campaign", f"--junitxml={reports[0]}"]
+            command += ["-o", "junit_family=xunit1"]  # which has properties of tests
             subprocess.run(command, cwd=ROOT, check=False)
         rows = rows_of(reports)
     day = datetime.date.today().isoformat()

@@ -26,6 +26,7 @@ from instanseg_export.files.seal import read_seal
 
 pytestmark = [
     pytest.mark.campaign,
+    pytest.mark.timeout(7200),  # commands by the dozen
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes that are left by their environment"),
 ]
 
@@ -58,7 +59,7 @@ COMMANDS = {
         ("run", "package", "image.tif", "--table", "csv", "--output", "results", "--overwrite"),
         ("--region", "0", "0", "128", "128"),
         "results",
-        48,
+        24,
     ),
     "validate": Command(
         (
@@ -75,13 +76,13 @@ COMMANDS = {
         ),
         ("--set", "min_size=200"),
         "report",
-        16,
+        8,
     ),
     "export": Command(
         ("./training", "--targets", "torchscript", "--no-validate", "--output", "exported", "--overwrite"),
         ("--set", "min_size=200"),
         "exported",
-        16,
+        8,
     ),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from campaign.figures import tell
 
-pytestmark = pytest.mark.campaign
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 
 RUNS = 1000
 WARM_UP = 100

@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from campaign import peak
 from campaign.hostile_checkpoints import Member, members
 from training_runs import write_run
 
@@ -33,12 +34,6 @@ MEMORY = 2 << 30
 """Bytes that a member may ask for, at most; nearly all hostile ones ask for more."""
 
 SECONDS = 300
-
-
-def _status(field: str) -> int:
-    """Return a line of this process's status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 def _read(member: Member, path: Path) -> None:
@@ -57,8 +52,7 @@ def attempt(member: Member, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     path = member.build(folder)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before, started = _status("VmRSS"), time.perf_counter()
+    before, started = peak.start(), time.perf_counter()
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     try:
         _read(member, path)
@@ -74,7 +68,7 @@ def attempt(member: Member, folder: Path) -> dict[str, Any]:
         "harmless": member.harmless,
         "bytes": size,
         "seconds": round(time.perf_counter() - started, 3),
-        "memory": max(0, _status("VmHWM") - before),
+        "memory": peak.taken_since(before),
         **outcome,
     }
 
@@ -84,7 +78,7 @@ def main() -> None:
     part, parts = (int(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 3 else (0, 1)
     warnings.simplefilter("ignore")
     build_forward(load_checkpoint(write_run(folder / "genuine")))  # so that all libraries are there
-    most = _status("VmSize") + MEMORY
+    most = peak.status("VmSize") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     for place, member in enumerate(members(folder / "canary")):
         if place % parts == part:

@@ -69,7 +69,7 @@ def test_all_are_refused(tmp_path: Path, part: int, record_property: Callable[[s
     ends = Counter(row["kind"] for row in rows)
     figures = {
         "refused": ends["refused"],
-        "read, what is hostile ignored": ends["read"],
+        "read with what is hostile ignored": ends["read"],
         "defects": ends["defect"],
         "executed": int((tmp_path / "canary").exists()),
         "memory at most": round(max(row["memory"] for row in rows) / 1e6),

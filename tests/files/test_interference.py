@@ -92,6 +92,7 @@ def test_every_step(
 ) -> None:
     found = tried(scenario, event, 1, fast_folder)
     assert set(found["counts"]) == states
-    by = event if event.startswith("SIG") else "users who put something there"
-    figures = {f"by {by}": found["steps"], "faults": len(found["wrong"])}
+    by = {"by SIGKILL": "SIGKILL", "by SIGTERM": "SIGTERM", "by users who put something there": "folder file"}
+    figures = {name: found["steps"] if event in events else 0 for name, events in by.items()}
+    figures["faults"] = len(found["wrong"])
     tell(record_property, "Stops and rivals at every step of writing an output", found["steps"], figures)
