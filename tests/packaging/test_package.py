@@ -204,8 +204,8 @@ def test_samples_are_there_to_open(demo: Exported, demo_folder: Path) -> None:
         labels = tifffile.imread(demo_folder / f"sample-{sample.name}-labels.tif")
         assert len(np.unique(labels)) - 1 == sample.objects
         shown = read_image(demo_folder / f"sample-{sample.name}.tif")
-        assert (shown.pixel_size, shown.channel_names) == (0.5, ("red", "green", "blue"))
-        assert read_image(demo_folder / f"sample-{sample.name}-labels.tif").pixel_size == 0.5
+        assert (shown.pixel_size, shown.channel_names) == ((0.5, 0.5), ("red", "green", "blue"))
+        assert read_image(demo_folder / f"sample-{sample.name}-labels.tif").pixel_size == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
