@@ -14,7 +14,6 @@ from pathlib import Path
 from ..boundary import plain, read_limited
 from ..errors import OutputError
 from ..limits import MAX_TEXT_BYTES
-from ..texts import load_json_text
 from .hashing import sha256_of
 
 __all__ = ["MARKER", "Seen", "kind_of_folder", "recognise", "remove_listed", "write_marker"]
@@ -85,6 +84,8 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read(folder: Path) -> _Contents | None:
+    from ..texts import load_json_text  # reads YAML too, which takes long to load
+
     path = folder / MARKER
     try:
         status = path.lstat()
