@@ -14,11 +14,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from .errors import InstansegExportError, OutputError, SettingError
 from .plain_text import plain
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 __all__ = [
     "LIMITS_VARIABLE",
@@ -41,6 +43,19 @@ LIMITS_VARIABLE = "INSTANSEG_EXPORT_LIMITS"
 _FULL = re.compile(
     r"no space left on device|disk quota exceeded|not enough space on the disk|\d+ requested and \d+ written",
     re.IGNORECASE,
+)
+
+
+_NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "failed to map segment",  # of a library that is being loaded
+    "cannot allocate memory",
+    "Cannot allocate memory",
+    "alloc failed",  # protobuf
+    "can't start new thread",
 )
 
 
@@ -71,17 +86,37 @@ def says_disk_is_full(text: str) -> bool:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that there is not enough memory: Python's own, or PyTorch's."""
-    if isinstance(error, MemoryError):
-        return True
-    words = str(error)[:2000] if isinstance(error, RuntimeError) else ""
-    return any(part in words for part in ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc"))
+    """Tell whether an error, or one that caused it, means that there is not enough memory.
+
+    That is Python's own error, PyTorch's, the system's, and those of libraries that find no room to be loaded.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno == errno.ENOMEM):
+            return True
+        if isinstance(seen, RuntimeError | ImportError | OSError) or type(seen).__name__ == "DecodeError":
+            words = str(seen)[:2000]
+            if any(part in words for part in _NO_MEMORY):
+                return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _too_large(path: Path, what: str, error: type[InstansegExportError]) -> InstansegExportError:
     return error(
         f"{path} does not fit into memory: {what} needs more than there is.",
         hint="Close other programs, or use a machine with more memory.",
+    )
+
+
+def _loading(error: BaseException) -> bool:
+    return isinstance(error, ImportError) or "shared object" in str(error)[:2000]
+
+
+def _no_libraries(path: Path, error: type[InstansegExportError]) -> InstansegExportError:
+    return error(
+        f"{path} cannot be read: there is not enough memory to load the libraries for that.",
+        hint="Close other programs, or raise the limit on memory (ulimit -v).",
     )
 
 
@@ -94,7 +129,7 @@ def enough_memory(path: Path, what: str, error: type[InstansegExportError]) -> I
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as caught:
+    except (MemoryError, RuntimeError, ImportError) as caught:
         if out_of_memory(caught):
             raise _too_large(path, what, error) from caught
         raise
@@ -145,7 +180,9 @@ def parsing(
         raise error(f"{path} cannot be read: {what} is nested too deeply.", hint=hint) from caught
     except Exception as caught:  # parsers raise nearly every type on a damaged file
         if out_of_memory(caught):
-            raise _too_large(path, what, error) from caught
+            raise (_no_libraries(path, error) if _loading(caught) else _too_large(path, what, error)) from caught
+        if isinstance(caught, ImportError):
+            raise  # that is no fault of the file's
         if disk_is_full(caught):
             raise OutputError(
                 f"The disk is full: {path} could not be read to its end.",

@@ -65,7 +65,15 @@ class UnknownNameError(InstansegExportError):
 
 
 class ExportError(InstansegExportError):
-    """A target could not be written from a forward."""
+    """A target could not be written from a forward.
+
+    Args:
+        step: the step of the export that failed, such as "capture" or "check"; None where none had begun.
+    """
+
+    def __init__(self, message: str, *, hint: str, step: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
 
 
 class OutputError(InstansegExportError):

@@ -12,7 +12,7 @@ from .checkpoints import READERS, Checkpoint, load_checkpoint
 from .errors import CheckpointError, PackageError
 from .metadata import SettingValue
 from .precision import PRECISIONS, filename_of
-from .targets import TARGETS, read_metadata
+from .targets import TARGETS, is_artifact, read_metadata
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
 
@@ -120,7 +120,8 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
     path = Path(path)
     if not path.is_dir():
         regular_file(path, CheckpointError)
-    if path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
+    exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
+    if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
     is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
     if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint

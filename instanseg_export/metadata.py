@@ -24,6 +24,7 @@ __all__ = [
     "Axis",
     "Calibration",
     "Contract",
+    "Decides",
     "ModelMetadata",
     "OutputFacts",
     "Role",
@@ -47,6 +48,9 @@ Role = Literal["labels", "masks", "images", "scores", "classes", "rows", "semant
 and the class of each; further numbers for each label; a map of classes; or something that no later station uses."""
 
 Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
+
+Decides = Literal["values", "graph", "forward"]
+"""What a setting changes; see :class:`forwards.tunables.Tunable`."""
 
 SettingValue = bool | int | float | str | tuple[int, ...]
 
@@ -82,7 +86,7 @@ class TunableRow(_Part):
         help: one sentence with the unit.
         minimum, maximum: inclusive range of numbers; None for other kinds.
         choices: of a choice; at run time it is a number, the place in this list.
-        static_in: targets whose files fix it at export time.
+        decides: what it changes.
         fixed: whether this file does.
     """
 
@@ -92,7 +96,7 @@ class TunableRow(_Part):
     minimum: int | float | None = None
     maximum: int | float | None = None
     choices: tuple[Words, ...] = ()
-    static_in: tuple[Name, ...] = ()
+    decides: Decides = "values"
     fixed: bool = False
 
     def fits(self, value: SettingValue) -> bool:
@@ -227,6 +231,7 @@ class ModelMetadata(_Part):
         convolves_after_network: whether there are convolutions in post-processing too, so that the network's end cannot
             be told by the last one.
         graph_sha256: of the bytes of an ONNX file's graph; empty where the format checks its own bytes.
+        image_shape: (B, C, [D,] H, W) of the only images that the file takes; None where it takes images of any size.
     """
 
     format: Literal[2] = 2
@@ -243,6 +248,7 @@ class ModelMetadata(_Part):
     calibration: Calibration | None = None
     convolves_after_network: bool = False
     graph_sha256: Sha256 = ""
+    image_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
 
     @field_serializer("spec")
     def _whole_spec(self, spec: SpecFacts) -> dict[str, Any]:
@@ -264,6 +270,8 @@ class ModelMetadata(_Part):
             raise ValueError("an output is described twice")
         if names[0] != LABELS or self.outputs[0].role != "labels":
             raise ValueError(f"the first output is not {LABELS}")
+        if self.image_shape is not None and len(self.image_shape) != self.dimensions + 2:
+            raise ValueError(f"an image of {self.dimensions} dimensions has not {len(self.image_shape)} axes")
         return self
 
     @property
@@ -305,6 +313,7 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
             )
         if written == 1:
             content = _from_format_1(content)
+        content = _with_decides(content)
         try:
             # As JSON, where a list is a tuple but "3" is no number.
             return ModelMetadata.model_validate_json(json.dumps(content), strict=True)
@@ -323,6 +332,23 @@ def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
         "convolves_after_network": spec.get("feature_engineering") == "10" or "classifier" in spec,
     }
     return result
+
+
+def _with_decides(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what each setting decides, where early files of both formats named the targets that fix it."""
+    rows = content.get("tunables")
+    if not isinstance(rows, list):
+        return dict(content)  # what is wrong with it is said later
+    return {**content, "tunables": [_tunable_with_decides(row) if isinstance(row, dict) else row for row in rows]}
+
+
+def _tunable_with_decides(row: Mapping[str, Any]) -> dict[str, Any]:
+    targets = row.get("static_in")
+    if not isinstance(targets, list) or "decides" in row or not all(isinstance(target, str) for target in targets):
+        return dict(row)
+    # TorchScript keeps the forward's branches: it fixes only what another forward is built for.
+    decides = "forward" if "torchscript" in targets else "graph" if targets else "values"
+    return {**{key: value for key, value in row.items() if key != "static_in"}, "decides": decides}
 
 
 def _output_of_format_1(name: Any, row: Any, spec: Mapping[str, Any]) -> dict[str, Any]:

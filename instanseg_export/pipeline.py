@@ -117,6 +117,7 @@ def export(
         write_precision,
     )
     from .targets import TARGETS, write_artifact
+    from .targets.capture import shared_captures
 
     started = time.perf_counter()
     if tta and "tta" in (settings or {}):
@@ -153,9 +154,10 @@ def export(
 
     with staged_folder(folder, kind="package", overwrite=overwrite, inputs=map(Path, inputs)) as staging:
         artifacts = []
-        for writer in writers:
-            tell(f"writing {writer.name}")
-            artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
+        with shared_captures():
+            for writer in writers:
+                tell(f"writing {writer.name}")
+                artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
 
         tell("segmenting the samples")
         chosen = choose_samples(source, forward, paths or None)

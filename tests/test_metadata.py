@@ -239,6 +239,14 @@ REFUSED: dict[str, str | bytes] = {
     "no targets": json.dumps(_changed(CURRENT, ("spec", "targets"), [], drop=False)),
     "a hash that is none": json.dumps({**CURRENT, "source_sha256": "abc"}),
     "an unknown key": json.dumps({**CURRENT, "exec": "rm"}),
+    "an unknown decision": json.dumps(_changed(CURRENT, ("tunables", 0, "decides"), "all", drop=False)),
+    "targets as text": json.dumps(
+        _changed(CURRENT, ("tunables", 0), {**CURRENT["tunables"][0], "static_in": "onnx"}, drop=False)
+    ),
+    "decided twice": json.dumps(_changed(CURRENT, ("tunables", 0, "static_in"), ["onnx"], drop=False)),
+    "an image without a size": json.dumps({**CURRENT, "image_shape": [1, 3, 0, 64]}),
+    "an image of 5 axes": json.dumps({**CURRENT, "image_shape": [1, 3, 8, 64, 64]}),
+    "an image size in text": json.dumps({**CURRENT, "image_shape": "64"}),
     "an unknown precision": json.dumps({**CURRENT, "precision": "int4"}),
 }
 

@@ -93,6 +93,7 @@ def bench(
             checked = parse_settings(settings or {}, tunables_of(subject.metadata))
         chosen = choose_images(subjects, images, size, objects)
         batches, notes = _prepare(chosen, subjects)
+        notes += dict.fromkeys(note for image in chosen for note in image.notes)
         programs, rows = _programs(subjects, selected)
         if not programs:
             raise RuntimeUnavailableError(

@@ -13,7 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["ProgressCallback", "progress", "result_console", "show_json", "show_table", "size_of"]
+from ..errors import InstansegExportError
+from ..plain_text import escaped
+
+__all__ = ["ProgressCallback", "progress", "result_console", "show_error", "show_json", "show_table", "size_of"]
 
 _STYLES = {
     "passed": "green",
@@ -27,9 +30,21 @@ _STYLES = {
 ProgressCallback = Callable[[str, int, int], None]
 
 
+class _PlainConsole(Console):
+    """Prints texts as they are: brackets and colons in a name are no markup, and control characters are written out."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_text(one) if isinstance(one, str | Text) else one for one in objects), **options)
+
+
+def _text(text: str | Text) -> Text:
+    plain, style = (text.plain, text.style) if isinstance(text, Text) else (text, "")
+    return Text("\n".join(escaped(line) for line in plain.split("\n")), style=style)
+
+
 def result_console() -> Console:
     """Return the console of results, which is as wide as it takes where it is no terminal."""
-    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
+    return _PlainConsole(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 @contextlib.contextmanager
@@ -50,14 +65,14 @@ def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
 def _bar() -> Iterator[ProgressCallback]:
     columns = (
         SpinnerColumn("line"),  # of ASCII, which any terminal has
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        yield lambda what, done, total: bar.update(task, description=escaped(what), completed=done, total=total)
 
 
 def _lines() -> ProgressCallback:
@@ -66,10 +81,20 @@ def _lines() -> ProgressCallback:
     def show(what: str, done: int, total: int) -> None:
         if not seen or seen[-1] != what:
             seen.append(what)
-            sys.stderr.write(f"[{done}/{total}] {what}\n")
+            sys.stderr.write(f"[{done}/{total}] {_line(what)}\n")
             sys.stderr.flush()
 
     return show
+
+
+def show_error(error: InstansegExportError) -> None:
+    """Print an error as two lines that do nothing to a terminal."""
+    sys.stderr.write(f"error: {_line(error.message)}\nhint: {_line(error.hint)}\n")
+
+
+def _line(text: str) -> str:
+    """Return text as one line of characters that can be seen."""
+    return "".join(char if char.isprintable() else " " for char in escaped(text))
 
 
 def show_json(document: dict[str, Any]) -> None:
@@ -81,9 +106,9 @@ def show_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]
     """Print a title and a table; a cell that says how something ended is coloured."""
     table = Table(show_header=any(headings), show_edge=False, pad_edge=False, box=None)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(_text(heading), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(_text(Text(cell, style=_STYLES.get(cell, ""))) for cell in row))
     console = result_console()
     console.print(Text(title, style="bold"), table, sep="\n")
 

@@ -15,10 +15,10 @@ from types import FrameType
 from cyclopts import CycloptsError
 
 from ..boundary import disk_is_full, out_of_memory, plain
-from ..errors import InstansegExportError, OutputError
+from ..errors import InstansegExportError, OutputError, RuntimeUnavailableError
 from ..files import forget_written, written_paths
 from .app import app
-from .console import show_json
+from .console import show_error, show_json
 from .streams import steady_streams
 from .usage import explain
 
@@ -83,12 +83,15 @@ def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
         full = disk_is_full(error) and not isinstance(error, OutputError)
         return _fail(_refused(error) if full else error, as_json=as_json, debug=debug)
     except OSError as error:
-        return _fail(_refused(error), as_json=as_json, debug=debug)
+        refused = _no_room(error) if out_of_memory(error) else _refused(error)
+        return _fail(refused, as_json=as_json, debug=debug)
     except Exception as error:
         if disk_is_full(error):
             return _fail(_refused(error), as_json=as_json, debug=debug)
         if out_of_memory(error):
-            return _fail(_short_of_memory(error), as_json=as_json, debug=debug)
+            return _fail(_no_room(error), as_json=as_json, debug=debug)
+        if isinstance(error, ImportError) and not (error.name or "").startswith("instanseg_export"):
+            return _fail(_not_installed(error), as_json=as_json, debug=debug)
         if debug:
             traceback.print_exc()
         what = plain(error) or "no message"
@@ -97,33 +100,48 @@ def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
         return _fail(defect, as_json=as_json, debug=False)
 
 
-def _refused(error: BaseException) -> OutputError:
-    """Say in words what the operating system refused. Where a temporary file lies means nothing to the user."""
-    name = getattr(error, "filename", None)
-    hidden = name is None or str(name).startswith(tempfile.gettempdir())
-    where = "" if hidden else f" for {plain(name)}"
-    fact = plain(getattr(error, "strerror", None) or error).rstrip(".")
-    words = f"The disk is full{where}" if disk_is_full(error) else f"The operating system says: {fact}{where}"
-    return OutputError(
-        f"{words}{_written_before()}.",
-        hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions.",
+def _not_installed(error: ImportError) -> RuntimeUnavailableError:
+    """Say that a library is missing or damaged."""
+    return RuntimeUnavailableError(
+        f"A library cannot be loaded: {plain(error, 200)}.",
+        hint="Install instanseg-export again, with what it needs (pip install --force-reinstall instanseg-export).",
     )
 
 
-def _short_of_memory(error: BaseException) -> InstansegExportError:
-    """Say that the machine has too little memory for what was asked."""
-    short = InstansegExportError(
-        f"There is not enough memory for this{_written_before()}.",
-        hint="Close other programs, give fewer or smaller images, or use a machine with more memory.",
+def _no_room(error: BaseException) -> OutputError:
+    """Say that there is not enough memory."""
+    short = OutputError(
+        f"There is not enough memory for this.{_written('Before it ran out')}",
+        hint="Close other programs, raise the limit on memory (ulimit -v) or use a machine with more.",
     )
     short.__cause__ = error  # which --debug shows
     return short
 
 
-def _written_before() -> str:
-    """Say which outputs are in place although the command failed: the end of a sentence."""
+def _written(when: str) -> str:
+    """Return a sentence on what is in its place already; empty where nothing is."""
     written = written_paths()
-    return f". Before that was written: {', '.join(map(str, written))}" if written else ""
+    return f" {when}, this was written: {', '.join(map(str, written))}." if written else ""
+
+
+def _refused(error: BaseException) -> OutputError:
+    """Say in words what the operating system refused. Where a temporary file lies means nothing to the user."""
+    name = getattr(error, "filename", None)
+    hidden = name is None or _is_temporary(str(name))
+    where = "" if hidden else f" for {plain(name)}"
+    fact = plain(getattr(error, "strerror", None) or error).rstrip(".")
+    words = f"The disk is full{where}" if disk_is_full(error) else f"The operating system says: {fact}{where}"
+    return OutputError(
+        f"{words}.{_written('Before that')}",
+        hint="Check free space, also of the temporary folder (TMPDIR chooses another), and permissions.",
+    )
+
+
+def _is_temporary(name: str) -> bool:
+    try:
+        return name.startswith(tempfile.gettempdir())
+    except OSError:  # there is no folder that one may write to
+        return False
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:
@@ -143,11 +161,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise _Terminated(number)
 
 
-def _line(text: str) -> str:
-    """Return text as one line that does nothing to a terminal. Halves of characters, in names of files, pass."""
-    return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else " " for char in text)
-
-
 def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
@@ -156,5 +169,5 @@ def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:
         with contextlib.suppress(OSError):  # the message on stderr says the same
             show_json({"error": {"kind": kind, "message": error.message, "hint": error.hint}})
             sys.stdout.flush()
-    sys.stderr.write(f"error: {_line(error.message)}\nhint: {_line(error.hint)}\n")
+    show_error(error)
     return error.exit_code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from .consent import with_trust
-from .console import progress, result_console, show_json, show_table
+from .console import progress, result_console, show_error, show_json, show_table
 from .usage import pairs
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def run_command(
     for one in ended:
         error = _error(one)
         if error is not None:
-            sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
+            show_error(error)
     return 2 if failed else 0
 
 

@@ -65,6 +65,8 @@ def show_report(report: Report) -> None:
     title = f"Compared on {len(report.images)} images"
     console.print()
     show_table(title, headings, rows)
+    for note in dict.fromkeys(note for image in report.images for note in image.notes):
+        console.print(f"Note: {note}")
     console.print(report.summary())
 
 

@@ -8,7 +8,8 @@ was there is first held against what this tool noted when it wrote it: a folder 
 from __future__ import annotations
 
 from .apart import check_apart
-from .folder import staged_folder
+from .contents import files_in, size_of
+from .folder import staged_folder, staged_part
 from .group import StagedFiles, check_file, staged_file, staged_files
 from .hashing import sha256_of
 from .journal import forget_written, written_paths
@@ -21,12 +22,15 @@ __all__ = [
     "StagedFiles",
     "check_apart",
     "check_file",
+    "files_in",
     "forget_written",
     "scratch_failed",
     "scratch_folder",
     "sha256_of",
+    "size_of",
     "staged_file",
     "staged_files",
     "staged_folder",
+    "staged_part",
     "written_paths",
 ]

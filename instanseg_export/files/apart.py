@@ -9,13 +9,28 @@ from pathlib import Path
 from ..errors import OutputError
 from .marker import kind_of_folder
 
-__all__ = ["check_apart", "real_place"]
+__all__ = ["check_apart", "check_name", "real_place"]
 
 _HINT = "Choose another --output, beside it."
 
 
+def check_name(path: Path) -> None:
+    """Refuse what is no name for a file on any system.
+
+    Raises:
+        OutputError: it holds a zero byte.
+    """
+    if "\0" in str(path):
+        raise OutputError(f"{path} holds a zero byte, which names of files cannot.", hint="Choose another --output.")
+
+
 def real_place(path: Path) -> Path:
-    """Return where an output will be: without links and dots in what leads there, but with its own name."""
+    """Return where an output will be: without links and dots in what leads there, but with its own name.
+
+    Raises:
+        OutputError: no file can have that name.
+    """
+    check_name(path)
     if path.name in ("", ".", ".."):
         return Path(os.path.realpath(path))
     return Path(os.path.realpath(path.parent)) / path.name

@@ -1,24 +1,29 @@
 """Folders for work in progress: held by a living process, cleaned up by the next run when their process has died.
 
-Such a folder has a name of ours, holds a record of ours, and its process holds a lock on it, which the operating system
-takes away however the process ends. What has all three but the lock is what a dead process left behind. Where there are
-no such locks (Windows, some network file systems), nothing is cleaned up.
+Such a folder has a name of ours, holds a record of ours that gives the folder's own number in the file system, and its
+process holds a lock on it, which the operating system takes away however the process ends. What has all three but the
+lock is what a dead process left behind. A folder that came from elsewhere, as in an archive, has another number,
+whatever its record says. Where there are no such locks (Windows, some network file systems), nothing is cleaned up.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InstansegExportError, OutputError
+from ..limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
 from .marker import recognise, remove_listed
 from .rename import place
@@ -35,6 +40,11 @@ _RECORD, _HALF_RECORD = "record.json", "record.json.new"
 _FORMAT = "instanseg-export work"
 _WORK, _ASIDE = "work", "aside"
 _TRIES = 20
+_MADE = re.compile(r"[a-z0-9_]{8}")
+"""What tempfile adds to a prefix."""
+
+_PATIENCE = 2.0
+"""Seconds that one waits for a process that looks whether a new folder was left behind."""
 
 
 def identity_of(path: Path) -> tuple[int, int]:
@@ -119,10 +129,9 @@ def _claim(parent: Path, prefix: str) -> Claim:
     for _ in range(_TRIES):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         try:
-            lock = _lock(folder)
-            if lock is None and fcntl is not None and not folder.exists():
-                continue  # another process that cleans up saw it empty, and took it away
+            lock = _lock_new(folder)
             claim = Claim(folder, lock)
+            claim.record["folder"] = identity_of(folder)[1]
             claim.note()
         except FileNotFoundError:
             continue
@@ -133,24 +142,49 @@ def _claim(parent: Path, prefix: str) -> Claim:
     raise FileNotFoundError(2, "a folder for work in progress is taken away again and again", str(parent))
 
 
-def _lock(folder: Path) -> int | None:
-    """Return a file descriptor that holds the lock on a folder; None if it is held, gone, or there are no locks."""
+def _lock(folder: Path) -> int:
+    """Return a file descriptor that holds the lock on a folder.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        FileNotFoundError: the folder is gone.
+        OSError: there are no locks here.
+    """
     if fcntl is None:
-        return None
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        descriptor = os.open(folder, flags)
-    except OSError:
-        return None
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(folder))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = os.fstat(descriptor)
-        if identity_of(folder) == (status.st_dev, status.st_ino):
-            return descriptor
-    except OSError:
-        pass
-    os.close(descriptor)
-    return None
+        if identity_of(folder) != (status.st_dev, status.st_ino):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _lock_new(folder: Path) -> int | None:
+    """Return the lock on a folder that was just made; None where there are no locks.
+
+    Until it is held, another process may take the folder for one that was left behind. That process holds the lock
+    while it does, so that one has to wait for its decision.
+
+    Raises:
+        FileNotFoundError: it took the folder away.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return _lock(folder)
+        except FileNotFoundError:
+            raise
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise FileNotFoundError(errno.ENOENT, "a folder is locked by another process", str(folder)) from error
+            time.sleep(0.001)
+        except OSError:
+            return None
 
 
 def _clean_up(parent: Path, prefix: str) -> None:
@@ -167,30 +201,42 @@ def _clean_up(parent: Path, prefix: str) -> None:
                 if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
                     continue
                 lock = _lock(folder)
-                if lock is None:
-                    continue
                 try:
-                    if _is_ours(folder):
+                    if _is_ours(folder, prefix):
                         _settle(folder)
                 finally:
                     os.close(lock)
 
 
-def _is_ours(folder: Path) -> bool:
-    """Tell whether a folder is one for work in progress: by its record, or by holding less than one."""
+def _is_ours(folder: Path, prefix: str) -> bool:
+    """Tell whether a folder is one for work in progress: by its record, or by holding less than one.
+
+    One without a record is empty, and named and closed to others as only a folder for work in progress is.
+    """
     if {path.name for path in folder.iterdir()} <= {_HALF_RECORD}:
-        return True
+        made = _MADE.fullmatch(folder.name.removeprefix(prefix)) is not None
+        return made and (os.name == "nt" or stat.S_IMODE(folder.lstat().st_mode) == 0o700)
     return _read(folder) is not None
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
+    """Return a folder's record if it was written for this very folder; else None."""
+    from ..texts import load_json  # reads YAML too, which takes long to load
+
+    path = folder / _RECORD
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        if record["format"] == _FORMAT and isinstance(record["outputs"], dict):
-            return dict(record)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    return None
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        record = load_json(path, "a record of work in progress", OutputError, limit=MAX_TEXT_BYTES)
+        number = identity_of(folder)[1]
+    except (OSError, InstansegExportError, MemoryError):
+        return None
+    if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("folder") != number:
+        return None
+    outputs = record.get("outputs")
+    if not isinstance(outputs, dict) or not all(isinstance(output, dict) for output in outputs.values()):
+        return None
+    return record
 
 
 def _settle(folder: Path) -> None:
@@ -202,6 +248,8 @@ def _settle(folder: Path) -> None:
     record = _read(folder) or {"outputs": {}}
     for part in (_WORK, _ASIDE):
         with suppress(OSError):
+            if not stat.S_ISDIR((folder / part).lstat().st_mode):
+                continue  # a link leads to what is not ours
             for entry in list((folder / part).iterdir()):
                 output = record["outputs"].get(entry.name)
                 with suppress(OSError):

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ..boundary import disk_is_full
 from ..errors import InstansegExportError, OutputError
+from ..plain_text import escaped
 from .apart import check_apart, real_place
 from .claim import Claim, claimed_folder
 from .exchange import Piece, put_in_place
 from .marker import Seen, recognise, write_marker
 from .words import cannot_write, exists_already
 
-__all__ = ["STAGING", "made_folder", "staged_folder", "told_as"]
+__all__ = ["STAGING", "made_folder", "staged_folder", "staged_part", "told_as"]
 
 STAGING = ".instanseg-export-"
 """How the names of folders for work in progress begin, beside the output."""
@@ -71,14 +72,41 @@ def staged_folder(path: Path, *, kind: str, overwrite: bool = False, inputs: Ite
 
 
 @contextmanager
+def staged_part(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that becomes ``path`` when the block succeeds, for a part of an output.
+
+    As :func:`staged_folder`, but it carries no list of contents, which the whole output does, and so is never replaced.
+
+    Raises:
+        OutputError: something is at ``path``, or it cannot be written.
+    """
+    real = real_place(path)
+
+    def look() -> None:
+        if os.path.lexists(real):
+            raise exists_already(path)
+
+    look()
+    with made_folder(real.parent, path) as claim:
+        content = claim.work / real.name
+        with told_as(path, content):
+            content.mkdir()
+            yield content
+            put_in_place(claim, [Piece(content, real, path, "", None, look, lambda taken, seen: False)])
+
+
+@contextmanager
 def made_folder(parent: Path, shown: Path) -> Iterator[Claim]:
     """Yield a place to work in a folder, which is made if it is not there, and is not left behind if nothing comes."""
-    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    missing: list[Path] = []
     try:
         try:
+            missing += [folder for folder in (parent, *parent.parents) if not folder.exists()]
             if os.path.lexists(parent):
                 parent.stat()  # says more of a link that leads nowhere than the next line would
-            parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(missing):
+                folder.mkdir(exist_ok=True)
+            parent.mkdir(exist_ok=True)  # says so where it is a file
             claims = claimed_folder(parent, STAGING)
             claim = claims.__enter__()
         except OSError as error:
@@ -106,7 +134,7 @@ def told_as(shown: Path, *hidden: Path) -> Iterator[None]:
         if disk_is_full(error) and not isinstance(error, OutputError):
             raise cannot_write(error, shown) from error
         for place in hidden:
-            error.message = error.message.replace(str(place), str(shown))
+            error.message = error.message.replace(escaped(str(place)), escaped(str(shown)))
         error.args = (error.message,)
         raise
     except OSError as error:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import OutputError
-from .apart import check_apart, real_place
+from .apart import check_apart, check_name, real_place
 from .claim import Claim
 from .exchange import Piece, put_in_place
 from .folder import made_folder, told_as
@@ -72,6 +72,7 @@ def staged_files(
         OutputError: as for :func:`staged_folder`.
     """
     inputs = tuple(inputs)
+    check_name(folder)
     with made_folder(Path(os.path.realpath(folder)), folder) as claim:
         files = StagedFiles(claim, overwrite, inputs, sealed, origin, ours)
         try:
@@ -98,8 +99,8 @@ def check_file(
     Raises:
         OutputError: it is an input, or something is there that may not be replaced.
     """
-    check_apart(path, inputs)
     real = real_place(path)
+    check_apart(path, inputs)
     try:
         status = real.lstat()
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..boundary import plain
+from ..boundary import plain, read_limited
 from ..errors import OutputError
 from ..limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
@@ -84,26 +84,28 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read(folder: Path) -> _Contents | None:
+    from ..texts import load_json_text  # reads YAML too, which takes long to load
+
     path = folder / MARKER
     try:
         status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT_BYTES:
+        if not stat.S_ISREG(status.st_mode):
             return None
-        data = path.read_bytes()
-        content = json.loads(data)
+        data = read_limited(path, MAX_TEXT_BYTES, "a list of contents", OutputError, hint="")
+        content = load_json_text(data, path, "a list of contents", OutputError)
         if content["format"] != _FORMAT or content["version"] != _VERSION:
             return None
         files = {str(name): (int(row["size"]), str(row["sha256"])) for name, row in content["files"].items()}
         folders = frozenset(map(str, content["folders"]))
         return _Contents(str(content["kind"]), files, folders, hashlib.sha256(data).hexdigest())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, OutputError, MemoryError, ValueError, OverflowError, KeyError, TypeError, AttributeError):
         return None
 
 
 def kind_of_folder(folder: Path) -> str:
     """Return the kind of output that a folder says it is; empty if it carries no list of contents."""
     contents = _read(folder)
-    return "" if contents is None else contents.kind
+    return "" if contents is None else plain(contents.kind, 40)
 
 
 def _strangers(folder: Path, contents: _Contents) -> Iterator[str]:
@@ -151,7 +153,7 @@ def recognise(path: Path, kind: str, shown: Path) -> Seen:
         )
     if contents.kind != kind:
         raise OutputError(
-            f"{shown} is not replaced: it is a {contents.kind}, and a {kind} is to be written.",
+            f"{shown} is not replaced: it is a {plain(contents.kind, 40)}, and a {kind} is to be written.",
             hint="Choose another --output.",
         )
     strangers = sorted(_strangers(path, contents))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..boundary import disk_is_full
 from ..errors import InstansegExportError, OutputError
+from ..plain_text import escaped
 from .claim import claimed_folder
 from .words import scratch_failed
 
@@ -39,7 +40,8 @@ def scratch_folder() -> Iterator[Path]:
         if isinstance(error, InstansegExportError):
             if disk_is_full(error) and not isinstance(error, OutputError):
                 raise scratch_failed(error) from error
-            error.message = error.message.replace(f"{claim.work}/", "").replace(str(claim.work), "it")
+            hidden = escaped(str(claim.work))
+            error.message = error.message.replace(f"{hidden}/", "").replace(hidden, "it")
             error.args = (error.message,)
         elif isinstance(error, Exception) and disk_is_full(error):
             raise scratch_failed(error) from error

@@ -61,7 +61,7 @@ def read_seal(path: Path) -> tuple[str, dict[str, str]] | None:
             if tail[start:] != _seal(content) or _digest(stream, size - len(tail) + start) != content["sha256"]:
                 return None
             return str(content["origin"]), {str(name): str(digest) for name, digest in content["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
         return None
 
 

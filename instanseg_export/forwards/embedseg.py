@@ -29,7 +29,7 @@ EMBEDSEG_TUNABLES: Tuple[Tunable, ...] = (  # noqa: UP006
         "tta",
         "bool",
         False,
-        static_in=("onnx",),
+        decides="graph",
         help="run the network on 8 turned and mirrored views (16 of a volume) and take the mean.",
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..boundary import plain
 from ..errors import SettingError
-from ..metadata import ModelMetadata, TunableRow
+from ..metadata import Decides, ModelMetadata, TunableRow
 from ..registry import closest
 
 __all__ = [
@@ -38,7 +38,9 @@ class Tunable:
         default: the value when neither the checkpoint nor the user says otherwise.
         minimum, maximum: inclusive range of numbers.
         help: one sentence with the unit.
-        static_in: targets whose files fix it at export time.
+        decides: what it changes: "values" alone, so that every format that has settings can leave it open; the "graph"
+            (sizes of arrays, paths), so that formats that trace the forward fix it at export; or which "forward" is
+            built, so that every format fixes it. ``targets/settings.py`` asks.
     """
 
     name: str
@@ -48,10 +50,10 @@ class Tunable:
     minimum: float = 0.0
     maximum: float = 1.0
     choices: tuple[str, ...] = ()
-    static_in: tuple[str, ...] = ()
+    decides: Decides = "values"
 
-    def describe(self, target: str = "") -> TunableRow:
-        """Return the row that is embedded in every exported file; of a target, it says whether that fixes it."""
+    def describe(self, *, fixed: bool = False) -> TunableRow:
+        """Return the row that is embedded in every exported file; ``fixed`` tells whether that file fixes it."""
         ranged = self.kind in ("float", "int")
         return TunableRow(
             name=self.name,
@@ -60,8 +62,8 @@ class Tunable:
             minimum=self.minimum if ranged else None,
             maximum=self.maximum if ranged else None,
             choices=self.choices,
-            static_in=self.static_in,
-            fixed=target in self.static_in,
+            decides=self.decides,
+            fixed=fixed,
         )
 
     def check(self, value: Any) -> Value:
@@ -152,7 +154,7 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         32,
         minimum=4,
         maximum=512,
-        static_in=("onnx",),
+        decides="graph",
         help="half the width, in pixels, of the window around a seed in which its instance is sought.",
     ),
     Tunable(
@@ -174,14 +176,14 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         "target_segmentation",
         "flags",
         (1, 1),
-        static_in=("onnx",),
+        decides="graph",
         help="which targets to return, for networks that segment nuclei and cells.",
     ),
     Tunable(
         "tta",
         "bool",
         False,
-        static_in=("torchscript", "onnx"),
+        decides="forward",
         help="test-time augmentation: judge each pixel from eight sides of the image and take the median, in eight "
         "times the time.",
     ),
@@ -205,7 +207,7 @@ def tunables_of(metadata: ModelMetadata | None) -> tuple[Tunable, ...]:
             minimum=0.0 if row.minimum is None else row.minimum,
             maximum=1.0 if row.maximum is None else row.maximum,
             choices=row.choices,
-            static_in=row.static_in,
+            decides=row.decides,
         )
         for row in metadata.tunables
     )

@@ -11,6 +11,8 @@ from ..errors import PackageError, RuntimeUnavailableError, SettingError
 from ..metadata import Contract, ModelMetadata
 from ..parity.runtimes import Runtime, find_runtime, list_runtimes
 from ..parity.subject import Subject
+from ..targets import known_target
+from ..targets.settings import is_fixed
 
 __all__ = ["Ready", "get_ready"]
 
@@ -26,6 +28,7 @@ class Ready:
         device: on which.
         metadata: what the file says of itself; None for those of others.
         contract: what a caller has to know of it.
+        fixed: names of the settings that the file fixes.
         settings: those that the user changed, checked, without ``normalize``.
         normalize: what the user wants of it; None leaves the decision to each image.
     """
@@ -36,6 +39,7 @@ class Ready:
     device: str
     metadata: ModelMetadata | None
     contract: Contract
+    fixed: frozenset[str]
     settings: Mapping[str, Any]
     normalize: str | None
 
@@ -60,9 +64,10 @@ def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtim
     chosen, file = _choose_runtime(model, subject, runtime, device)
     if subject.metadata is None:
         _check_foreign(model, file)
-    parsed = _parse(settings, subject.metadata, chosen, file)
+    fixed = _fixed(subject.metadata, chosen.target)
+    parsed = _parse(settings, subject.metadata, fixed, file)
     normalize = parsed.pop("normalize", None)
-    return Ready(model, file, chosen, device, subject.metadata, subject.contract, parsed, normalize)
+    return Ready(model, file, chosen, device, subject.metadata, subject.contract, fixed, parsed, normalize)
 
 
 def _choose_runtime(model: Path, subject: Subject, name: str | None, device: str) -> tuple[Runtime, Path]:
@@ -107,14 +112,24 @@ def _check_foreign(model: Path, file: Path) -> None:
         )
 
 
-def _parse(settings: Mapping[str, Any], metadata: ModelMetadata | None, runtime: Runtime, file: Path) -> dict[str, Any]:
+def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
+    """Return the settings that cannot be changed at run time in the files of a target."""
+    from ..forwards.tunables import tunables_of
+
+    writer = known_target(target)
+    if metadata is None or writer is None:
+        return frozenset()
+    return frozenset(tunable.name for tunable in tunables_of(metadata) if is_fixed(tunable, writer))
+
+
+def _parse(
+    settings: Mapping[str, Any], metadata: ModelMetadata | None, fixed: frozenset[str], file: Path
+) -> dict[str, Any]:
     from ..forwards.tunables import parse_settings, tunables_of
 
-    table = tunables_of(metadata)
-    parsed = parse_settings(settings, table)
-    fixed = [tunable.name for tunable in table if metadata is not None and runtime.target in tunable.static_in]
+    parsed = parse_settings(settings, tunables_of(metadata))
     if stuck := [name for name in parsed if name in fixed]:
-        elsewhere = not any("torchscript" in tunable.static_in for tunable in table if tunable.name in stuck)
+        elsewhere = not _fixed(metadata, "torchscript").intersection(stuck)
         raise SettingError(
             f"{file.name} has {' and '.join(stuck)} fixed at export.",
             hint="Use the TorchScript file (--runtime torchscript), or export again with --set."

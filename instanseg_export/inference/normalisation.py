@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..images.image import Array
 from .model import Ready
 
-__all__ = ["decide", "stretch"]
+__all__ = ["decide", "is_standard", "stretch"]
 
 _LOW, _HIGH = 0.1, 99.9
 _TOLERANCE = 0.01
@@ -26,17 +26,24 @@ def decide(ready: Ready, planes: Array) -> tuple[str, str]:
         planes: (C, ...), the channels that it will see, as they were read.
 
     Returns:
-        "always" or "never", or what the user wants; and the sentence.
+        "always" or "never", or what the user wants or the file fixes; and the sentence.
     """
+    if "normalize" in ready.fixed:
+        baked = str(ready.value("normalize"))
+        return baked, f"Intensities: normalize={baked}, which {ready.file.name} has fixed at export."
     if ready.normalize is not None:
         return ready.normalize, f"Intensities: normalize={ready.normalize}, as asked for."
-    standard = ready.metadata is not None and ready.metadata.spec.whole().get("normalization") == "standard"
-    if not standard and planes.dtype.kind == "f" and _is_normalised(planes):
+    if not is_standard(ready) and planes.dtype.kind == "f" and _is_normalised(planes):
         return "never", (
             "Intensities: each channel goes from 0 to 1 by its 0.1 and 99.9 percentiles already, so that the image is "
             "taken as normalised (normalize=never)."
         )
     return "always", f"Intensities: the image is raw ({planes.dtype}), so that it is normalised (normalize=always)."
+
+
+def is_standard(ready: Ready) -> bool:
+    """Tell whether a model brings all channels together to mean 0 and standard deviation 1."""
+    return ready.metadata is not None and ready.metadata.spec.whole().get("normalization") == "standard"
 
 
 def _is_normalised(planes: Array) -> bool:

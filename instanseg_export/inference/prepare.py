@@ -16,9 +16,12 @@ from ..errors import ImageError
 from ..images import ImageInfo, Region, probe_image, read_image, rescale
 from ..images.channels import choose_channels
 from ..images.image import Array, PixelSize
+from ..images.single import as_float32
+from ..targets import known_target
+from ..targets.capabilities import require_shape
 from .memory import Need, check_need, estimate
 from .model import Ready
-from .normalisation import decide, stretch
+from .normalisation import decide, is_standard, stretch
 
 __all__ = ["Prepared", "Wishes", "prepare"]
 
@@ -97,6 +100,7 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
 
     Raises:
         ImageError: it cannot be read, does not fit the model or into memory, or has no such channel or region.
+        PackageError: the model takes images of one size, and does not say which.
     """
     info = probe_image(path, ready.contract.dimensions)
     chosen = choose_channels(info.channel_names, path, wishes.channels, ready.contract.channels)
@@ -112,20 +116,32 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
     image = read_image(path, ready.contract.dimensions, channels=chosen, region=region)
     planes = image.array
     normalize, why = decide(ready, planes)
-    notes = [*image.notes, *notes, why]
+    # What the pixel size's own note says again is said once.
+    own = [note for note in image.notes if not any(other.startswith(note.rstrip(".")) for other in notes)]
+    notes = [*own, *notes, why]
+    values: Array = planes
+    if normalize == "always":
+        values, moved = as_float32(planes, jointly=is_standard(ready))
+        if moved:
+            notes.append(
+                f"Intensities: the values of {path.name} ({planes.dtype}) are too large or too close together for the "
+                "32 bits that models take: they were moved to 0 to 255 first."
+            )
     if resampled:
         assert size is not None
         assert ready.contract.pixel_size is not None
         axial = factors[0] if len(factors) == 3 else 1.0
-        clean, holes = _without_holes(planes)
+        clean, holes = _without_holes(values)
         if holes:
             notes.append(f"{holes:,} values that are no finite numbers were taken as background.")
         seen = rescale(clean, size, (ready.contract.pixel_size,) * 2, axial)
     else:
-        seen = planes.astype(np.float32)
+        seen = values.astype(np.float32)
     if ready.metadata is None and normalize == "always":
         # A file of others need not normalise: we do what programs that call such files do.
         seen = stretch(seen)
+    if (target := known_target(ready.runtime.target)) is not None:
+        require_shape(target, ready.file, (1, *seen.shape))
     raw_file, seen_file = folder / f"{number}.raw.npy", folder / f"{number}.npy"
     save(raw_file, planes)
     save(seen_file, seen[None])

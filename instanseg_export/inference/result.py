@@ -43,8 +43,7 @@ class RunResult:
         polygons: the files with outlines, in the order in which they were asked for.
         found: per target, in the order of the pages.
         runtime: what ran the model.
-        pixel_size: of the image, in micrometres, as used; (height, width) of pixels that are not square; None if
-            unknown.
+        pixel_size: of the image, (height, width) in micrometres, as used; None if unknown.
         model_pixel_size: of the model, in micrometres; None if unknown.
         resampled: whether the image was brought to the model's pixel size, and the labels back.
         region: x, y, width and height of the part that was segmented, in pixels of the image; None for all of it.
@@ -63,7 +62,7 @@ class RunResult:
     polygons: tuple[Path, ...]
     found: tuple[Found, ...]
     runtime: str
-    pixel_size: float | PixelSize | None
+    pixel_size: PixelSize | None
     model_pixel_size: float | None
     resampled: bool
     region: tuple[int, int, int, int] | None

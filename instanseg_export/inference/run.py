@@ -307,7 +307,8 @@ def _segment(state: _Run, batch: _Batch) -> None:
     results = [path.with_suffix(".npz") for path in inputs]
     finished = len(state.ended)
     state.report("segment", finished, state.total)
-    normalizes = ready.metadata is not None and "normalize" in ready.metadata.settings
+    known = ready.metadata is not None and "normalize" in ready.metadata.settings
+    normalizes = known and "normalize" not in ready.fixed
     settings = {**ready.settings, **({"normalize": batch.normalize} if normalizes else {})}
     outcomes = run_runtime(
         ready.runtime,
@@ -354,7 +355,6 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
     write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
     notes += advise(found, image, ready)
-    size = image.pixel_size
 
     def done(seconds: float) -> RunResult:
         return RunResult(
@@ -367,7 +367,7 @@ def _finish(state: _Run, job: _Job, image: Prepared, outcome: Outcome) -> Callab
             polygons=tuple(job.files[kind] for kind in state.wishes.polygons),
             found=found,
             runtime=f"{ready.runtime.title} {outcome.version}".strip(),
-            pixel_size=size[0] if size is not None and size[0] == size[1] else size,
+            pixel_size=image.pixel_size,
             model_pixel_size=ready.contract.pixel_size,
             resampled=image.resampled,
             region=image.region,

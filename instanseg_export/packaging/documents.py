@@ -75,14 +75,19 @@ def _is_placeholder(card: Card) -> bool:
 
 
 def _settings(model: Contents) -> str:
+    from ..targets import TARGETS
+    from ..targets.settings import is_fixed
+
+    formats = [TARGETS.get(name) for name in TARGETS.names() if model.file_of(name) is not None]
     rows = []
-    for tunable in model.tunables:
+    for setting, tunable in zip(model.forward.tunables, model.tunables, strict=True):
         allowed = ", ".join(tunable.choices)
         if tunable.minimum is not None:
             allowed = f"{_cell(tunable.minimum)} to {_cell(tunable.maximum)}"
         if tunable.kind == "bool":
             allowed = "on, off"
-        fixed = f" Fixed in {', '.join(tunable.static_in)}." if tunable.static_in else ""
+        stuck = [target.name for target in formats if is_fixed(setting, target)]
+        fixed = f" Fixed in {', '.join(stuck)}." if stuck else ""
         text = tunable.help[0].upper() + tunable.help[1:]
         value = _cell(model.settings[tunable.name])
         rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import files_in
 from ..forwards.base import LABELS
 from .card import Card
 from .checkpoint_card import check_fit
@@ -88,7 +89,12 @@ def write_package(
 
     # The test tensors show the first sample already.
     shown = pictures[min(1, len(pictures) - 1)]
-    others = [artifact.path.name for artifact in artifacts if artifact.target not in WEIGHTS]
+    others = [
+        file.relative_to(folder).as_posix()
+        for artifact in artifacts
+        if artifact.target not in WEIGHTS
+        for file in files_in(artifact.path)
+    ]
     content = describe(
         folder,
         model,

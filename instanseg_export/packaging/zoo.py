@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..boundary import present
 from ..errors import PackageError
+from ..texts import load_yaml
 from .rdf import RDF_FILE, quiet_reader, without_lookups
 
 __all__ = ["ZooCheck", "zoo_test"]
@@ -84,12 +84,9 @@ def zoo_test(folder: Path, *, lookups: bool = False) -> list[ZooCheck]:
     from bioimageio.spec import InvalidDescr, ValidationContext, build_description
 
     path = folder / RDF_FILE
-    if not path.is_file():
+    if not present(path, PackageError):
         raise PackageError(f"{folder} has no {RDF_FILE}.", hint="Give the folder of a package that was exported.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PackageError(f"{path} is not valid YAML.", hint="Export the model again.") from error
+    content = load_yaml(path, "a description of a model", PackageError, hint="Export the model again.")
     if not isinstance(content, dict) or content.get("type") != "model":
         raise PackageError(f"{path} does not describe a model.", hint="Export the model again.")
     if not lookups:

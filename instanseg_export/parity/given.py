@@ -38,5 +38,5 @@ def read_given(
         chosen = choose_channels(image.channel_names, path, channels, expected)
         array = image.array if chosen == list(range(len(image.array))) else image.array[chosen]
         name = path.name if names.count(path.name) == 1 else str(path)
-        images.append(NamedImage(name, array, note="given", sample=True, dimensions=dimensions))
+        images.append(NamedImage(name, array, note="given", sample=True, dimensions=dimensions, notes=image.notes))
     return images

@@ -23,6 +23,7 @@ class NamedImage:
         note: what it is, or what it tests.
         sample: a picture of something rather than a corner case: reports show it even where all agree.
         dimensions: 2, or 3 for a volume.
+        notes: what its reader assumed or converted, as sentences.
         expected: the label map (B, T, [D,] H, W) that its publisher states; None where nobody does.
     """
 
@@ -31,6 +32,7 @@ class NamedImage:
     note: str = ""
     sample: bool = False
     dimensions: int = 2
+    notes: tuple[str, ...] = ()
     expected: npt.NDArray[Any] | None = None
 
     def batch(self) -> FloatImage:

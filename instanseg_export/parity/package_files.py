@@ -114,7 +114,7 @@ class Description:
             name: row["sha256"].lower()
             for row in rows
             if isinstance(row, dict) and isinstance(row.get("sha256"), str)
-            for name in _file_names(row)
+            for name in _file_names(row, inside=True)
         }
 
     def _inputs(self) -> list[Mapping[str, Any]]:
@@ -125,10 +125,15 @@ class Description:
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _file_names(source: Any) -> list[str]:
-    """Return the name of a file that lies in the package itself, or nothing."""
+def _file_names(source: Any, *, inside: bool = False) -> list[str]:
+    """Return the name of a file that lies in the package itself, or ``inside`` of a folder of it; or nothing."""
     name = source.get("source") if isinstance(source, dict) else source
-    return [name] if isinstance(name, str) and name not in ("", ".", "..") and PurePosixPath(name).name == name else []
+    if not isinstance(name, str) or name in ("", ".", ".."):
+        return []
+    path = PurePosixPath(name)
+    if inside and str(path) == name and not path.is_absolute() and ".." not in path.parts:
+        return [name]
+    return [name] if path.name == name else []
 
 
 def read_description(folder: Path) -> Description | None:

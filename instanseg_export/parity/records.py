@@ -45,6 +45,7 @@ class ImageRecord(_Record):
         shape: (B, C, H, W), or (B, C, D, H, W).
         sha256: of its float32 values in row-major order.
         sample: a picture of something rather than a corner case.
+        notes: what its reader assumed or converted, as sentences.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ImageRecord(_Record):
     shape: tuple[int, ...]
     sha256: str
     sample: bool
+    notes: tuple[str, ...] = ()
 
 
 class RuntimeRecord(_Record):
@@ -64,6 +66,7 @@ class RuntimeRecord(_Record):
         why: why it was not run, or what failed first.
         install: how to get it; empty where it is there.
         model_sha256: of the file that it ran.
+        copied_input: whether it was given copies of the images, since a file of others may write to its input.
         version, device: as it reported them.
         load_s: seconds to load the library and the file.
         peak_mb: the most memory, in MB, that its process held.
@@ -78,6 +81,7 @@ class RuntimeRecord(_Record):
     why: str = ""
     install: str = ""
     model_sha256: str = ""
+    copied_input: bool = False
     version: str = ""
     device: str = ""
     load_s: float | None = None

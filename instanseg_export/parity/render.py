@@ -10,7 +10,7 @@ from ..packaging.markdown import escape as markdown
 from .compare import Comparison
 from .pictures import COLOURS
 from .precision import RULE, PrecisionRecord
-from .records import Cell, Results, RuntimeRecord, Status, worst
+from .records import Cell, ImageRecord, Results, RuntimeRecord, Status, worst
 
 __all__ = ["PRECISION_COLUMNS", "precision_row", "render_html", "render_markdown", "summarise"]
 
@@ -28,7 +28,8 @@ def summarise(report: Results) -> str:
         reasons = "; ".join(f"{runtime.title}: {runtime.why}" for runtime in report.runtimes)
         return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
     others = [runtime for runtime in report.runtimes if not runtime.reference]
-    samples = sum(image.sample for image in report.images)
+    # Images that the user gave are samples too, and not the package's.
+    samples = 0 if all(image.note == "given" for image in report.images) else sum(i.sample for i in report.images)
     parts = [f"{samples} of the package"] * (samples > 0) + [f"{len(report.images) - samples} others"] * (
         0 < samples < len(report.images)
     )
@@ -53,6 +54,10 @@ def summarise(report: Results) -> str:
         verb = "was" if len(titles) == 1 else "were"
         sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
     sentences += [_precision_sentence(record) for record in report.precisions]
+    if any(runtime.copied_input for runtime in report.runtimes):
+        sentences.append(
+            "The TorchScript file is not ours and may write to its input: it was given copies of the images."
+        )
     if report.status == "not run":
         sentences.append("Nothing was compared: it takes two runtimes.")
     return " ".join(sentences)
@@ -257,13 +262,21 @@ def render_markdown(report: Results) -> str:
             lines += [f"    - {markdown(f'{stage.stage}: {stage.detail}')}" for stage in cell.stages if stage.detail]
     lines += ["", "## Images", ""]
     lines += _markdown_table(
-        ("Image", "What it is", "Shape", "SHA-256"),
-        [[image.name, image.note, " x ".join(map(str, image.shape)), image.sha256[:12]] for image in report.images],
+        _IMAGE_COLUMNS,
+        [_image_row(image, 12) for image in report.images],
     )
     lines += ["", "## All results", ""]
     lines += _markdown_table(_CELL_COLUMNS, [_cell_row(report, cell) for cell in _by_image(report)])
     lines += ["", "## Made by", "", *(f"- {markdown(f'{name}: {value}')}" for name, value in _facts(report)), ""]
     return "\n".join(lines)
+
+
+_IMAGE_COLUMNS = ("Image", "What it is", "Shape", "SHA-256", "How it was read")
+
+
+def _image_row(image: ImageRecord, digits: int) -> list[str]:
+    shape = " x ".join(map(str, image.shape))
+    return [image.name, image.note, shape, image.sha256[:digits], " ".join(image.notes)]
 
 
 def _missing(runtime: RuntimeRecord) -> str:
@@ -353,8 +366,8 @@ def render_html(report: Results) -> str:
         "</details>",
         "<details><summary>Images</summary>",
         _html_table(
-            ("Image", "What it is", "Shape", "SHA-256"),
-            [[image.name, image.note, " x ".join(map(str, image.shape)), image.sha256] for image in report.images],
+            _IMAGE_COLUMNS,
+            [_image_row(image, 64) for image in report.images],
         ),
         "</details>",
         "<h2>How it was made</h2>",

@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..arrays import npy_shape
 from ..boundary import first_problem, plain, says_disk_is_full
 from ..files import scratch_failed
+from ..targets import known_target
+from ..targets.capabilities import require_stages
 from .outcome import Outcome
 from .runtimes import Runtime
 
@@ -125,8 +127,11 @@ def run_runtime(
         One outcome per image, in order.
 
     Raises:
+        PackageError: stages are asked for, and files of the format do not give them.
         OutputError: the disk is full, so that the program cannot write what it found.
     """
+    if stages and (target := known_target(runtime.target)) is not None:
+        require_stages(target)
     arguments = [*runtime.command, "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
     if settings:
         arguments += ["--settings", json.dumps(dict(settings))]

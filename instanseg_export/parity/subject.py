@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..boundary import plain, present, regular_file
 from ..errors import InstansegExportError, PackageError
-from ..files import scratch_folder, sha256_of
+from ..files import files_in, scratch_folder, sha256_of, size_of
 from ..metadata import FOREIGN, Contract, ModelMetadata
 from ..zips import unpack
 from .named_image import NamedImage
@@ -52,9 +52,10 @@ class Subject:
         return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
 
     def file(self, filename: str) -> Path | None:
-        """Return the file of that name in a package, or the one file if it is of that format."""
-        if self.path.is_dir():
-            return self.path / filename if filename and (self.path / filename).is_file() else None
+        """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""
+        if self.path.is_dir() and not _is_exported_folder(self.path):
+            found = self.path / filename
+            return found if filename and (found.is_file() or _is_exported_folder(found)) else None
         return self.path if self.path.suffix == Path(filename).suffix else None
 
 
@@ -72,7 +73,7 @@ def open_subject(path: Path) -> Iterator[Subject]:
         with scratch_folder() as folder, _naming(path, folder):
             unpack(path, folder, PackageError, hint=_AGAIN)
             yield _read_package(folder, path.stem, path)
-    elif path.is_dir():
+    elif path.is_dir() and not _is_exported_folder(path):
         yield _read_package(path, path.resolve().name, path)
     else:
         yield _read_file(path)
@@ -93,7 +94,8 @@ def _naming(path: Path, folder: Path) -> Iterator[None]:
 
 def _read_package(folder: Path, name: str, path: Path) -> Subject:
     description = read_description(folder)
-    files = [folder / one for one in _filenames() if present(folder / one, PackageError)]
+    places = [folder / one for one in _filenames()]
+    files = [place for place in places if _is_exported_folder(place) or present(place, PackageError)]
     if description is None and not files:
         raise PackageError(
             f"{path} holds no exported file and no {RDF_FILE}.", hint="Give the folder that instanseg-export wrote."
@@ -104,7 +106,7 @@ def _read_package(folder: Path, name: str, path: Path) -> Subject:
     samples = tuple(read_samples(folder, description.images if description else [], channels, dimensions))
     # During an export there is no description yet, and the folder has whatever name the user likes.
     own_name = (description.name if description else None) or (metadata.spec.name if metadata is not None else name)
-    changed, test = _changed(files, description), _test(folder, description, channels, dimensions)
+    changed, test = _changed(files, folder, description), _test(folder, description, channels, dimensions)
     return Subject(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed, test)
 
 
@@ -114,24 +116,33 @@ def _read_file(path: Path) -> Subject:
             f"{path} is neither a package nor an exported file.",
             hint=f"Exported files end in {' or '.join(sorted(_suffixes()))}; a package is a folder or a .zip.",
         )
-    if regular_file(path, PackageError) == 0:
+    if (size_of(path) if path.is_dir() else regular_file(path, PackageError)) == 0:
         raise PackageError(f"{path} is empty.", hint=_AGAIN)
     metadata = _metadata(path)
     dimensions = 2 if metadata is None else metadata.dimensions
     channels = _channels(metadata, None)
     beside = _description_beside(path)
-    changed, test = _changed([path], beside), _test(path.parent, beside, channels, dimensions)
+    changed, test = _changed([path], path.parent, beside), _test(path.parent, beside, channels, dimensions)
     return Subject(plain(path.stem, 200), path, metadata, channels, (), dimensions, changed, test)
 
 
 def _filenames() -> list[str]:
+    from ..targets import TARGETS
     from .runtimes import list_runtimes
 
-    return list(dict.fromkeys(runtime.filename for runtime in list_runtimes() if runtime.filename))
+    taken = (runtime.filename for runtime in list_runtimes() if runtime.filename)
+    return list(dict.fromkeys([*taken, *(target.filename for target in TARGETS)]))
 
 
 def _suffixes() -> set[str]:
     return {Path(name).suffix for name in _filenames()}
+
+
+def _is_exported_folder(path: Path) -> bool:
+    """Tell whether there is a folder that a target writes, not the folder of a package."""
+    from ..targets import is_artifact
+
+    return path.is_dir() and is_artifact(path) and not (path / RDF_FILE).exists()
 
 
 def _metadata(path: Path) -> ModelMetadata | None:
@@ -169,7 +180,7 @@ def _description_beside(path: Path) -> Description | None:
         description = read_description(path.parent)
     except InstansegExportError:
         return None  # of something else, perhaps: nobody asked for it
-    return description if description is not None and path.name in description.hashes else None
+    return description if description is not None and _stated(path, description) else None
 
 
 def _test(folder: Path, description: Description | None, channels: int | None, dimensions: int) -> NamedImage | None:
@@ -177,9 +188,19 @@ def _test(folder: Path, description: Description | None, channels: int | None, d
     return None if test is None else read_test(folder, test, channels, dimensions)
 
 
-def _changed(files: list[Path], description: Description | None) -> tuple[str, ...]:
-    stated = description.hashes if description else {}
-    return tuple(file.name for file in files if file.name in stated and sha256_of(file) != stated[file.name])
+def _changed(files: list[Path], folder: Path, description: Description | None) -> tuple[str, ...]:
+    """Return the names of files, and of folders in which any file is another than stated, missing or added."""
+    changed = []
+    for file in files:
+        stated = _stated(file, description) if description else {}
+        if stated and stated != {part.relative_to(folder).as_posix(): sha256_of(part) for part in files_in(file)}:
+            changed.append(file.name)
+    return tuple(changed)
+
+
+def _stated(file: Path, description: Description) -> dict[str, str]:
+    """Return what a package's description states of a file, or of the files in a folder: hashes, by name."""
+    return {name: digest for name, digest in description.hashes.items() if name.partition("/")[0] == file.name}
 
 
 def _channels(metadata: ModelMetadata | None, description: Description | None) -> int | None:

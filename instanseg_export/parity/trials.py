@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ImageError, PackageError
+from ..targets import known_target
+from ..targets.capabilities import require_shape
 from .images import NamedImage
 from .outcome import Outcome
 from .runners import run_runtime
@@ -95,6 +98,26 @@ class Validation:
             trial.why = trial.outcomes[0].error
 
     def _run(self, trial: Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+        misfits = {index: why for index in indices if (why := self._misfit(trial, index))}
+        fitting = [index for index in indices if index not in misfits]
+        outcomes = iter(self._run_fitting(trial, fitting, stages=stages) if fitting else [])
+        return [
+            Outcome(error=misfits[index], unavailable=True) if index in misfits else next(outcomes) for index in indices
+        ]
+
+    def _misfit(self, trial: Trial, index: int) -> str:
+        """Return why the format takes no image of that size; empty where it does."""
+        assert trial.model is not None
+        try:
+            if (target := known_target(trial.runtime.target)) is not None:
+                require_shape(target, trial.model, self.batches[index].shape)
+        except ImageError as error:
+            return error.message.rstrip(".")
+        except PackageError:
+            pass  # the runtime says what is wrong with the file
+        return ""
+
+    def _run_fitting(self, trial: Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
         assert trial.model is not None
         kind = "stages" if stages else "labels"
         return run_runtime(
@@ -122,8 +145,9 @@ class Validation:
         self, reference: Trial, others: Mapping[str, tuple[Trial, Sequence[int]]]
     ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
         """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
+        others = {name: pair for name, pair in others.items() if _gives_stages(pair[0].runtime)}
         wanted = sorted({index for _, indices in others.values() for index in indices})
-        if not wanted:
+        if not wanted or not _gives_stages(reference.runtime):
             return {}
         self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
         expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
@@ -139,3 +163,8 @@ class Validation:
             return tuple(compare_stages(reference.stages(), other.stages()))
         except ValueError:
             return ()  # the stages are a help for diagnosis: without them, the label maps still tell
+
+
+def _gives_stages(runtime: Runtime) -> bool:
+    target = known_target(runtime.target)
+    return target is None or target.exposes_stages

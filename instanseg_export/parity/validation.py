@@ -210,11 +210,17 @@ def _report(
                 shape=batch.shape,
                 sha256=hashlib.sha256(batch.tobytes()).hexdigest(),
                 sample=image.sample,
+                notes=image.notes,
             )
             for image, batch in zip(validation.images, validation.batches, strict=True)
         ),
         runtimes=tuple(
-            _runtime_record(trial, trial is reference, [cell for cell in cells if cell.runtime == trial.runtime.name])
+            _runtime_record(
+                trial,
+                trial is reference,
+                [cell for cell in cells if cell.runtime == trial.runtime.name],
+                ours=validation.subject.metadata is not None,
+            )
             for trial in trials
         ),
         cells=tuple(cells),
@@ -316,7 +322,7 @@ def _explain(defect: str, first: str | None, stages: Sequence[StageDifference]) 
     return f"{defect}; its stages cannot be read"
 
 
-def _runtime_record(trial: Trial, is_reference: bool, cells: Sequence[Cell]) -> RuntimeRecord:
+def _runtime_record(trial: Trial, is_reference: bool, cells: Sequence[Cell], *, ours: bool) -> RuntimeRecord:
     runtime = trial.runtime
     outcomes = [outcome for outcome in trial.outcomes if outcome.output is not None]
     status = overall(cell.status for cell in cells)
@@ -333,6 +339,7 @@ def _runtime_record(trial: Trial, is_reference: bool, cells: Sequence[Cell]) -> 
         why=why or (cells[0].why if status == "not run" else ""),
         install="" if runtime.available else runtime.install,
         model_sha256=sha256_of(trial.model) if trial.model else "",
+        copied_input=not ours and runtime.target == "torchscript" and bool(outcomes),
         version=outcomes[0].version if outcomes else "",
         device=outcomes[0].device if outcomes else "",
         load_s=outcomes[0].load_s if outcomes else None,

@@ -14,7 +14,7 @@ from ..files import sha256_of, staged_file
 from ..metadata import Calibration, ModelMetadata
 from ..targets import require_metadata
 from ..targets.base import Artifact
-from ..targets.onnx import with_metadata
+from ..targets.onnx.embedded import with_metadata
 from . import filename_of
 from .images import ImageSet
 

@@ -1,4 +1,4 @@
-"""Targets: from a forward to one self-contained file per format."""
+"""Targets: from a forward to one self-contained file, or folder, per format."""
 
 from __future__ import annotations
 
@@ -15,38 +15,74 @@ if TYPE_CHECKING:
     from ..checkpoints.base import Checkpoint
     from ..forwards.base import Forward
 
-__all__ = ["TARGETS", "read_metadata", "require_metadata", "target_of", "write_artifact"]
+__all__ = [
+    "TARGETS",
+    "is_artifact",
+    "known_target",
+    "read_metadata",
+    "require_metadata",
+    "target_of",
+    "write_artifact",
+]
 
 TARGETS: Registry[Target] = Registry(
     "target",
     "instanseg_export.targets",
     {
-        "torchscript": "instanseg_export.targets.torchscript:TARGET",
-        "onnx": "instanseg_export.targets.onnx:TARGET",
+        "torchscript": "instanseg_export.targets.torchscript.target:TARGET",
+        "onnx": "instanseg_export.targets.onnx.target:TARGET",
     },
 )
 
 
 def target_of(path: Path) -> Target:
-    """Return the target whose files end like ``path``.
+    """Return the target whose artefacts are called like ``path``, or else end like it.
 
     Raises:
-        PackageError: no target writes such files.
+        PackageError: no target writes such files, or there is a folder where the target writes a file, or the reverse.
     """
-    for target in TARGETS:
-        if Path(target.filename).suffix == path.suffix:
-            return target
-    endings = ", ".join(f"{target.name} ({Path(target.filename).suffix})" for target in TARGETS)
-    raise PackageError(f"{path} is not of a known format.", hint=f"Formats are: {endings}.")
+    targets = list(TARGETS)
+    found = [target for target in targets if target.filename == path.name]
+    found += [target for target in targets if Path(target.filename).suffix == path.suffix]
+    if not found:
+        endings = ", ".join(f"{target.name} ({Path(target.filename).suffix})" for target in targets)
+        raise PackageError(f"{path} is not of a known format.", hint=f"Formats are: {endings}.")
+    target = found[0]
+    if path.exists() and path.is_dir() != (target.artefact == "folder"):
+        kind = "folder" if path.is_dir() else "file"
+        raise PackageError(
+            f"{path} is a {kind}, but {target.name} is written as a {target.artefact}.",
+            hint="Export the checkpoint again.",
+        )
+    return target
+
+
+def known_target(name: str) -> Target | None:
+    """Return the target of that name; None for a format that nobody here writes, but of which a runtime takes files."""
+    return TARGETS.get(name) if name in TARGETS.names() else None
+
+
+def is_artifact(path: Path) -> bool:
+    """Tell whether there is, at a path, a file or a folder of the kind that a target writes."""
+    if not path.exists():
+        return False
+    try:
+        target_of(path)
+    except PackageError:
+        return False
+    return True
 
 
 def read_metadata(path: Path) -> ModelMetadata | None:
-    """Return what an exported file says of itself, or None if others wrote it. Nothing in the file is executed.
+    """Return what an exported artefact says of itself, or None if others wrote it. Nothing in it is executed.
 
     Raises:
         PackageError: the file is missing, damaged, refers to other files, or is of a newer version.
     """
-    size, target = regular_file(path, PackageError), target_of(path)
+    from ..files import size_of
+
+    size = size_of(path) if path.is_dir() else regular_file(path, PackageError)
+    target = target_of(path)
     if size == 0:
         raise PackageError(f"{path} is empty.", hint="Export the checkpoint again.")
     return target.read_metadata(path)
@@ -74,14 +110,14 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         target: its name in :data:`TARGETS`.
         forward: of :func:`instanseg_export.build_forward`.
         checkpoint: that the forward was built from.
-        path: of the new file, in an existing folder. Nothing may be there yet.
+        path: of the new file or folder, in an existing folder. Nothing may be there yet.
 
     Raises:
         UnknownNameError: there is no such target.
         ExportError: the format cannot be written here, or the exporter refused the forward.
-        OutputError: the file exists, or cannot be written.
+        OutputError: something is there, or it cannot be written.
     """
-    from ..files import sha256_of, staged_file
+    from ..files import sha256_of, size_of, staged_file, staged_part
     from .metadata import describe
 
     writer = TARGETS.get(target)
@@ -90,6 +126,7 @@ def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: 
         from ..errors import ExportError
 
         raise ExportError(f"{target} cannot be written on this machine: {reason}.", hint="Run: instanseg-export doctor")
-    with staged_file(path) as staged:
+    stage = staged_part if writer.artefact == "folder" else staged_file
+    with stage(path) as staged:
         writer.write(forward, describe(target, forward, checkpoint), staged)
-    return Artifact(target, path, sha256_of(path), path.stat().st_size)
+    return Artifact(target, path, sha256_of(path), size_of(path))

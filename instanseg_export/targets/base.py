@@ -1,10 +1,10 @@
-"""What a target is: one file format that a forward can be written to."""
+"""What a target is: one format that a forward can be written to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..metadata import METADATA_KEY, ModelMetadata
 
@@ -16,13 +16,13 @@ __all__ = ["METADATA_KEY", "Artifact", "Target"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that was written.
+    """A file, or a folder, that was written.
 
     Attributes:
         target: the name of its target.
         path: where it is.
-        sha256: of its bytes, in hex.
-        size: in bytes.
+        sha256: of its bytes, in hex; see :func:`files.sha256_of` for that of a folder.
+        size: in bytes, of all files in it.
     """
 
     target: str
@@ -34,18 +34,27 @@ class Artifact:
 class Target(Protocol):
     """Writes one format. Members of the registry in ``targets/__init__.py``.
 
+    The flags say what the format can do, and the rest of the package asks them: ``settings.py`` for those of settings,
+    ``capabilities.py`` for the others.
+
     Attributes:
         name: as users type it.
-        filename: of the file in a package.
+        filename: of the artefact in a package. The ending tells formats apart.
+        artefact: whether it is a file or a folder.
         describes: one line for the list of targets.
+        traces: whether the forward is written as it ran once, so that what shapes its graph is fixed; otherwise its
+            branches on settings are in the file.
         overridable: whether settings can be overridden at run time.
-        dynamic_shapes: whether one file takes any batch size, height and width.
+        dynamic_shapes: whether one file takes any batch size, height and width. If not, its metadata say which one it
+            takes: ``image_shape``.
         exposes_stages: whether the file can give the intermediate results that the forward names.
     """
 
     name: str
     filename: str
+    artefact: Literal["file", "folder"]
     describes: str
+    traces: bool
     overridable: bool
     dynamic_shapes: bool
     exposes_stages: bool
@@ -57,8 +66,10 @@ class Target(Protocol):
     def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
         """Write ``forward`` (see ``forwards``) with ``metadata`` embedded to ``path``.
 
+        A file does not exist yet; a folder exists and is empty.
+
         Raises:
-            ExportError: the exporter refused it.
+            ExportError: the exporter refused it; its attribute ``step`` says where.
             OutputError: the file cannot be written.
         """
         ...

@@ -27,7 +27,10 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> ModelMeta
         ExportError: the checkpoint says something that no file may say of itself.
     """
     from .. import __version__
+    from . import TARGETS
+    from .settings import is_fixed
 
+    writer = TARGETS.get(target)
     outputs = [OutputFacts(name=LABELS, role="labels", axes=("batch", "channel", *_SPACE[forward.dimensions]))]
     outputs += [
         OutputFacts(name=output.name, role=output.role, axes=output.axes, columns=output.channels, values=output.values)
@@ -41,7 +44,7 @@ def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> ModelMeta
             spec=SpecFacts.model_validate(checkpoint.spec.model_dump(mode="json")),
             source_sha256=checkpoint.sha256,
             settings=forward.values,
-            tunables=tuple(tunable.describe(target) for tunable in forward.tunables),
+            tunables=tuple(tunable.describe(fixed=is_fixed(tunable, writer)) for tunable in forward.tunables),
             outputs=tuple(outputs),
             convolves_after_network=forward.convolves_after_network,
         )

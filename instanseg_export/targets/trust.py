@@ -11,7 +11,7 @@ from pathlib import Path
 from ..boundary import parsing, plain
 from ..errors import PackageError, UnsafeFileError, UntrustedFileError
 from . import read_metadata
-from .torchscript_code import suspicious
+from .torchscript.code import suspicious
 
 __all__ = ["check_trust"]
 

@@ -27,7 +27,8 @@ import numpy as np
 value = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print(json.dumps({"ready": True}), flush=True)
 assert value["--repeat"] == "3"
-labels = np.zeros((1, 2, 4, 8), np.float32)
+image = np.load(value["--input"])
+labels = np.zeros((len(image), 2, *image.shape[2:]), np.float32)
 BODY
 np.savez(open(value["--output"], "wb"), instance_segmentation=labels)
 print(json.dumps({"input": value["--input"], "run_s": [9.0, 8.0, 0.5], "peak_mb": 3.0, "version": "1"}), flush=True)
@@ -291,9 +292,9 @@ def test_no_runtime_for_the_file(demo_package: Path) -> None:
         ({"images": []}, ImageError, "no image"),
         ({"images": [image(channels=2)]}, ImageError, "2 channels, but nuclei_dsb2018 takes 3"),
         ({"images": [NamedImage("flat", np.zeros((4, 4)))]}, ImageError, "flat"),
-        ({"threads": 0}, SettingError, "threads is 0"),
-        ({"turns": -1}, SettingError, "turns is -1"),
-        ({"time_limit": 0.0}, SettingError, "time limit is 0"),
+        ({"threads": 0}, SettingError, "number of threads cannot be 0"),
+        ({"turns": -1}, SettingError, "turns cannot be -1"),
+        ({"time_limit": 0.0}, SettingError, "time limit cannot be 0"),
         ({"settings": {"seed_threshold": 7}}, SettingError, "seed_threshold"),
     ],
     ids=str,

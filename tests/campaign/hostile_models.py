@@ -29,7 +29,7 @@ import yaml
 from onnx import TensorProto, helper
 
 from instanseg_export.metadata import ModelMetadata, parse_metadata
-from instanseg_export.targets.onnx import with_metadata
+from instanseg_export.targets.onnx.embedded import with_metadata
 
 __all__ = ["Member", "members", "write_package"]
 

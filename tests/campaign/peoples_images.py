@@ -347,6 +347,26 @@ _kind("imagej unit parrot", _tiff(GREY16[0], imagej=True, resolution=(4, 4), met
 _kind("imagej channels", _tiff(THREE, imagej=True, metadata={"axes": "CYX"}), THREE)
 _kind("imagej slices", _tiff(THREE, imagej=True, metadata={"axes": "ZYX"}), None, "volume")
 _kind("imagej frames", _tiff(THREE, imagej=True, metadata={"axes": "TYX"}), None, "time series")
+for kind in ("images=3\nslices=3", "images=5\nchannels=5"):
+    _kind(
+        f"imagej, a page for {kind!r}",
+        _tiff(GREY16[0], description=f"ImageJ=1.54f\n{kind}\n", metadata=None), None, "planes",
+    )  # fmt: skip
+_kind(
+    "imagej, a count that is wrong", _tiff(GREY16[0], description="ImageJ=1.54f\nimages=3\n", metadata=None),
+    GREY16, "room for fewer",
+)  # fmt: skip
+
+
+def _one_page_for_three(folder: Path) -> Path:
+    """Write what ImageJ writes of large stacks: a page, and more planes behind it."""
+    tifffile.imwrite(folder / "a.tif", GREY16[0], description="ImageJ=1.54f\nimages=3\n", metadata=None)
+    with (folder / "a.tif").open("ab") as stream:
+        stream.write(THREE[1:].tobytes())
+    return folder / "a.tif"
+
+
+_kind("imagej, planes behind the first", _one_page_for_three, None, "3 planes")
 _kind("imagej rgb", _tiff(last(RGB), imagej=True), RGB)
 _kind("tags per cm", _tiff(GREY16[0], resolution=(40000, 40000), resolutionunit="CENTIMETER"), GREY16,
       pixel_size=_SQUARE)  # fmt: skip
@@ -474,6 +494,42 @@ _kind("png rgb 16", _png_16(RGB16), RGB16)
 _kind("png rgba 16, opaque", _png_16(np.concatenate([RGB16, np.full_like(GREY16, 65535)])), RGB16, "alpha")
 
 
+def _png(planes: np.ndarray, bits: int, colours: int, transparent: tuple[int, ...] = ()) -> Callable[[Path], Path]:
+    """Write a PNG with a colour that stands for nothing (tRNS), or with few bits: no tool here writes those."""
+
+    def build(folder: Path) -> Path:
+        rows = b""
+        for row in last(planes).astype(">u2" if bits == 16 else np.uint8):
+            data = np.unpackbits(row.reshape(-1, 1).view(np.uint8), axis=1)[:, -bits:] if bits < 8 else row
+            rows += b"\0" + (np.packbits(data).tobytes() if bits < 8 else data.tobytes())
+        header = struct.pack(">IIBBBBB", planes.shape[2], planes.shape[1], bits, colours, 0, 0, 0)
+        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        if transparent:
+            chunks.insert(1, (b"tRNS", struct.pack(f">{len(transparent)}H", *transparent)))
+        (folder / "hand.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + b"".join(
+                struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+                for name, data in chunks
+            )
+        )
+        return folder / "hand.png"
+
+    return build
+
+
+for bits, deep in ((8, (GREY, RGB)), (16, (GREY16, RGB16))):
+    for planes, colours in zip(deep, (0, 2), strict=True):
+        used = tuple(int(value) for value in planes[:, 3, 4])
+        unused = (int(np.setdiff1d(np.arange(2**bits), planes)[0]),) * len(planes)
+        name = f"png of {len(planes)} x {bits} bits"
+        _kind(f"{name}, a colour transparent", _png(planes, bits, colours, used), None, "transparent")
+        _kind(f"{name}, an unused colour transparent", _png(planes, bits, colours, unused), planes, "alpha")
+for bits in (2, 4):
+    few = GREY >> (8 - bits)
+    _kind(f"png grey {bits} bits", _png(few, bits, 0), few * np.uint8(255 // (2**bits - 1)), "stretched")
+
+
 def _interlaced(folder: Path) -> Path:
     """Write a PNG by Adam7, whose seven passes no tool here writes."""
     passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
@@ -513,6 +569,23 @@ def _jpeg_2000_16(folder: Path) -> Path:
 
 
 _kind("jpeg 2000 rgb 16", _jpeg_2000_16, RGB16)
+
+
+def _jpeg_2000(planes: np.ndarray, bits: int) -> Callable[[Path], Path]:
+    def build(folder: Path) -> Path:
+        samples = planes[0] if len(planes) == 1 else last(planes)
+        data = imagecodecs.jpeg2k_encode(samples, level=0, reversible=True, bitspersample=bits)
+        (folder / "bits.jp2").write_bytes(data)
+        return folder / "bits.jp2"
+
+    return build
+
+
+for bits in (10, 12, 14, 16):
+    for planes in (GREY16, RGB16):
+        few = planes >> (16 - bits)
+        _kind(f"jpeg 2000 {len(planes)} x {bits} bits", _jpeg_2000(few, bits), few)
+_kind("jpeg 2000 of 4 bits", _jpeg_2000(GREY >> 4, 4), None, "4 bits")
 
 
 def _frames(name: str) -> Callable[[Path], Path]:
@@ -651,6 +724,23 @@ def _zarr_array(array: np.ndarray, version: int, names: list[str] | None = None)
 
     return build
 
+
+def _coarse_first(folder: Path) -> Path:
+    """Write a pyramid whose levels are in the wrong order."""
+    import zarr
+
+    path = ome_zarr(THREE)(folder)
+    group = zarr.open_group(path, mode="r+")
+    group.create_array("1", data=np.ascontiguousarray(THREE[:, ::2, ::2]))
+    attributes = dict(group.attrs)
+    datasets = attributes["multiscales"][0]["datasets"]  # type: ignore[index]
+    coarse = {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 0.5, 0.5]}]}
+    attributes["multiscales"][0]["datasets"] = [coarse, *datasets]  # type: ignore[index]
+    group.attrs.update(attributes)
+    return path
+
+
+_kind("ome-zarr, coarse level first", _coarse_first, THREE, "finest", pixel_size=_SQUARE)
 
 for version in (2, 3):
     _kind(f"zarr {version} array (Y, X)", _zarr_array(GREY16[0], version), GREY16, "plain Zarr array")

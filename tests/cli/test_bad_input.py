@@ -375,3 +375,31 @@ def test_a_lack_of_memory_is_no_defect(
 def test_precision(command: Command, refused: Refused, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
     refused(command(DEMO, *arguments), *words)
     assert _names(tmp_path) == set()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs limits on memory as Linux has them")
+@pytest.mark.parametrize("kilobytes", [60_000, 150_000, 300_000, 800_000, 1_500_000])
+def test_too_little_memory_is_no_damage_and_no_defect(
+    command: Command, refused: Refused, tmp_path: Path, kilobytes: int
+) -> None:
+    prefix = ("sh", "-c", f'ulimit -v {kilobytes} && exec "$@"', "sh")
+    done = command("inspect", DEMO, prefix=prefix)
+    refused(done, "memory")
+    assert "damaged" not in done.stderr
+    assert "defect" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["x[/y]", "[red]", ":smile:", "\x1b[31mred", "\u202egnp", "a\nb", os.fsdecode(b"\xff")]
+)
+def test_results_name_odd_paths_as_they_are_and_leave_the_terminal_alone(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    place = tmp_path / name.replace("/", "_") if "/" not in name else tmp_path / "x[" / "y]"
+    place.mkdir(parents=True)
+    shutil.copytree(DEMO.parent, place / "run")
+    done = command("inspect", place / "run" / DEMO.name)
+    assert done.returncode == 0, done.stderr
+    assert not [char for char in done.stdout if char in "\x1b\u202e\udcff"]
+    if name.isprintable():
+        assert place.name in done.stdout

@@ -51,20 +51,19 @@ def test_export_says_what_it_wrote_how_it_compared_and_what_is_next(demo_export:
 
 
 def test_export_as_json_with_settings_and_over_an_old_one(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/old").touch()
-    more = ("--targets", "torchscript", "--output", "out", "--no-validate", "--overwrite")
+    more = ("--targets", "torchscript", "--output", "out", "--no-validate")
     done = command(DEMO, *more, "--set", "seed_threshold=0.6", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["agreed"] is None
     assert [artifact["target"] for artifact in document["artifacts"]] == ["torchscript"]
     assert (tmp_path / document["folder"]).resolve() == tmp_path / "out"
-    assert not (tmp_path / "out/old").exists(), "an overwritten package keeps nothing of the old one"
     inspected = json.loads(command("inspect", "out", "--json").stdout)
     assert inspected["settings"]["seed_threshold"] == 0.6
-    again = command(DEMO, *more, "--quiet")
+    again = command(DEMO, *more, "--overwrite", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    inspected = json.loads(command("inspect", "out", "--json").stdout)
+    assert inspected["settings"]["seed_threshold"] == 0.7, "an overwritten package keeps nothing of the old one"
 
 
 def test_export_with_augmentation_says_so_and_keeps_it(

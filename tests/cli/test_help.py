@@ -89,9 +89,9 @@ def test_names_are_functions_even_after_the_modules_are_imported() -> None:
 
 def test_the_installed_command_is_this_main() -> None:
     project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"instanseg-export": "instanseg_export.cli:main"}
-    from instanseg_export.cli import main
+    assert project["scripts"] == {"instanseg-export": "instanseg_export.__main__:main"}
+    from instanseg_export.__main__ import main
 
     assert callable(main)
     for point in importlib.metadata.entry_points(group="console_scripts", name="instanseg-export"):
-        assert point.value == "instanseg_export.cli:main"
+        assert point.value == "instanseg_export.__main__:main"

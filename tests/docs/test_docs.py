@@ -15,6 +15,8 @@ import pytest
 
 from instanseg_export import __version__
 from instanseg_export.forwards.tunables import INSTANSEG_TUNABLES
+from instanseg_export.targets import TARGETS
+from instanseg_export.targets.settings import is_fixed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -102,7 +104,8 @@ def settings_table() -> str:
             "float": f"{tunable.minimum:g} to {tunable.maximum:g}",
             "int": f"{tunable.minimum:.0f} to {tunable.maximum:.0f}",
         }[tunable.kind]
-        fixed = f" Fixed at export in {', '.join(tunable.static_in)}." if tunable.static_in else ""
+        stuck = [target.name for target in TARGETS if is_fixed(tunable, target)]
+        fixed = f" Fixed at export in {', '.join(stuck)}." if stuck else ""
         text = f"{tunable.help[0].upper()}{tunable.help[1:]}{fixed}"
         lines.append(f"| `{tunable.name}` | {_default(tunable.default)} | {values} | {text} |")
     return "\n".join(lines)

@@ -495,3 +495,144 @@ def test_a_copy_of_an_output_is_an_output(home: Path) -> None:
     shutil.copytree(home / "out", home / "copy")
     write(home / "copy")
     assert (home / "copy/model.pt").read_text() == "new"
+
+
+# What looks as if this tool had left or written it
+
+HOSTILE_LISTS = {
+    "a size that is infinite": '"size": 1e999',
+    "a size of 6,000 digits": '"size": ' + "9" * 6000,
+    "a size that is no number": '"size": "x"',
+    "a size that is a list": '"size": [[]]',
+    "no size": '"sizes": 1',
+    "a key twice": '"size": 1, "size": 2',
+    "half of a character": '"size": 1, "\\ud800": 1',
+    "a deep list": '"size": ' + "[" * 100_000,
+    "a wide list": '"size": [' + "[]," * 4_000_000 + "[]]",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_LISTS)
+def test_hostile_lists_of_contents_vouch_for_nothing(home: Path, name: str) -> None:
+    write(home / "out")
+    (home / "out/thesis.txt").write_text("precious")
+    text = (home / "out" / MARKER).read_text()
+    size = next(line for line in text.splitlines() if '"size"' in line).strip().rstrip(",")
+    (home / "out" / MARKER).write_text(text.replace(size, HOSTILE_LISTS[name]))
+    before = snapshot(home)
+    with pytest.raises(OutputError, match="out is not replaced"):
+        write(home / "out")
+    write(home / "out/inner", overwrite=False)  # and it is no output of ours, into which nothing may go
+    shutil.rmtree(home / "out/inner")
+    assert snapshot(home) == before
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+RECORDS: dict[str, Callable[[Path], object]] = {
+    "none": lambda path: None,
+    "one of another folder": lambda path: path.write_text('{"format": "instanseg-export work", "outputs": {}}'),
+    "one that fits": lambda path: path.write_text(
+        json.dumps({"format": "instanseg-export work", "folder": path.parent.stat().st_ino, "outputs": {}})
+    ),
+    "outputs of a wrong type": lambda path: path.write_text(
+        json.dumps(
+            {"format": "instanseg-export work", "folder": path.parent.stat().st_ino, "outputs": {"thesis.txt": 1}}
+        )
+    ),
+    "a pipe": pipe,
+    "an endless file": lambda path: path.symlink_to("/dev/zero"),
+    "a folder": lambda path: path.mkdir(),
+    "a deep text": lambda path: path.write_text("[" * 100_000),
+    "a long number": lambda path: path.write_text('{"folder": ' + "9" * 6000 + "}"),
+    "a huge file": lambda path: (path.touch(), os.truncate(path, 10**12)),
+}
+
+
+@pytest.mark.parametrize("part", ["work", "aside"])
+@pytest.mark.parametrize("record", RECORDS)
+def test_links_in_what_looks_like_a_work_folder_are_not_followed(home: Path, record: str, part: str) -> None:
+    """Such a folder can come in an archive, with a link to the user's documents."""
+    work = home / ".instanseg-export-abcdefgh"
+    work.mkdir()
+    RECORDS[record](work / "record.json")
+    (work / part).symlink_to(home / "documents")
+    before = snapshot(home / "documents")
+    write(home / "out")
+    assert snapshot(home / "documents") == before
+    assert (home / "out/model.pt").exists()
+
+
+def test_empty_folders_of_the_user_stay(home: Path) -> None:
+    for name in (".instanseg-export-packages", ".instanseg-export-x"):
+        (home / name).mkdir()
+    (home / ".instanseg-export-abcdefgh").mkdir(mode=0o700)  # as a process leaves it that was killed at once
+    write(home / "out")
+    assert work_folders(home) == [".instanseg-export-packages", ".instanseg-export-x"]
+
+
+CLEANER = """
+import sys
+from pathlib import Path
+from instanseg_export.files import staged_folder
+folder, name = Path(sys.argv[1]), sys.argv[2]
+for number in range(int(sys.argv[3])):
+    with staged_folder(folder / f"{name}-{number}", kind="package") as content:
+        (content / "who.txt").write_text(name)
+"""
+
+
+def test_processes_that_clean_up_leave_each_others_new_folders_alone(home: Path) -> None:
+    (home / "all").mkdir()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLEANER, str(home / "all"), str(number), "60"], stderr=subprocess.PIPE, text=True
+        )
+        for number in range(6)
+    ]
+    for process in processes:
+        _, words = process.communicate()
+        assert process.returncode == 0, words
+    assert len(list((home / "all").glob("*/who.txt"))) == 360
+    assert work_folders(home / "all") == []
+
+
+IMPOSSIBLE = {
+    "a zero byte": "a\0b",
+    "a zero byte above": "a\0b/c",
+    "2,000 folders": "a/" * 2000 + "b",
+    "300 characters": "x" * 300,
+    "300 characters above": "x" * 300 + "/y",
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_names_that_cannot_be_are_refused_in_words(home: Path, name: str) -> None:
+    before = snapshot(home)
+    path = home / IMPOSSIBLE[name]
+    with pytest.raises(OutputError) as refused:
+        write(path)
+    assert refused.value.message.isprintable()
+    with pytest.raises(OutputError), staged_files(path) as files:
+        files.add(path / "a").write_text("x")
+    assert snapshot(home) == before
+
+
+ODD_NAMES = ["a\nb", "\x1b[31mred", "[red]", ":smile:", "\u202egnp", "a\tb", os.fsdecode(b"\xff\xfe")]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_messages_on_odd_names_are_plain_and_name_no_temporary_folder(home: Path, name: str) -> None:
+    def fail(staged: Path) -> None:
+        raise OutputError(f"{staged / 'model.pt'} cannot be written.", hint="Go.")
+
+    (home / name).mkdir()
+    for path in (home / name / "out", home / name / name):
+        with pytest.raises(OutputError) as refused, staged_folder(path, kind="package") as staged:
+            fail(staged)
+        assert ".instanseg-export-" not in refused.value.message
+        assert "model.pt" in refused.value.message
+        assert not any(char in refused.value.message for char in "\n\t\x1b\u202e")
+    assert list((home / name).iterdir()) == []

@@ -71,5 +71,5 @@ def test_later_layers_win() -> None:
 def test_defaults_are_within_their_own_range(tunable: Any) -> None:
     assert tunable.check(tunable.default) == tunable.default
     row = tunable.describe()
-    assert row["help"].endswith(".")
-    assert ("minimum" in row) == (tunable.kind in ("float", "int"))
+    assert row.help.endswith(".")
+    assert (row.minimum is not None) == (tunable.kind in ("float", "int"))

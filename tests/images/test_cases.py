@@ -116,3 +116,28 @@ def test_as_many_nuclei_as_in_the_image_that_it_was_made_of(found: Callable[...,
     assert count > 0
     assert "not square" in notes
     assert "does not say its pixel size" not in notes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda grey: grey / 255 + 1e9,
+        lambda grey: (grey + 2**30).astype(np.int32),
+        lambda grey: grey.astype(np.uint64) + np.uint64(2**60),
+        lambda grey: grey * 1e300,
+        lambda grey: (grey * 1e36).astype(np.float32),
+        lambda grey: (grey * 1e-40).astype(np.float32),
+    ],
+    ids=["float64 + 1e9", "int32 + 2^30", "uint64 + 2^60", "float64 * 1e300", "float32 * 1e36", "float32 * 1e-40"],
+)
+def test_values_that_float32_has_no_room_for_show_the_same_nuclei(
+    demo_package: Path, cases: Path, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    path = tmp_path / "wide.tif"
+    tifffile.imwrite(path, change(tifffile.imread(cases / "fl.tif").astype(np.float64)), photometric="minisblack")
+    result = instanseg_export.run(
+        demo_package, path, output=tmp_path / "out", runtime="onnxruntime", channels=[1, 1, 1]
+    )
+    assert result.found[0].instances == 28
+    assert any("moved to 0 to 255" in note for note in result.notes)
+    assert len(set(result.notes)) == len(result.notes)

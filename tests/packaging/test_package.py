@@ -204,8 +204,8 @@ def test_samples_are_there_to_open(demo: Exported, demo_folder: Path) -> None:
         labels = tifffile.imread(demo_folder / f"sample-{sample.name}-labels.tif")
         assert len(np.unique(labels)) - 1 == sample.objects
         shown = read_image(demo_folder / f"sample-{sample.name}.tif")
-        assert (shown.pixel_size, shown.channel_names) == (0.5, ("red", "green", "blue"))
-        assert read_image(demo_folder / f"sample-{sample.name}-labels.tif").pixel_size == 0.5
+        assert (shown.pixel_size, shown.channel_names) == ((0.5, 0.5), ("red", "green", "blue"))
+        assert read_image(demo_folder / f"sample-{sample.name}-labels.tif").pixel_size == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
@@ -379,7 +379,7 @@ def test_any_name_makes_a_model(demo: Exported, tmp_path: Path, name: str, ident
     assert (folder / f"{name}_README.md").is_file()
     assert all(check.passed for check in zoo_test(folder))
     sample = read_image(folder / f"sample-{demo.samples[0].name}.tif")
-    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), 0.5)
+    assert (sample.channel_names, sample.pixel_size) == (("1: DAPI", "β-actin", "GFP"), (0.5, 0.5))
     for file in ("rdf.yaml", "model.yml"):
         rdf = rdf_of(folder, file)
         assert (rdf["name"], rdf["id"]) == (name, identifier)

@@ -57,3 +57,11 @@ def test_commands_take_channels(tmp_path: Path, stack: Path, command: str) -> No
         done = subprocess.run([*call, *more], capture_output=True, text=True, check=False)
         assert done.returncode == 2, done.stderr
         assert words in done.stderr
+
+
+def test_what_the_reader_assumed_is_among_the_notes(tmp_path: Path) -> None:
+    path = tmp_path / "white.tif"
+    tifffile.imwrite(path, np.arange(3 * 20 * 30, dtype=np.uint16).reshape(3, 20, 30), photometric="miniswhite")
+    (image,) = read_given([path], write_package(tmp_path / "package"))
+    assert any("inverted" in note for note in image.notes)
+    assert any("three pages without axes" in note for note in image.notes)

@@ -232,9 +232,14 @@ def test_unknown_target_suggests_the_right_one() -> None:
 
 @each_target
 def test_flags_of_a_target(target: str) -> None:
-    """Both formats can do all that a target may promise; the tests above show that it is so."""
+    """Both formats can do all that a target may promise; the tests above show that it is so.
+
+    ``test_folders.py`` has a format that cannot.
+    """
     member = TARGETS.get(target)
     assert (member.name, member.filename) == (target, FILES[target])
+    assert member.artefact == "file"
+    assert member.traces == (target == "onnx")
     assert member.overridable
     assert member.dynamic_shapes
     assert member.exposes_stages

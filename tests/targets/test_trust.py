@@ -12,6 +12,7 @@ from pathlib import Path
 
 import embedseg_runs
 import iaunet_models
+import numpy as np
 import onnx
 import pytest
 import sam_models
@@ -24,8 +25,9 @@ from instanseg_export import bench, build_forward, inspect, load_checkpoint, run
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.cli.consent import with_trust
 from instanseg_export.errors import InstansegExportError, PackageError, UnsafeFileError, UntrustedFileError
+from instanseg_export.parity import NamedImage
 from instanseg_export.targets import write_artifact
-from instanseg_export.targets.torchscript_code import suspicious
+from instanseg_export.targets.torchscript.code import suspicious
 from instanseg_export.targets.trust import check_trust
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +52,7 @@ def _checkpoints(folder: Path) -> dict[str, Callable[[], Checkpoint]]:
         "iaunet, resnet": lambda: iaunet_models.random_checkpoint(iaunet_models.RESNET, normalization="percentile"),
         **{f"sam, {kind}": (lambda kind=kind: sam(kind)) for kind in sam_models.KINDS},
         "classified": lambda: made(two_stage_models.classified_recipe),
-        "volumes": lambda: made(embedseg_runs.write_volume_run),
+        "volumes": lambda: made(lambda place: embedseg_runs.write_volume_run(place / "run")),
     }
 
 
@@ -102,6 +104,27 @@ class Saves(nn.Module):
         return image[:, :1] * 0
 
 
+class SavesWhenLoaded(nn.Module):
+    """Writes a file while it is loaded, before anybody runs it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return (self.path, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.path = state[0]
+        self.training = state[1]
+        torch.save([1], self.path)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image[:, :1] * 0
+
+
 class Harmless(nn.Module):
     """Finds nothing in any image."""
 
@@ -127,7 +150,7 @@ def own_words(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("forged", [False, True])
-@pytest.mark.parametrize("kind", [Reads, Writes, Saves])
+@pytest.mark.parametrize("kind", [Reads, Writes, Saves, SavesWhenLoaded])
 def test_a_file_that_touches_files_is_not_run_whatever_it_says_of_itself(
     tmp_path: Path, own_words: str, kind: type[nn.Module], forged: bool
 ) -> None:
@@ -168,6 +191,8 @@ def test_a_file_that_writes_to_its_input_gets_a_copy(tmp_path: Path) -> None:
     result = run(path, IMAGE, output=tmp_path / "out", trust=True, settings={"normalize": "never"})
     assert result.found[0].instances == 1
     assert any("given a copy" in note for note in result.notes)
+    image = NamedImage("noise", np.random.default_rng(0).normal(0, 9, (3, 20, 20)).astype(np.float32), "drawn")
+    assert "given copies" in validate(path, images=[image], trust=True).summary()
 
 
 SPELLINGS = {

@@ -87,14 +87,15 @@ class RasterSource:
                 f"{path} has {_COLOURS.get(mode, f'{mode} colours')}.", hint="Convert it to RGB or to greyscale."
             )
         self._mode = _CONVERTED.get(mode, mode)
+        self._deep = _deep_png(path) if picture.format == "PNG" else _deep_jpeg2000(path, picture)
         if "transparency" in picture.info and mode in ("P", "L", "RGB", "1", "I;16"):
             # One colour, or some of the palette, is transparent.
-            self._mode = "LA" if mode in ("L", "1") else "RGBA"
-            if mode == "I;16":
-                self._mode = mode
+            if picture.format == "PNG" and mode in ("RGB", "I;16") and _header_of_png(path)[0] == 16:
+                self._deep = 4 if mode == "RGB" else 2
+            else:
+                self._mode = "LA" if mode in ("L", "1") else "RGBA"
         if mode == "P":
             notes.append(f"{name} has a palette: its colours were taken from it.")
-        self._deep = _deep_png(path) if picture.format == "PNG" else _deep_jpeg2000(path, picture)
         samples = self._deep or _SAMPLES[self._mode]
         self._alpha = (samples - 1,) if samples in (2, 4) else ()
         if self._alpha:
@@ -102,6 +103,8 @@ class RasterSource:
         dtype = np.dtype(np.uint16 if self._deep else _DTYPES.get(self._mode, np.uint8))
         if picture.format == "PPM":
             notes += _netpbm(path, picture)
+        elif picture.format == "PNG" and mode == "L" and _header_of_png(path)[0] < 8:
+            notes.append(f"{name} has {_header_of_png(path)[0]} bits per pixel: its values were stretched to 8.")
         gamma = picture.info.get("gamma")
         if isinstance(gamma, float) and not _UPRIGHT_GAMMA[0] < gamma < _UPRIGHT_GAMMA[1]:
             notes.append(f"{name} states a gamma of {gamma:g}: it was not applied.")
@@ -152,17 +155,21 @@ def _verify(path: Path) -> None:
         picture.verify()
 
 
-def _deep_png(path: Path) -> int:
-    """Return the samples of a PNG with 16 bits in more than one, which Pillow would cut to 8 bits; else 0."""
+def _header_of_png(path: Path) -> tuple[int, int]:
+    """Return the bits per sample of a PNG, and its type of colours."""
     with path.open("rb") as stream:
         header = stream.read(26)
-    if len(header) < 26 or not header.startswith(_PNG) or header[24] != 16:
-        return 0
-    return {2: 3, 4: 2, 6: 4}.get(header[25], 0)
+    return (header[24], header[25]) if len(header) == 26 and header.startswith(_PNG) else (8, 0)
+
+
+def _deep_png(path: Path) -> int:
+    """Return the samples of a PNG with 16 bits in more than one, which Pillow would cut to 8 bits; else 0."""
+    bits, colours = _header_of_png(path)
+    return {2: 3, 4: 2, 6: 4}.get(colours, 0) if bits == 16 else 0
 
 
 def _deep_jpeg2000(path: Path, picture: Any) -> int:
-    """Return the samples of a JPEG 2000 with more than 8 bits in more than one; else 0.
+    """Return the samples of a JPEG 2000 with more than 8 bits, which Pillow would cut or shift; else 0.
 
     Raises:
         ImageError: its samples have different sizes, or are signed.
@@ -180,7 +187,11 @@ def _deep_jpeg2000(path: Path, picture: Any) -> int:
     steps = {*parts[1::3], *parts[2::3]}
     if len(parts) < 3 * count or len(depths) != 1 or any(part & 0x80 for part in parts[::3]):
         raise ImageError(f"{path} is a JPEG 2000 of a kind that is not read here.", hint="Save it as a TIFF.")
-    if depths == {8} or max(depths) < 8 or count == 1:
+    if max(depths) < 8:
+        raise ImageError(
+            f"{path} is a JPEG 2000 of {max(depths)} bits, which is not read here.", hint="Save it as a TIFF."
+        )
+    if depths == {8}:
         return 0
     if steps != {1}:
         raise ImageError(f"{path} is a JPEG 2000 with coarser colours than grey values.", hint="Save it as a TIFF.")

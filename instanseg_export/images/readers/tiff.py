@@ -72,7 +72,7 @@ class TiffSource:
                 hint="Save it as a plain TIFF, for instance with Fiji.",
             )
         notes += more
-        _check_imagej(path, tif, self._series)
+        notes += _check_imagej(path, tif, self._series)
         keyframe = self._series.keyframe
         self._page = keyframe
         self._check(keyframe)
@@ -249,18 +249,35 @@ def _described(path: Path, tif: Any, pages: int, notes: list[str]) -> Any:
     return root
 
 
-def _check_imagej(path: Path, tif: Any, series: Any) -> None:
-    """Refuse a hyperstack of which the file holds a part: tifffile goes on with the first plane."""
+def _check_imagej(path: Path, tif: Any, series: Any) -> list[str]:
+    """Compare a stack with what can be read of it: tifffile goes on with the first plane.
+
+    Returns:
+        Sentences about counts that are wrong, and do no harm.
+
+    Raises:
+        ImageError: there are more planes than can be read.
+    """
     metadata = tif.imagej_metadata if tif.is_imagej else None
-    if not metadata or series.kind == "imagej":
-        return
+    if not metadata:
+        return []
     counts = [metadata.get(key, 1) for key in ("channels", "slices", "frames")]
     planes = math.prod(count for count in counts if isinstance(count, int) and count > 0)
-    if planes > len(series):
+    # Planes may lie one behind the other, with a page for the first alone.
+    held = math.prod(size for axis, size in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
+    held = max(held, len(series))
+    images = metadata.get("images", 1)
+    if not isinstance(images, int) or images <= max(held, planes):
+        images = planes
+    elif images * series.keyframe.nbytes > tif.filehandle.size - series.keyframe.dataoffsets[0]:
+        # Programs forget to change this count; what the file cannot hold was never there.
+        return [f"{path.name} has {images} images by its ImageJ metadata, and room for fewer: {held} were read."]
+    if images > held:
         raise ImageError(
-            f"{path} is truncated: it has {planes} planes by its ImageJ metadata, and holds {len(series)}.",
-            hint="Copy or export it again.",
+            f"{path} has {images} planes by its ImageJ metadata, of which {held} can be read.",
+            hint="Copy it again, or open it in Fiji and save it as a TIFF.",
         )
+    return []
 
 
 def _check_siblings(path: Path, tif: Any) -> None:

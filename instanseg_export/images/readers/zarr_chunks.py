@@ -117,7 +117,14 @@ def _check_packed(file: Path, stream: BinaryIO, start: int, size: int, packer: s
     stream.seek(start)
     unpacks: int | None
     if packer in ("blosc", "lz4", "zstd"):
-        unpacks = _stated(stream.read(min(size, 18)), packer)
+        head = stream.read(min(size, 18))
+        if packer == "blosc" and (packed := _packed(head)) > size:
+            # Blosc's decoder believes this number, and reads on in memory that is not the chunk's.
+            raise ImageError(
+                f"{file} is truncated: a chunk of it has {size} bytes, and says {packed}.",
+                hint="Copy or export it again.",
+            )
+        unpacks = _stated(head, packer)
         if unpacks is None:
             import imagecodecs
 
@@ -131,6 +138,11 @@ def _check_packed(file: Path, stream: BinaryIO, start: int, size: int, packer: s
             f"{file} is damaged: it unpacks to {unpacks} bytes or more, and its chunk has {chunk}.",
             hint="Copy or export it again.",
         )
+
+
+def _packed(head: bytes) -> int:
+    """Return how many bytes a chunk of Blosc says that it has, with its header; too many if it has none."""
+    return int(struct.unpack_from("<I", head, 12)[0]) if len(head) >= 16 else 2**32
 
 
 def _stated(head: bytes, packer: str) -> int | None:

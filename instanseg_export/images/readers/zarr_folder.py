@@ -27,6 +27,8 @@ _NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "row": "y", "c
 _GUESSED = {(2, 2): "yx", (3, 3): "zyx", (3, 4): "czyx"}
 """Axes of plain arrays that do not name them, by (dimensions, axes of the array)."""
 
+_MOST_LEVELS = 100
+
 
 @dataclass(frozen=True)
 class _Described:
@@ -172,15 +174,7 @@ def _multiscale(node: Node) -> _Described:
     if len(scales) > 1:
         notes.append(f"{node.path.name} describes {len(scales)} images: the first was taken.")
     multiscale = scales[0]
-    level = multiscale["datasets"][0]
-    place = str(level["path"])
-    if PurePosixPath(place).is_absolute() or PureWindowsPath(place).drive or ".." in PureWindowsPath(place).parts:
-        raise ImageError(f"{node.path} asks for {plain(place, 120)}, outside of itself.", hint="Export it again.")
-    array = read_node(node.path / place)
-    if array is None or array.array is None:
-        raise ImageError(
-            f"{node.path} lacks its finest level, {plain(place, 120)}.", hint="Copy or export it again, as a whole."
-        )
+    level, array = _finest(node, multiscale["datasets"], notes)
     count = len(array_metadata(array).shape)
     entries = multiscale.get("axes")
     if not entries:
@@ -200,6 +194,35 @@ def _multiscale(node: Node) -> _Described:
         _omero_names(attributes),
         notes,
     )
+
+
+def _finest(node: Node, levels: Sequence[Any], notes: list[str]) -> tuple[Mapping[str, Any], Node]:
+    """Return the level with the most pixels: the first, by the standard, which not every writer keeps.
+
+    Returns:
+        What is said of it, and its array.
+
+    Raises:
+        ImageError: the first lies elsewhere, or is lost.
+    """
+    found = []
+    for level in levels[:_MOST_LEVELS]:
+        place = str(level["path"])
+        if PurePosixPath(place).is_absolute() or PureWindowsPath(place).drive or ".." in PureWindowsPath(place).parts:
+            raise ImageError(f"{node.path} asks for {plain(place, 120)}, outside of itself.", hint="Export it again.")
+        array = read_node(node.path / place)
+        if array is not None and array.array is not None:
+            found.append((level, place, array))
+        elif not found:
+            raise ImageError(
+                f"{node.path} lacks its finest level, {plain(place, 120)}.", hint="Copy or export it again, as a whole."
+            )
+    pixels = [math.prod(array_metadata(array).shape) for _, _, array in found]
+    best = pixels.index(max(pixels))
+    if best:
+        notes.append(f"{node.path.name} does not begin with its finest level: {plain(found[best][1], 120)} was taken.")
+    level, _, array = found[best]
+    return level, array
 
 
 def _inside(node: Node, attributes: Mapping[str, Any]) -> _Described:

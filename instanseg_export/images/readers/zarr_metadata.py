@@ -5,7 +5,6 @@ Versions 2 and 3 (https://zarr-specs.readthedocs.io). Codecs are an allowlist: o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from ...boundary import parsing, plain, regular_file
 from ...errors import ImageError
-from ...limits import MAX_TEXT_BYTES
+from ...texts import load_json
 
 __all__ = ["ArrayMetadata", "Node", "array_metadata", "read_node"]
 
@@ -214,13 +213,8 @@ def _unknown(path: Path, what: str) -> ImageError:
 
 
 def _json(path: Path) -> Mapping[str, Any]:
-    size = regular_file(path, ImageError)
-    if size > MAX_TEXT_BYTES:
-        raise ImageError(
-            f"{path} has {size / 1e6:.0f} MB, more than {MAX_TEXT_BYTES / 1e6:.0f} MB.", hint="Export it again."
-        )
-    with parsing(path, "its JSON", ImageError, hint="Copy or export it again."):
-        return _mapping(json.loads(path.read_bytes()), path)
+    content = load_json(path, "its metadata", ImageError, hint="Copy or export it again.", finite=False)
+    return _mapping(content, path)
 
 
 def _mapping(value: Any, path: Path) -> Mapping[str, Any]:

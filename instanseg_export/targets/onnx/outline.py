@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..boundary import parsing, plain
-from ..errors import PackageError, UnsafeFileError
-from ..limits import MAX_METADATA_BYTES, MAX_ONNX_FIELDS
+from ...boundary import parsing
+from ...errors import PackageError
+from ...limits import MAX_METADATA_BYTES, MAX_ONNX_FIELDS
 
-__all__ = ["OnnxOutline", "check_tensors", "graph_sha256", "outline"]
+__all__ = ["OnnxOutline", "graph_sha256", "outline"]
 
 _GRAPH, _PROPERTIES = 7, 14
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
@@ -76,49 +76,6 @@ def graph_sha256(data: bytes) -> str:
         if number == _GRAPH:
             return hashlib.sha256(data[start:end]).hexdigest()
     raise ValueError("there is no graph")
-
-
-def check_tensors(path: Path) -> None:
-    """Load a file's graph, without what it refers to, and refuse tensors that lie in other files.
-
-    Raises:
-        PackageError: it is damaged.
-        UnsafeFileError: a tensor lies in another file, wherever that is.
-    """
-    import onnx
-    from onnx.external_data_helper import uses_external_data
-
-    with parsing(path, "its graph", PackageError, hint=_HINT):
-        model = onnx.load(path, load_external_data=False)
-        for tensor in _tensors(model):
-            if uses_external_data(tensor) or tensor.external_data:
-                place = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-                raise UnsafeFileError(
-                    f"{path} is not self-contained: its tensor {plain(tensor.name, 60)} lies in another file"
-                    f"{f', {plain(place, 100)!r}' if place else ''}.",
-                    hint="Save the model in one file (onnx.save without external data), or export the checkpoint.",
-                )
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    """Yield the tensors of a model's graph, its functions, and the graphs inside of them."""
-    waiting = [model.graph]
-    nodes = [node for function in model.functions for node in function.node]
-    while waiting or nodes:
-        if waiting:
-            graph = waiting.pop()
-            nodes.extend(graph.node)
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-        for node in nodes:
-            for attribute in node.attribute:
-                yield from (attribute.t, attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
-                yield from attribute.tensors
-                waiting.extend(attribute.graphs)
-                if attribute.HasField("g"):
-                    waiting.append(attribute.g)
-        nodes.clear()
 
 
 def _fields(data: Any, place: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -1,13 +1,14 @@
-"""The forward with its tunables as inputs, so that the exporter leaves them variable."""
+"""The forward with its tunables as inputs, so that tracing leaves them variable."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["OnnxSignature"]
+__all__ = ["TracedSignature"]
 
 
-class OnnxSignature(nn.Module):
+class TracedSignature(nn.Module):
     """Maps (image, settings...) to the forward's stages.
 
     Args:
@@ -15,10 +16,10 @@ class OnnxSignature(nn.Module):
         names: of the settings.
     """
 
-    def __init__(self, forward: Any, names: list[str]) -> None:
+    def __init__(self, forward: Any, names: Sequence[str]) -> None:
         super().__init__()
         self.inner = forward
-        self.names = names
+        self.names = list(names)
         self.stage_names = tuple(forward.stage_names)
 
     def baked(self) -> dict[str, Tensor]:

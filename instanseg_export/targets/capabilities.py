@@ -1,0 +1,59 @@
+"""What a format cannot do, said before anything is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImageError, PackageError
+
+if TYPE_CHECKING:
+    from .base import Target
+
+__all__ = ["require_shape", "require_stages"]
+
+
+def require_stages(target: Target) -> None:
+    """Check that files of a target give the intermediate results of the forward.
+
+    Raises:
+        PackageError: they do not.
+    """
+    if not target.exposes_stages:
+        raise PackageError(
+            f"{target.name} files do not give the stages of the forward.",
+            hint="Read the stages in another format: instanseg-export --targets torchscript onnx.",
+        )
+
+
+def require_shape(target: Target, path: Path, shape: Sequence[int]) -> None:
+    """Check that a file takes images of a shape.
+
+    Args:
+        target: of the file.
+        path: of the file; it is read where the format has fixed sizes.
+        shape: (B, C, [D,] H, W).
+
+    Raises:
+        PackageError: the format has fixed sizes, and the file does not say which.
+        ImageError: it has, and they are others.
+    """
+    if target.dynamic_shapes:
+        return
+    metadata = target.read_metadata(path)
+    taken = None if metadata is None else metadata.image_shape
+    if taken is None:
+        raise PackageError(
+            f"{path} takes images of one size only, as all {target.name} files do, and does not say which.",
+            hint="Export the checkpoint again.",
+        )
+    if taken != tuple(shape):
+        raise ImageError(
+            f"{path} takes images of {_text(taken)} only (batch, channels, sizes), and the image has {_text(shape)}.",
+            hint="Cut or pad the image to that size, or use a format that takes every size (torchscript, onnx).",
+        )
+
+
+def _text(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))

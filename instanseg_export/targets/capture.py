@@ -1,0 +1,121 @@
+"""The forward as a graph: ``torch.export``, once for all targets that need it."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..forwards.base import Forward
+
+__all__ = ["AXES", "CapturedProgram", "capture", "collection_paused", "shared_captures"]
+
+AXES = {2: ("batch", "channels", "height", "width"), 3: ("batch", "channels", "depth", "height", "width")}
+"""Names of the image's axes, by the number of spatial ones."""
+
+_LARGEST = {"batch": 1024, "channels": 512, "depth": 4096, "height": 32768, "width": 32768}
+_EXAMPLE = {2: (1180, 1310), 3: (24, 40, 48)}
+"""Sizes that are not special: an exporter takes 0, 1 and equal sizes for constants, also those of the coarsest maps and
+of the windows in them. It computes no values."""
+
+
+@dataclass(frozen=True)
+class CapturedProgram:
+    """A forward after ``torch.export``. Targets must not change it: others read it too.
+
+    Attributes:
+        program: the ``torch.export.ExportedProgram``: image and settings in, one tensor per stage out.
+        settings: name and baked-in scalar of each setting that is an input of the program, in its order.
+        stage_names: of the outputs, in their order.
+        axes: names of the image's axes, in their order.
+    """
+
+    program: Any
+    settings: dict[str, Tensor]
+    stage_names: tuple[str, ...]
+    axes: tuple[str, ...]
+
+
+_Key = tuple[int, tuple[str, ...]]
+_shared: ContextVar[dict[_Key, tuple[Forward, CapturedProgram]] | None] = ContextVar("captures", default=None)
+
+
+@contextmanager
+def shared_captures() -> Iterator[None]:
+    """Let the targets that are written in this block share what they capture of a forward; then free it.
+
+    A forward must not change in the block.
+    """
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+    """Trace a forward for any batch size, height and width, and any number of channels if it takes any.
+
+    Args:
+        forward: in eval mode, on the CPU; it is not changed.
+        settings: names of the tunables that stay inputs; all others are fixed at their baked-in values.
+
+    Raises:
+        Exception: torch.export refuses the forward; it raises errors of many kinds.
+    """
+    captures = _shared.get()
+    key = id(forward), tuple(settings)
+    if captures is not None and key in captures:
+        return captures[key][1]
+    captured = _capture(forward, settings)
+    if captures is not None:
+        captures[key] = forward, captured  # the forward too, or its id might become that of another
+    return captured
+
+
+def _capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+    import torch
+
+    from .signature import TracedSignature
+
+    # In any other order of a weight's numbers the exporter wants to know which sizes of features can be 1.
+    signature = TracedSignature(
+        copy.deepcopy(forward).to(memory_format=torch.contiguous_format),  # type: ignore[call-arg]
+        settings,
+    )
+    names = AXES[forward.dimensions]
+    sizes = [size for size in names if size != "channels" or forward.channels == 0]
+    shape = {names.index(size): torch.export.Dim(size, min=1, max=_LARGEST[size]) for size in sizes}
+    image = torch.rand(2, forward.channels or 3, *_EXAMPLE[forward.dimensions])
+    baked = signature.baked()
+    with warnings.catch_warnings(), collection_paused(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.compiler.reset()  # or loop bodies of an earlier export, with its sizes, are taken for this one's
+        # Guards such as "a width of 2 has other strides" hold for all sizes as far as values are concerned.
+        program = torch.export.export(
+            signature,
+            (image, baked),
+            dynamic_shapes=(shape, {name: {} for name in baked}),
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+    return CapturedProgram(program, baked, signature.stage_names, names)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Keep Python from looking for garbage: tracing makes millions of objects that live to its end."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

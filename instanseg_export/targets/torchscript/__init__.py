@@ -1,0 +1,1 @@
+"""TorchScript: what QuPath, Fiji (deepImageJ) and DJL load."""

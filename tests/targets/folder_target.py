@@ -1,0 +1,92 @@
+"""A format whose artefact is a folder, and a runtime that runs it; each flag can be on or off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from instanseg_export.errors import PackageError
+from instanseg_export.forwards.base import Forward
+from instanseg_export.metadata import ModelMetadata, parse_metadata
+
+__all__ = ["SIZE", "FolderTarget", "write_runtime"]
+
+SIZE = 64
+"""Height and width that its artefacts take if they take one size only."""
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class FolderTarget:
+    """Writes ``metadata.json`` and a TorchScript module in a subfolder."""
+
+    name: str = "folder"
+    filename: str = "model.bundle"
+    artefact: Literal["file", "folder"] = "folder"
+    describes: str = "a folder, for tests"
+    traces: bool = True
+    overridable: bool = False
+    dynamic_shapes: bool = False
+    exposes_stages: bool = False
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+        sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
+        (path / "Data").mkdir()
+        torch.jit.save(torch.jit.script(forward), path / "Data" / "module.pt")
+        (path / "metadata.json").write_text(metadata.model_copy(update=sizes).text())
+
+    def read_metadata(self, path: Path) -> ModelMetadata | None:
+        try:
+            text = (path / "metadata.json").read_bytes()
+        except OSError as error:
+            raise PackageError(f"{path} is damaged: {error}.", hint="Export the checkpoint again.") from error
+        return parse_metadata(text, path)
+
+
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+
+sys.path.insert(0, {shared!r})
+from runner_protocol import serve
+
+
+def open_session(request):
+    import torch
+    from torch_session import TorchSession, torch_device
+
+    module = torch.jit.load(request.model / "Data" / "module.pt")
+    return TorchSession(module, torch_device("cpu"), request, json.loads((request.model / "metadata.json").read_text()))
+
+
+raise SystemExit(serve("folder", open_session))
+"""
+
+_DESCRIPTION = """
+name = "folder"
+title = "Folder"
+description = "Runs a module in a folder."
+program = ["{python}", "{folder}/runner.py"]
+
+[artefact]
+target = "folder"
+filename = "model.bundle"
+
+[install]
+hint = "none"
+"""
+
+
+def write_runtime(folder: Path) -> Path:
+    """Write a runtime that takes such folders, and return its folder."""
+    folder.mkdir()
+    (folder / "runtime.toml").write_text(_DESCRIPTION)
+    (folder / "runner.py").write_text(_PROGRAM.format(shared=str(ROOT / "runtimes" / "_shared")))
+    return folder

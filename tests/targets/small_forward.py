@@ -1,0 +1,120 @@
+# Compiled by torch.jit.script: annotations have to be real types here.
+"""A forward that keeps the whole contract and is exported in seconds: normalise, a network, a threshold."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple  # noqa: UP035 -- TorchScript reads these
+
+import torch
+from torch import Tensor, nn
+from training_runs import small_spec
+
+from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.forwards.base import FurtherOutput
+from instanseg_export.forwards.tunables import NORMALIZE_MODES, Tunable, Value
+
+__all__ = ["SmallForward", "small_checkpoint"]
+
+TUNABLES = (
+    Tunable("normalize", "choice", "always", choices=NORMALIZE_MODES, help="divide by the largest value."),
+    Tunable("level", "float", 0.5, help="brighter pixels are the instance."),
+    Tunable("reach", "int", 1, maximum=9, decides="graph", help="by how many pixels the instance grows."),
+    Tunable("mirror", "bool", False, decides="forward", help="look at the mirrored image."),
+)
+
+
+class Mean(nn.Module):
+    """The network: one weight per channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.2, 0.3, 0.5])[:, None, None])
+
+    def forward(self, image: Tensor) -> Tensor:
+        return (image * self.weight).sum(1, keepdim=True)
+
+
+class SmallForward(nn.Module):
+    """Labels what is bright as instance 1.
+
+    Args:
+        network: maps (B, 3, H, W) to (B, 1, H, W).
+        promised: names of further outputs that it says it has, and has not.
+    """
+
+    normalize: Tensor
+    level: Tensor
+    __jit_unused_properties__ = (
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    )
+
+    def __init__(self, network: Optional[nn.Module] = None, promised: Tuple[str, ...] = ()) -> None:  # noqa: UP006, UP045
+        super().__init__()
+        self.network = (network or Mean()).eval().requires_grad_(False)
+        self.channels = 3
+        self.reach = 1
+        self._promised = promised
+        self.register_buffer("normalize", torch.tensor(1))
+        self.register_buffer("level", torch.tensor(0.5))
+
+    @property
+    def dimensions(self) -> int:
+        return 2
+
+    @property
+    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+        return 0.0, 100.0
+
+    @property
+    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+        return "normalize", "network", "labels"
+
+    @property
+    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+        return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
+
+    @property
+    def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006
+        return TUNABLES
+
+    @property
+    def values(self) -> Dict[str, Value]:  # noqa: UP006
+        return {tunable.name: tunable.default for tunable in TUNABLES}
+
+    def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
+        return self.trace(image, args)[2]
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
+        normal, network, labels = self.trace(image, args)
+        return {"normalize": normal, "network": network, "labels": labels}
+
+    def trace(self, image: Tensor, args: Optional[Dict[str, Tensor]]) -> List[Tensor]:  # noqa: UP006, UP045
+        level, mode, reach = self.level, self.normalize, self.reach
+        if args is not None:
+            if "level" in args:
+                level = args["level"].reshape(-1)[0].to(torch.float32)
+            if "normalize" in args:
+                mode = args["normalize"].reshape(-1)[0]
+            if "reach" in args:
+                reach = int(args["reach"].item())
+        largest = image.amax(dim=[1, 2, 3], keepdim=True).clamp(min=1e-6)
+        normal = torch.where(mode == 2, image, image / largest)
+        network = self.network(normal)
+        bright = (network > level).to(torch.float32)
+        labels = nn.functional.max_pool2d(bright, 2 * reach + 1, 1, reach)
+        return [normal, network, labels]
+
+
+def small_checkpoint(**fields: Any) -> Checkpoint:
+    """Return the checkpoint that a :class:`SmallForward` was built from, as far as its files tell."""
+    return Checkpoint(small_spec(**fields), nn.Identity(), Path("small"), "0" * 64, "test")

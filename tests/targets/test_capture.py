@@ -1,0 +1,119 @@
+"""A forward is captured once for all targets that need it, and forgotten when they are written."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+import zipfile
+from pathlib import Path
+
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from graph_hashes import onnx_hash, torchscript_hash
+from small_forward import SmallForward, small_checkpoint
+
+from instanseg_export.targets import write_artifact
+from instanseg_export.targets.capture import capture, shared_captures
+
+
+def test_targets_share_a_capture_only_inside_of_the_block() -> None:
+    forward, other = SmallForward(), SmallForward()
+    with shared_captures():
+        first = capture(forward, ["normalize", "level"])
+        assert capture(forward, ["normalize", "level"]) is first
+        assert capture(forward, ["level"]) is not first, "other inputs, another program"
+        assert capture(other, ["normalize", "level"]) is not first, "another forward"
+    assert capture(forward, ["normalize", "level"]) is not first
+    with shared_captures():
+        assert capture(forward, ["normalize", "level"]) is not first
+    gone = weakref.ref(first.program)
+    del first
+    gc.collect()
+    assert gone() is None, "the program outlives the export"
+
+
+def test_a_capture_takes_any_size_and_leaves_the_settings_open() -> None:
+    forward = SmallForward()
+    found = capture(forward, ["level"])
+    assert found.axes == ("batch", "channels", "height", "width")
+    assert (list(found.settings), found.stage_names) == (["level"], ("normalize", "network", "labels"))
+    program = found.program.module()
+    for shape in ((1, 3, 1, 1), (3, 3, 17, 40)):
+        image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        for level in (0.2, 0.7):
+            settings = {"level": torch.tensor(level)}
+            for stage, expected in zip(program(image, settings), forward.stages(image, settings).values(), strict=True):
+                torch.testing.assert_close(stage, expected)
+
+
+def test_translating_a_shared_program_twice_gives_the_same_graph(tmp_path: Path) -> None:
+    """A target must not change what the next one reads."""
+    forward, checkpoint = SmallForward(), small_checkpoint()
+    with shared_captures():
+        for name in ("first.onnx", "second.onnx"):
+            write_artifact("onnx", forward, checkpoint, tmp_path / name)
+    write_artifact("onnx", forward, checkpoint, tmp_path / "alone.onnx")
+    assert len({(tmp_path / f"{name}.onnx").read_bytes() for name in ("first", "second", "alone")}) == 1
+
+
+def test_hashes_see_what_is_computed_and_not_what_is_said(tmp_path: Path) -> None:
+    forward = SmallForward()
+    hashes: dict[str, list[str]] = {"onnx": [], "torchscript": []}
+    for name, changed in (("a", False), ("b", False), ("c", True)):
+        if changed:
+            forward.network.weight += 0.01
+        for target, hash_of in (("onnx", onnx_hash), ("torchscript", torchscript_hash)):
+            write_artifact(target, forward, small_checkpoint(name=f"model {name}"), tmp_path / f"{name}.{target}")
+            hashes[target].append(hash_of(tmp_path / f"{name}.{target}"))
+    for found in hashes.values():
+        assert found[0] == found[1], "metadata alone differ"
+        assert found[0] != found[2], "a weight differs"
+    assert (tmp_path / "a.onnx").read_bytes() != (tmp_path / "b.onnx").read_bytes()
+    model = onnx.load(tmp_path / "a.onnx")
+    next(node for node in model.graph.node if node.op_type == "Greater").op_type = "GreaterOrEqual"
+    onnx.save(model, tmp_path / "d.onnx")
+    assert onnx_hash(tmp_path / "d.onnx") != hashes["onnx"][0]
+
+
+def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Path) -> None:
+    write_artifact("torchscript", SmallForward(), small_checkpoint(), tmp_path / "here.pt")
+    moves = 0
+    with zipfile.ZipFile(tmp_path / "here.pt") as here, zipfile.ZipFile(tmp_path / "there.pt", "w") as there:
+        for name in here.namelist():
+            content = here.read(name)
+            for end in (b".", b"\n"):  # in code, and in pickles
+                moves += content.count(b"__torch__.small_forward" + end)
+                content = content.replace(b"__torch__.small_forward" + end, b"__torch__.families.small.forward" + end)
+            there.writestr(name.replace("small_forward.py", "families/small/forward.py"), content)
+    assert moves > 2
+    assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
+
+
+def test_the_small_forward_is_a_real_one(tmp_path: Path) -> None:
+    """What the tests of this folder export cheaply computes the same in both formats, settings included."""
+    forward = SmallForward()
+    for target in ("onnx", "torchscript"):
+        write_artifact(target, forward, small_checkpoint(), tmp_path / target)
+    session = ort.InferenceSession(tmp_path / "onnx", providers=["CPUExecutionProvider"])
+    module = torch.jit.load(tmp_path / "torchscript")
+    image = torch.rand((2, 3, 33, 20), generator=torch.Generator().manual_seed(1))
+    for level in (0.75, 0.85):
+        settings = {"level": torch.tensor(level)}
+        expected = forward(image, settings)
+        assert 0 < expected.mean() < 1
+        torch.testing.assert_close(module(image, settings), expected)
+        found = session.run(None, {"image": image.numpy(), "level": settings["level"].numpy()})[0]
+        torch.testing.assert_close(torch.from_numpy(found), expected)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_garbage_collector_is_as_it_was(running: bool) -> None:
+    enabled = gc.isenabled()
+    (gc.enable if running else gc.disable)()
+    try:
+        capture(SmallForward(), [])
+        assert gc.isenabled() == running
+    finally:
+        (gc.enable if enabled else gc.disable)()
