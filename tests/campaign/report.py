@@ -2,12 +2,14 @@
 
     python tests/campaign/report.py            runs python -m pytest -m campaign, then writes the table
     python tests/campaign/report.py XML...     writes the table from the files of earlier runs (pytest's --junitxml)
+    python tests/campaign/report.py --commit NAME XML...     if those ran at another commit than this one
 
 The table is written only if every test passed and every row has figures.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import subprocess
@@ -86,9 +88,9 @@ def page(text: str, rows: dict[str, Row], day: str, commit: str) -> str:
     return f"{start}{BEGIN}\n{when}\n\n{table}\n{END}{end}"
 
 
-def main(reports: list[Path]) -> None:
-    """Run the campaign where no reports are given, and write the page."""
-    commit = subprocess.run(
+def main(reports: list[Path], commit: str) -> None:
+    """Run the campaign where no reports are given, and write the table."""
+    commit = commit or subprocess.run(
         ["git", "describe", "--always", "--abbrev=10", "--dirty", "--exclude=*"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
@@ -105,4 +107,8 @@ def main(reports: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main([Path(name) for name in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commit", default="")
+    parser.add_argument("reports", nargs="*", type=Path, metavar="XML")
+    given = parser.parse_args()
+    main(given.reports, given.commit)
