@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from instanseg_export.files import MARKER
+
 Done = subprocess.CompletedProcess
 Command = Callable[..., Done[str]]
 Refused = Callable[..., None]
@@ -34,7 +36,7 @@ def test_table_and_files(command: Command, demo_package: Path, tmp_path: Path) -
     ):
         assert words in done.stdout, done.stdout
     assert all(line.startswith("[") for line in done.stderr.splitlines()), "only progress goes to stderr"
-    assert {path.name for path in (tmp_path / "speed").iterdir()} == {"bench.json", "bench.png"}
+    assert {path.name for path in (tmp_path / "speed").iterdir()} == {"bench.json", "bench.png", MARKER}
     again = command("bench", demo_package, *QUICK, "--output", "speed")
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
 

@@ -15,6 +15,9 @@ from PIL import Image as Pillow
 
 import instanseg_export
 from instanseg_export import read_image, run
+from instanseg_export.files import MARKER
+from instanseg_export.targets import read_metadata
+from instanseg_export.targets.onnx.embedded import with_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
@@ -119,7 +122,12 @@ def test_validate_passes_and_writes_its_report(command: Command, demo_package: P
     document = json.loads(done.stdout)
     assert document["agreed"] is True
     assert {runtime["name"]: runtime["status"] for runtime in document["runtimes"]}["onnxruntime"] == "passed"
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.json", "report.md", "report.html"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "report.json",
+        "report.md",
+        "report.html",
+        MARKER,
+    }
 
 
 def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: Path, tmp_path: Path) -> None:
@@ -132,7 +140,9 @@ def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: 
     model = onnx.load(package / "model.onnx")
     (threshold,) = [tensor for tensor in model.graph.initializer if tensor.name == "mask_threshold"]
     threshold.CopyFrom(numpy_helper.from_array(np.float32(0.9).reshape(()), "mask_threshold"))
-    onnx.save(model, package / "model.onnx")
+    metadata = read_metadata(demo_package / "model.onnx")
+    assert metadata is not None
+    (package / "model.onnx").write_bytes(with_metadata(model, metadata))
     image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.tif")
     done = command("validate", package, "--images", image, "--runtimes", "torchscript", "onnxruntime")
     assert done.returncode == 1, done.stdout + done.stderr

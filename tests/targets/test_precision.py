@@ -82,6 +82,12 @@ def test_file_has_the_interface_of_the_fp32_file(result: ExportResult, precision
     assert path.stat().st_size < 0.65 * (result.folder / "model.onnx").stat().st_size
 
 
+def _loop(node: onnx.NodeProto) -> tuple[object, ...]:
+    """What a loop takes, gives and does, without notes on the shapes in it, which a quantiser may drop."""
+    body = [inner.SerializeToString() for attribute in node.attribute for inner in attribute.g.node]
+    return node.op_type, list(node.input), list(node.output), body
+
+
 @each_precision
 def test_everything_outside_of_the_network_is_unchanged(result: ExportResult, precision: str) -> None:
     """And inside, all convolutions but the heads compute in the precision."""
@@ -90,7 +96,8 @@ def test_everything_outside_of_the_network_is_unchanged(result: ExportResult, pr
     written = {node.SerializeToString() for node in reduced.graph.node}
     loops = [node for node in plain.graph.node if node.op_type in ("Loop", "Scan")]
     assert loops
-    assert all(node.SerializeToString() in written for node in loops)
+    kept = [_loop(node) for node in reduced.graph.node]
+    assert all(_loop(node) in kept for node in loops)
     assert len(rest & written) > 0.8 * len(rest)
     weights = {tensor.name: tensor for tensor in reduced.graph.initializer}
     sources = {output: node for node in reduced.graph.node for output in node.output}
@@ -153,7 +160,8 @@ def test_package_has_the_files_and_the_figures(result: ExportResult) -> None:
         assert set(FILES.values()) <= set(archive.namelist())
     readme = (result.folder / "nuclei_dsb2018_README.md").read_text()
     assert "### Reduced precision" in readme
-    assert f"| model.int8.onnx | ✓ passed | 2 | {int8.instances} ({int8.fp32_instances}) |" in readme
+    found = f"Instances (fp32): {int8.instances} ({int8.fp32_instances})"
+    assert f"- `model.int8.onnx`\n  - Result: ✓ passed\n  - Images: 2\n  - {found}\n" in readme
     assert inspect(result.folder / "model.int8.onnx").precision == "int8"
     assert inspect(result.folder).files == {
         "onnx": "model.onnx",
