@@ -17,7 +17,7 @@ TESTS = Path(__file__).resolve().parents[1]
 def test_the_table_has_the_rows_of_the_campaign() -> None:
     figures = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert HEAD in figures
-    rows = figures.partition(HEAD)[2].strip().splitlines()
+    rows = [line for line in figures.partition(HEAD)[2].splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(ROWS)
 
 
