@@ -83,7 +83,7 @@ def test_file_has_the_interface_of_the_fp32_file(result: ExportResult, precision
 
 
 def _what(node: onnx.NodeProto) -> tuple[object, ...]:
-    """What a node takes, gives and does, without fields that say nothing and notes on shapes, which writers may drop."""
+    """What a node takes, gives and does, without empty fields and notes on shapes, which writers may drop."""
     graphs = [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
     rest = [one.SerializeToString() for one in node.attribute if one.type != onnx.AttributeProto.GRAPH]
     body = tuple(_what(inner) for graph in graphs for inner in graph.node)
