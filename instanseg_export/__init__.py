@@ -30,16 +30,16 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .benchmark import bench
+    from .api.bench import bench
+    from .api.doctor import doctor
+    from .api.export import export
+    from .api.inspect import inspect
+    from .api.validate import validate
     from .checkpoints import load_checkpoint, save_checkpoint
-    from .diagnosis import doctor
-    from .forwards import build_forward
+    from .families.registry import build_forward
     from .images import overlay, read_image, write_labels
     from .inference.run import run, run_many
-    from .inspection import inspect
     from .packaging import load_card, write_package, zip_package
-    from .parity import validate
-    from .pipeline import export
 
 __version__ = "0.1.0"
 
@@ -78,11 +78,11 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "bench": ".benchmark",
-    "build_forward": ".forwards",
-    "doctor": ".diagnosis",
-    "export": ".pipeline",
-    "inspect": ".inspection",
+    "bench": ".api.bench",
+    "build_forward": ".families.registry",
+    "doctor": ".api.doctor",
+    "export": ".api.export",
+    "inspect": ".api.inspect",
     "load_card": ".packaging",
     "load_checkpoint": ".checkpoints",
     "overlay": ".images",
@@ -90,7 +90,7 @@ _MODULE_OF = {
     "run": ".inference",
     "run_many": ".inference",
     "save_checkpoint": ".checkpoints",
-    "validate": ".parity",
+    "validate": ".api.validate",
     "write_labels": ".images",
     "write_package": ".packaging",
     "zip_package": ".packaging",

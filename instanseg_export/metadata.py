@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
-from .boundary import first_problem, parsing, plain
 from .errors import PackageError
-from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
-from .texts import load_json_text
+from .untrusted.boundary import first_problem, parsing, plain
+from .untrusted.limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from .untrusted.texts import load_json_text
 
 __all__ = [
     "FOREIGN",
@@ -50,7 +50,7 @@ and the class of each; further numbers for each label; a map of classes; or some
 Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
 
 Decides = Literal["values", "graph", "forward"]
-"""What a setting changes; see :class:`forwards.tunables.Tunable`."""
+"""What a setting changes; see :class:`families.settings.Tunable`."""
 
 SettingValue = bool | int | float | str | tuple[int, ...]
 
@@ -78,7 +78,7 @@ class _Part(BaseModel):
 
 
 class TunableRow(_Part):
-    """One setting, as a file describes it; see :class:`forwards.tunables.Tunable`.
+    """One setting, as a file describes it; see :class:`families.settings.Tunable`.
 
     Attributes:
         name: as clients send it.

@@ -8,8 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
-from .boundary import plain
 from .errors import UnknownNameError
+from .untrusted.boundary import plain
 
 __all__ = ["Registry", "closest"]
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from instanseg_export import build_forward, export
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.images import read_image
-from instanseg_export.parity import standard_images
+from instanseg_export.images.synthetic import standard_images
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))

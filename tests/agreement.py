@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from instanseg_export.metrics import match, overlaps
+from instanseg_export.evaluation.metrics import match, overlaps
 
 __all__ = ["agreement"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.embedseg_spec import EmbedSeg3DSpec, EmbedSegSpec
+from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
 
 __all__ = ["EXTENT", "GRID", "drawn_fields", "fields_checkpoint", "noise_fields"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from instanseg_export.networks.branched_erfnet import BranchedERFNet
-from instanseg_export.parity.volumes import draw_spheres
+from instanseg_export.families.embedseg.network import BranchedERFNet
+from instanseg_export.images.synthetic_volumes import draw_spheres
 
 __all__ = [
     "PROPERTIES",

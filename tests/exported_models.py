@@ -12,7 +12,7 @@ import onnxruntime as ort
 import torch
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.forwards.base import Forward
+from instanseg_export.families.base import Forward
 from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["MODELS", "VARIANTS", "OnnxModel", "TorchScriptModel", "write_both"]

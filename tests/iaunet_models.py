@@ -12,8 +12,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.iaunet_spec import IAUNetSpec, ResNetSpec, SwinSpec
-from instanseg_export.networks.iaunet import IAUNetNetwork
+from instanseg_export.families.iaunet.network import IAUNetNetwork
+from instanseg_export.families.iaunet.spec import IAUNetSpec, ResNetSpec, SwinSpec
 
 __all__ = ["RESNET", "SWIN", "discs", "random_checkpoint", "train_on_discs"]
 

@@ -19,7 +19,7 @@ from two_stage_models import classified_recipe, positivity_recipe
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError, PackageError
-from instanseg_export.forwards.tunables import tunables_of
+from instanseg_export.families.settings import tunables_of
 from instanseg_export.metadata import FOREIGN, FORMAT, ModelMetadata, parse_metadata
 from instanseg_export.targets.metadata import describe
 

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from instanseg_export.metrics import Counts, ap_dsb, count_matches, f1, f1_mu, match, overlaps, segmentation_quality
+from instanseg_export.evaluation.metrics import (
+    Counts,
+    ap_dsb,
+    count_matches,
+    f1,
+    f1_mu,
+    match,
+    overlaps,
+    segmentation_quality,
+)
 
 Labels = NDArray[np.int64]
 

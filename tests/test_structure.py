@@ -34,4 +34,4 @@ def test_no_module_needs_itself() -> None:
     modules = _modules()
     needs = {name: {other for other in _imported(name, path) if other in modules} for name, path in modules.items()}
     order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the circle
-    assert order.index("instanseg_export.errors") < order.index("instanseg_export.pipeline")
+    assert order.index("instanseg_export.errors") < order.index("instanseg_export.api.export")

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec, InstanSegSpec, UNetSpec
-from instanseg_export.networks.instanseg import InstanSegNetwork
+from instanseg_export.families.instanseg.network import InstanSegNetwork
+from instanseg_export.families.instanseg.spec import ChannelNetSpec, InstanSegSpec, UNetSpec
 
 
 def small_spec(**changes: Any) -> InstanSegSpec:

@@ -9,8 +9,8 @@ import torch
 import yaml
 from torch import nn
 
-from instanseg_export.checkpoints.classifier_spec import CropClassifierSpec, PositivitySpec
-from instanseg_export.networks.crop_classifier import CropClassifier, PositivityClassifier
+from instanseg_export.families.two_stage.classifier_spec import CropClassifierSpec, PositivitySpec
+from instanseg_export.families.two_stage.crop_classifier import CropClassifier, PositivityClassifier
 
 ROOT = Path(__file__).resolve().parent.parent
 SEGMENTATION = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
-from ..parity.images import NamedImage, draw_nuclei
-from ..parity.subject import Subject
+from ..exported_model.model import Subject
+from ..images.synthetic import NamedImage, draw_nuclei
 
 __all__ = ["choose_images", "dense_image", "normalised"]
 

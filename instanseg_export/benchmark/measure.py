@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..files import scratch_folder
-from ..parity.outcome import Outcome
-from ..parity.runners import run_runtime
-from ..parity.runtimes import Runtime
+from ..runtimes.outcome import Outcome
+from ..runtimes.process import run_runtime
+from ..runtimes.registry import Runtime
 
 __all__ = ["WARM_UP", "Program", "Timing", "take_turns"]
 

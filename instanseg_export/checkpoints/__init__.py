@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..boundary import enough_memory
 from ..errors import CheckpointError
+from ..families.checkpoint import Checkpoint, Reader
 from ..registry import Registry
-from .base import Checkpoint, Reader
+from ..untrusted.boundary import enough_memory
 
 __all__ = ["READERS", "Checkpoint", "Reader", "load_checkpoint", "save_checkpoint"]
 
@@ -21,10 +21,10 @@ READERS: Registry[Reader] = Registry(
     "instanseg_export.readers",
     {
         "single-file": "instanseg_export.checkpoints.single_file:READER",
-        "torchscript": "instanseg_export.checkpoints.torchscript:READER",
-        "training-run": "instanseg_export.checkpoints.training_run:READER",
-        "embedseg": "instanseg_export.checkpoints.embedseg_run:READER",
-        "recipe": "instanseg_export.checkpoints.recipe:READER",
+        "torchscript": "instanseg_export.checkpoints.exported_file:READER",
+        "training-run": "instanseg_export.families.instanseg.training_run:READER",
+        "embedseg": "instanseg_export.families.embedseg.reader:READER",
+        "recipe": "instanseg_export.families.two_stage.reader:READER",
     },
 )
 
@@ -47,7 +47,7 @@ def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) 
     """
     path = Path(path)
     overrides = dict(spec or {})
-    from .archive import kind_of
+    from ..archives.torch_archive import kind_of
     from .unknown import explain
 
     if kind_of(path) == "special":  # before any reader opens it

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..boundary import plain
+from ..archives.safetensors_file import load_safetensors
+from ..archives.torch_archive import damaged, kind_of, peek
+from ..archives.torch_file import load_tensors
 from ..errors import CheckpointError, InstansegExportError, OutputError, SpecError, UnknownNameError
+from ..families.checkpoint import Checkpoint
+from ..families.registry import FAMILIES
+from ..families.spec import ModelSpec, first_finding
 from ..files import sha256_of, staged_file
-from ..texts import load_json_text
-from .archive import damaged, kind_of, peek
-from .base import Checkpoint
-from .family import FAMILIES
-from .safetensors_file import load_safetensors
-from .spec import ModelSpec, first_finding
-from .torch_file import load_tensors
+from ..untrusted.boundary import plain
+from ..untrusted.texts import load_json_text
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from .base import Checkpoint
+from ..families.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..boundary import parsing, plain, regular_file
+from ..archives.safetensors_file import check_safetensors
+from ..archives.torch_archive import TorchArchive, kind_of, peek
+from ..archives.torch_file import load_tensors
 from ..errors import CheckpointError
-from .archive import TorchArchive, kind_of, peek
-from .markers import BACKBONES, family_of
-from .safetensors_file import check_safetensors
-from .torch_file import load_tensors
+from ..untrusted.boundary import parsing, plain, regular_file
+from .weight_signatures import BACKBONES, family_of
 
 __all__ = ["explain", "family_error"]
 

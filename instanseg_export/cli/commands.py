@@ -15,8 +15,9 @@ from .tables import show_benchmark, show_precisions, show_report, show_zoo
 from .usage import check_command, check_targets, pairs
 
 if TYPE_CHECKING:
-    from ..benchmark import Benchmark
-    from ..parity import NamedImage, Report
+    from ..benchmark.result import Benchmark
+    from ..images.named import NamedImage
+    from ..parity.report import Report
 
 __all__ = [
     "bench_command",
@@ -51,7 +52,7 @@ def export_command(
     names = check_targets(targets)
     baked, facts = pairs("--set", settings), pairs("--spec", spec)
     with progress(quiet=quiet) as callback:
-        from ..pipeline import export
+        from ..api.export import export
 
         result = export(
             checkpoint,
@@ -108,7 +109,7 @@ def export_command(
 def inspect_command(path: Path, *, spec: Sequence[str], as_json: bool) -> int:
     """Return 0."""
     with progress(quiet=True):
-        from ..inspection import inspect
+        from ..api.inspect import inspect
 
         found = inspect(path, spec=pairs("--spec", spec))
     if as_json:
@@ -142,7 +143,7 @@ def validate_command(
 
     def work(trusted: bool) -> Report:
         with progress(quiet=quiet) as callback:
-            from ..parity import validate
+            from ..api.validate import validate
 
             with _folder(output, "report", overwrite, [path, *images]) as folder:
                 report = validate(
@@ -197,7 +198,7 @@ def bench_command(
 
     def work(trusted: bool) -> Benchmark:
         with progress(quiet=quiet) as callback:
-            from ..benchmark import bench
+            from ..api.bench import bench
 
             with _folder(output, "benchmark", overwrite, [*models, *images]) as folder:
                 result = bench(
@@ -231,7 +232,7 @@ def bench_command(
 def doctor_command(*, build_java: bool, as_json: bool) -> int:
     """Return 0: what is missing is a fact, not a failure."""
     with progress(quiet=as_json or not build_java) as callback:
-        from ..diagnosis import doctor
+        from ..api.doctor import doctor
 
         findings = doctor(build_java=build_java, progress=callback)
     if as_json:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..boundary import plain
 from ..errors import UntrustedFileError
+from ..untrusted.boundary import plain
 
 __all__ = ["with_trust"]
 

@@ -14,9 +14,9 @@ from types import FrameType
 
 from cyclopts import CycloptsError
 
-from ..boundary import disk_is_full, out_of_memory, plain
 from ..errors import InstansegExportError, OutputError, RuntimeUnavailableError
 from ..files import forget_written, written_paths
+from ..untrusted.boundary import disk_is_full, out_of_memory, plain
 from .app import app
 from .console import show_error, show_json
 from .streams import steady_streams

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from .console import result_console, show_table
 
 if TYPE_CHECKING:
-    from ..benchmark import Benchmark
+    from ..benchmark.result import Benchmark
     from ..packaging import ZooCheck
-    from ..parity import Report
-    from ..parity.precision import PrecisionRecord
+    from ..parity.quantization import PrecisionRecord
+    from ..parity.report import Report
 
 __all__ = ["show_benchmark", "show_precisions", "show_report", "show_zoo"]
 

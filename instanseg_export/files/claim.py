@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InstansegExportError, OutputError
-from ..limits import MAX_TEXT_BYTES
+from ..untrusted.limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
 from .marker import recognise, remove_listed
 from .rename import place
@@ -221,7 +221,7 @@ def _is_ours(folder: Path, prefix: str) -> bool:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     """Return a folder's record if it was written for this very folder; else None."""
-    from ..texts import load_json  # reads YAML too, which takes long to load
+    from ..untrusted.texts import load_json  # reads YAML too, which takes long to load
 
     path = folder / _RECORD
     try:

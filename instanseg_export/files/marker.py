@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..boundary import plain, read_limited
 from ..errors import OutputError
-from ..limits import MAX_TEXT_BYTES
+from ..untrusted.boundary import plain, read_limited
+from ..untrusted.limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
 
 __all__ = ["MARKER", "Seen", "kind_of_folder", "recognise", "remove_listed", "write_marker"]
@@ -84,7 +84,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read(folder: Path) -> _Contents | None:
-    from ..texts import load_json_text  # reads YAML too, which takes long to load
+    from ..untrusted.texts import load_json_text  # reads YAML too, which takes long to load
 
     path = folder / MARKER
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from ..boundary import disk_is_full, plain
 from ..errors import OutputError
+from ..untrusted.boundary import disk_is_full, plain
 
 __all__ = ["cannot_write", "exists_already", "scratch_failed"]
 

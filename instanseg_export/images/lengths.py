@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..boundary import plain
+from ..untrusted.boundary import plain
 from .image import PixelSize
 
 __all__ = ["Stated", "micrometres", "misunderstood", "no_unit", "number", "stated", "unsaid"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..boundary import parsing, plain, regular_file
 from ..errors import ImageError
+from ..untrusted.boundary import parsing, plain, regular_file
 from .image import Image, ImageInfo, Region, check_memory
 from .readers.source import Source
 

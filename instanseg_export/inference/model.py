@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackageError, RuntimeUnavailableError, SettingError
+from ..exported_model.model import Subject
 from ..metadata import Contract, ModelMetadata
-from ..parity.runtimes import Runtime, find_runtime, list_runtimes
-from ..parity.subject import Subject
+from ..runtimes.registry import Runtime, find_runtime, list_runtimes
 from ..targets import known_target
 from ..targets.settings import is_fixed
 
@@ -114,7 +114,7 @@ def _check_foreign(model: Path, file: Path) -> None:
 
 def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
     """Return the settings that cannot be changed at run time in the files of a target."""
-    from ..forwards.tunables import tunables_of
+    from ..families.settings import tunables_of
 
     writer = known_target(target)
     if metadata is None or writer is None:
@@ -125,7 +125,7 @@ def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
 def _parse(
     settings: Mapping[str, Any], metadata: ModelMetadata | None, fixed: frozenset[str], file: Path
 ) -> dict[str, Any]:
-    from ..forwards.tunables import parse_settings, tunables_of
+    from ..families.settings import parse_settings, tunables_of
 
     parsed = parse_settings(settings, tunables_of(metadata))
     if stuck := [name for name in parsed if name in fixed]:

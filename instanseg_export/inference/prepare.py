@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..boundary import plain
 from ..errors import ImageError
 from ..images import ImageInfo, Region, probe_image, read_image, rescale
 from ..images.channels import choose_channels
@@ -19,6 +18,7 @@ from ..images.image import Array, PixelSize
 from ..images.single import as_float32
 from ..targets import known_target
 from ..targets.capabilities import require_shape
+from ..untrusted.boundary import plain
 from .memory import Need, check_need, estimate
 from .model import Ready
 from .normalisation import decide, is_standard, stretch

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..boundary import enough_memory, plain
 from ..errors import ImageError, InstansegExportError, OutputError, PackageError, RuntimeUnavailableError
+from ..exported_model.model import open_subject
 from ..files import check_file, scratch_folder
 from ..images import rescale_labels
 from ..images.image import Array
 from ..images.writers import check_table
-from ..options import check_time_limit
-from ..parity.outcome import Outcome
-from ..parity.subject import open_subject
+from ..runtimes.outcome import Outcome
 from ..targets.trust import check_trust
+from ..untrusted.boundary import enough_memory, plain
+from ..untrusted.numbers import check_time_limit
 from .advice import advise
 from .inputs import Outputs, expand, name_outputs
 from .model import Ready, get_ready
@@ -300,7 +300,7 @@ def _read(state: _Run, images: Sequence[Path], place: int, outputs: Outputs, fol
 
 def _segment(state: _Run, batch: _Batch) -> None:
     """Run the model on a batch and write what it finds."""
-    from ..parity.runners import run_runtime
+    from ..runtimes.process import run_runtime
 
     ready = state.ready
     inputs = [job.prepared.seen for job in batch.jobs]

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..boundary import plain, regular_file
 from ..errors import CardError
 from ..registry import closest
-from ..texts import load_yaml
+from ..untrusted.boundary import plain, regular_file
+from ..untrusted.texts import load_yaml
 from .card import Author, Card, Citation, Dataset, Maintainer
 
 __all__ = ["load_card"]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from ..boundary import present
 from ..errors import CardError
-from ..limits import MAX_CARD_ENTRIES
+from ..untrusted.boundary import present
+from ..untrusted.limits import MAX_CARD_ENTRIES
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Author, Card, Citation, Dataset
 from .card_file import load_card
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
+    from ..families.checkpoint import Checkpoint
 
 __all__ = ["CARD_FILE", "card_for", "card_template", "check_fit", "default_card", "model_name", "with_pixel_size"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
-    from ..forwards.base import Forward
+    from ..families.base import Forward
+    from ..families.checkpoint import Checkpoint
     from ..metadata import TunableRow
     from ..targets.base import Artifact
     from .card import Card

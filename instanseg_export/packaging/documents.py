@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..untrusted.markdown import entries, escape, link, without_html
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
 from .contents import Contents
-from .markdown import entries, escape, link, without_html
 from .samples import Sample
 
 if TYPE_CHECKING:
-    from ..parity import Report
-    from ..parity.precision import PrecisionRecord
+    from ..parity.quantization import PrecisionRecord
+    from ..parity.report import Report
 
 __all__ = ["readme", "readme_name"]
 
@@ -216,7 +216,7 @@ def _precisions(records: Sequence[PrecisionRecord]) -> str:
     """Return a section on the files of reduced precision; nothing where there are none."""
     if not records:
         return ""
-    from ..parity.precision import RULE
+    from ..parity.quantization import RULE
     from ..parity.render import PRECISION_COLUMNS, precision_row
 
     figures = "\n".join(_figures(PRECISION_COLUMNS, precision_row(record)) for record in records)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..families.base import LABELS
 from ..files import files_in
-from ..forwards.base import LABELS
 from .card import Card
 from .checkpoint_card import check_fit
 from .contents import WEIGHTS, Contents
@@ -22,10 +22,10 @@ from .rdf import QUPATH_FILE, TEST_INPUT, describe, file_entry, preprocess, test
 from .samples import Sample
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
-    from ..forwards.base import Forward
-    from ..parity import Report
-    from ..parity.precision import PrecisionRecord
+    from ..families.base import Forward
+    from ..families.checkpoint import Checkpoint
+    from ..parity.quantization import PrecisionRecord
+    from ..parity.report import Report
     from ..targets.base import Artifact
 
 __all__ = ["write_package"]

@@ -23,8 +23,8 @@ from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import PackageError
+from ..families.base import LABELS, FurtherOutput
 from ..files import sha256_of
-from ..forwards.base import LABELS, FurtherOutput
 from .contents import Contents
 
 __all__ = [

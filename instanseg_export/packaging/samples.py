@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, PackageError
-from ..forwards.base import label_map
+from ..families.base import label_map
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
-    from ..forwards.base import Forward
+    from ..families.base import Forward
+    from ..families.checkpoint import Checkpoint
 
 __all__ = ["Sample", "choose_samples"]
 
@@ -142,7 +142,7 @@ def _blobs(channels: int, radius: float, dark: bool, size: int = 256) -> FloatAr
 
 def _balls(channels: int, radius: float, dark: bool) -> FloatArray:
     """Draw the same as a volume: balls of that radius in voxels."""
-    from ..parity.volumes import draw_spheres
+    from ..images.synthetic_volumes import draw_spheres
 
     spacing = radius * 3.2
     return draw_spheres(0, channels, (32, 96, 96), spacing=spacing, radius=radius, margin=spacing / 2, dark=dark)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..boundary import present
 from ..errors import PackageError
-from ..texts import load_yaml
+from ..untrusted.boundary import present
+from ..untrusted.texts import load_yaml
 from .rdf import RDF_FILE, quiet_reader, without_lookups
 
 __all__ = ["ZooCheck", "zoo_test"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from ..metrics import Overlaps, match, overlaps
+from ..evaluation.metrics import Overlaps, match, overlaps
 
 __all__ = ["FEW_PIXELS", "PPM", "Comparison", "compare_labels", "compare_planes", "compare_values"]
 

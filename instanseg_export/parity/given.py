@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .named_image import NamedImage
-from .subject import open_subject
+from ..exported_model.model import open_subject
+from ..images.named import NamedImage
 
 __all__ = ["read_given"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .named_image import NamedImage
+from ..images.named import NamedImage
 from .records import Cell, Picture
 
 __all__ = ["COLOURS", "Pictures"]

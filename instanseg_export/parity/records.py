@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .compare import Comparison
-from .precision import PrecisionRecord
+from .quantization import PrecisionRecord
 from .stages import StageDifference
 
 __all__ = [

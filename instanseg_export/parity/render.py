@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from html import escape as html
 
-from ..boundary import plain
-from ..packaging.markdown import escape as markdown
+from ..untrusted.boundary import plain
+from ..untrusted.markdown import escape as markdown
 from .compare import Comparison
 from .pictures import COLOURS
-from .precision import RULE, PrecisionRecord
+from .quantization import RULE, PrecisionRecord
 from .records import Cell, ImageRecord, Results, RuntimeRecord, Status, worst
 
 __all__ = ["PRECISION_COLUMNS", "precision_row", "render_html", "render_markdown", "summarise"]

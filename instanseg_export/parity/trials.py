@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError, PackageError
+from ..exported_model.model import Subject
+from ..images.synthetic import NamedImage
+from ..runtimes.outcome import Outcome
+from ..runtimes.process import run_runtime
+from ..runtimes.registry import Runtime
 from ..targets import known_target
 from ..targets.capabilities import require_shape
-from .images import NamedImage
-from .outcome import Outcome
-from .runners import run_runtime
-from .runtimes import Runtime
 from .stages import StageDifference, compare_stages
-from .subject import Subject
 
 __all__ = ["Labels", "Progress", "Trial", "Validation"]
 

@@ -14,22 +14,22 @@ import numpy as np
 
 from .. import __version__
 from ..errors import ImageError, PackageError
+from ..exported_model.model import Subject, open_subject
+from ..families.settings import parse_settings, tunables_of
 from ..files import scratch_folder, sha256_of
-from ..forwards.tunables import parse_settings, tunables_of
-from ..options import check_time_limit
-from ..precision import PRECISIONS, filename_of
+from ..images.synthetic import NamedImage, standard_images
+from ..runtimes.outcome import Outcome
+from ..runtimes.registry import Runtime, build_runtime, find_runtime, list_runtimes
+from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
+from ..untrusted.numbers import check_time_limit
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
-from .images import NamedImage, standard_images
-from .outcome import Outcome
 from .pictures import Pictures
-from .precision import PrecisionRecord, PrecisionSubject, compare_precisions
+from .quantization import PrecisionRecord, PrecisionSubject, compare_precisions
 from .records import Cell, ImageRecord, Machine, RuntimeRecord, Status, overall
 from .report import Report
-from .runtimes import Runtime, build_runtime, find_runtime, list_runtimes
 from .stages import TOLERANCES, StageDifference, first_difference
-from .subject import Subject, open_subject
 from .trials import Labels, Progress, Trial, Validation
 
 __all__ = ["RULE", "run_validation"]

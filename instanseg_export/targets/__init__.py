@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..boundary import regular_file
 from ..errors import PackageError
 from ..metadata import ModelMetadata
 from ..registry import Registry
+from ..untrusted.boundary import regular_file
 from .base import Artifact, Target
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
-    from ..forwards.base import Forward
+    from ..families.base import Forward
+    from ..families.checkpoint import Checkpoint
 
 __all__ = [
     "TARGETS",

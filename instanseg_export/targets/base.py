@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ..metadata import METADATA_KEY, ModelMetadata
 
 if TYPE_CHECKING:
-    from ..forwards.base import Forward
+    from ..families.base import Forward
 
 __all__ = ["METADATA_KEY", "Artifact", "Target"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..forwards.base import Forward
+    from ..families.base import Forward
 
 __all__ = ["AXES", "CapturedProgram", "capture", "collection_paused", "shared_captures"]
 

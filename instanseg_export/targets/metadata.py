@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ..boundary import first_problem
 from ..errors import ExportError
 from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
+from ..untrusted.boundary import first_problem
 
 if TYPE_CHECKING:
-    from ..checkpoints.base import Checkpoint
-    from ..forwards.base import Forward
+    from ..families.base import Forward
+    from ..families.checkpoint import Checkpoint
     from ..metadata import Axis
 
 __all__ = ["describe"]

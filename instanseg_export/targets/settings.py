@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..forwards.tunables import Tunable
+    from ..families.settings import Tunable
     from .base import Target
 
 __all__ = ["is_fixed"]

@@ -12,7 +12,7 @@ class TracedSignature(nn.Module):
     """Maps (image, settings...) to the forward's stages.
 
     Args:
-        forward: see :class:`forwards.base.Forward`.
+        forward: see :class:`families.base.Forward`.
         names: of the settings.
     """
 

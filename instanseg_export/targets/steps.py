@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from ..boundary import disk_is_full, plain
 from ..errors import ExportError, InstansegExportError
+from ..untrusted.boundary import disk_is_full, plain
 
 __all__ = ["Step", "export_step"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..boundary import parsing, plain
 from ..errors import PackageError, UnsafeFileError, UntrustedFileError
+from ..untrusted.boundary import parsing, plain
 from . import read_metadata
 from .torchscript.code import suspicious
 

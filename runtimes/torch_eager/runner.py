@@ -17,7 +17,7 @@ def open_session(request: Request) -> Session:
     from torch_session import TorchSession, torch_device
 
     from instanseg_export.checkpoints import load_checkpoint
-    from instanseg_export.forwards import build_forward
+    from instanseg_export.families.registry import build_forward
     from instanseg_export.targets import require_metadata
 
     device = torch_device(request.device)

@@ -16,8 +16,11 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from instanseg_export import ImageError, PackageError, RuntimeUnavailableError, SettingError, bench, inspect
-from instanseg_export.benchmark import Benchmark, Row
-from instanseg_export.parity import NamedImage, find_runtime, run_runtime
+from instanseg_export.benchmark.result import Benchmark
+from instanseg_export.benchmark.rows import Row
+from instanseg_export.images.named import NamedImage
+from instanseg_export.runtimes.process import run_runtime
+from instanseg_export.runtimes.registry import find_runtime
 
 PARTS = ["normalisation", "network", "post-processing"]
 

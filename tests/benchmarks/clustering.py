@@ -18,8 +18,7 @@ from embedseg_fields import drawn_fields, fields_checkpoint
 from exported_models import OnnxModel, TorchScriptModel, write_both
 
 from instanseg_export import build_forward
-from instanseg_export.benchmark import Timing
-from instanseg_export.benchmark.measure import WARM_UP
+from instanseg_export.benchmark.measure import WARM_UP, Timing
 
 __all__ = ["EMBEDSEG", "INSTALL", "take_clustering_turns"]
 

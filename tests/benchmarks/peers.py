@@ -13,10 +13,10 @@ from planted import planted_checkpoint
 from upstream import script_upstream, upstream_classifier, upstream_network
 
 from instanseg_export import build_forward, load_checkpoint
-from instanseg_export.benchmark import Program
 from instanseg_export.benchmark.inputs import dense_image, normalised
+from instanseg_export.benchmark.measure import Program
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.parity import find_runtime
+from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["DEMO", "ONNX", "TORCHSCRIPT", "UPSTREAM", "Files", "Peers"]

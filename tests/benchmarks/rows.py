@@ -16,9 +16,9 @@ import numpy as np
 from peers import DEMO, ONNX, ROOT, TORCHSCRIPT, UPSTREAM, Files, Peers
 from planted import GRIDS, planted_image
 
-from instanseg_export.benchmark import Program, Timing, take_turns
 from instanseg_export.benchmark.inputs import dense_image
-from instanseg_export.parity import find_runtime
+from instanseg_export.benchmark.measure import Program, Timing, take_turns
+from instanseg_export.runtimes.registry import find_runtime
 
 __all__ = ["ROWS", "Line", "Session"]
 

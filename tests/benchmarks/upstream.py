@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from training_runs import upstream_state, write_run
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.instanseg_spec import InstanSegSpec
+from instanseg_export.families.instanseg.spec import InstanSegSpec
 
 __all__ = ["script_upstream", "upstream_classifier", "upstream_network"]
 

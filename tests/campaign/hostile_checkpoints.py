@@ -774,7 +774,7 @@ def _logs() -> Iterator[Member]:
 
 
 def embedseg(folder: Path, properties: bytes | str) -> Path:
-    from instanseg_export.networks.branched_erfnet import BranchedERFNet
+    from instanseg_export.families.embedseg.network import BranchedERFNet
 
     state = BranchedERFNet(1, (4, 1), 2).state_dict()
     torch.save(

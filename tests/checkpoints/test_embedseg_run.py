@@ -11,8 +11,8 @@ from embedseg_runs import PROPERTIES, embedseg_state, write_embedseg_run
 
 from instanseg_export import build_forward
 from instanseg_export.checkpoints import load_checkpoint, save_checkpoint
-from instanseg_export.checkpoints.embedseg_spec import EmbedSeg3DSpec, EmbedSegSpec
 from instanseg_export.errors import CheckpointError, SpecError
+from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
 from instanseg_export.targets import write_artifact
 
 

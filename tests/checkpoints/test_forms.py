@@ -13,7 +13,7 @@ import torch
 from training_runs import log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 from instanseg_export import load_checkpoint
-from instanseg_export.checkpoints.torch_file import load_tensors
+from instanseg_export.archives.torch_file import load_tensors
 
 State = dict[str, torch.Tensor]
 

@@ -23,8 +23,8 @@ from two_stage_models import (
 )
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from instanseg_export.checkpoints.two_stage_spec import ClassifiedSpec, MarkerPositivitySpec
 from instanseg_export.errors import CheckpointError, SpecError, UnsafeFileError
+from instanseg_export.families.two_stage.spec import ClassifiedSpec, MarkerPositivitySpec
 
 pytest.importorskip("torchvision")
 pytest.importorskip("timm")
@@ -61,7 +61,7 @@ def test_a_recipe_joins_two_checkpoints(tmp_path: Path) -> None:
 
 
 def crop_classifier_spec(**fields: Any) -> Any:
-    from instanseg_export.checkpoints.classifier_spec import CropClassifierSpec
+    from instanseg_export.families.two_stage.classifier_spec import CropClassifierSpec
 
     return CropClassifierSpec(architecture="mobilenetv4_conv_small", channels=3, **fields)
 

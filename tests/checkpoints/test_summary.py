@@ -8,8 +8,8 @@ import pytest
 from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export.checkpoints import load_checkpoint
-from instanseg_export.checkpoints.instanseg_spec import UNetSpec
 from instanseg_export.checkpoints.summary import summarise
+from instanseg_export.families.instanseg.spec import UNetSpec
 
 
 def encoder_macs(inputs: int, outputs: int) -> int:

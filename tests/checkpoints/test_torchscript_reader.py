@@ -18,9 +18,9 @@ from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.instanseg_spec import UNetSpec
 from instanseg_export.errors import CheckpointError, SpecError, UnsafeFileError
-from instanseg_export.networks.folding import for_inference
+from instanseg_export.families.instanseg.spec import UNetSpec
+from instanseg_export.layers.folding import for_inference
 from instanseg_export.targets import write_artifact
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")

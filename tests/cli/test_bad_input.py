@@ -323,7 +323,7 @@ def test_debug_shows_the_traceback(command: Command) -> None:
 def test_a_defect_of_ours_is_one_line_and_how_to_report_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from instanseg_export import diagnosis
+    from instanseg_export.api import doctor as diagnosis
     from instanseg_export.cli import main
 
     def broken(**_: object) -> None:
@@ -346,7 +346,7 @@ def test_a_lack_of_memory_is_no_defect(
     import numpy as np
     import torch
 
-    from instanseg_export import diagnosis
+    from instanseg_export.api import doctor as diagnosis
     from instanseg_export.cli import main
 
     allocate = {"python": bytearray, "numpy": np.ones, "torch": torch.ones}[library]

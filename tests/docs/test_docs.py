@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from instanseg_export import __version__
-from instanseg_export.forwards.tunables import INSTANSEG_TUNABLES
+from instanseg_export.families.instanseg.settings import INSTANSEG_TUNABLES
 from instanseg_export.targets import TARGETS
 from instanseg_export.targets.settings import is_fixed
 

@@ -13,7 +13,7 @@ from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
 from synthetic import synthetic_checkpoint
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.forwards import build_forward
+from instanseg_export.families.registry import build_forward
 
 Open = Callable[[str, str], Any]
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.instanseg_spec import InstanSegSpec, UNetSpec
-from instanseg_export.networks.pixel_classifier import ProbabilityNet
+from instanseg_export.families.instanseg.pixel_classifier import ProbabilityNet
+from instanseg_export.families.instanseg.spec import InstanSegSpec, UNetSpec
 
 __all__ = ["SCALE", "cells_image", "noise_image", "synthetic_checkpoint"]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from synthetic import SCALE, cells_image, noise_image
 
-from instanseg_export.forwards.instanseg import Trace
+from instanseg_export.families.instanseg.forward import Trace
 
 NUCLEI = (("targets", ("nuclei",)), ("dim_coords", 3), ("dim_seeds", 1), ("feature_engineering", "2"), ("mlp_width", 7))
 MODELS = [

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.metrics import F1_MU_THRESHOLDS, Counts, count_pairs, overlaps
-from instanseg_export.networks.pixel_classifier import ProbabilityNet
+from instanseg_export.evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs, overlaps
+from instanseg_export.families.instanseg.pixel_classifier import ProbabilityNet
 from instanseg_export.stages.augment import undo_view, view
 
 DEMO = Path(__file__).resolve().parents[2] / "model_zoo" / "nuclei_dsb2018"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from instanseg_export import build_forward, load_checkpoint, save_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import SettingError
-from instanseg_export.forwards.iaunet import Trace
+from instanseg_export.families.iaunet.forward import Trace
 from instanseg_export.targets import write_artifact
 
 

@@ -13,12 +13,13 @@ from sam_models import KINDS, encoder, sam_network, sam_run, sam_spec, smooth_im
 
 from instanseg_export import build_forward, export, inspect, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.backbone_spec import CellSamSpec, SamUNetSpec
-from instanseg_export.checkpoints.instanseg_spec import ChannelNetSpec
 from instanseg_export.errors import ExportError
+from instanseg_export.families.instanseg.backbone_spec import CellSamSpec, SamUNetSpec
+from instanseg_export.families.instanseg.spec import ChannelNetSpec
+from instanseg_export.images.image_sets import calibration_set
 from instanseg_export.inference import run
 from instanseg_export.packaging import zoo_test
-from instanseg_export.precision import calibration_set, write_precision
+from instanseg_export.targets.quantization.write import write_precision
 
 SAM = {"head_width": 64, "neck": 256}
 """What SAM's encoders of all sizes have in common."""

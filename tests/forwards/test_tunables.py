@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from instanseg_export.errors import SettingError
-from instanseg_export.forwards.tunables import INSTANSEG_TUNABLES, parse_settings, resolve_settings
+from instanseg_export.families.instanseg.settings import INSTANSEG_TUNABLES
+from instanseg_export.families.settings import parse_settings, resolve_settings
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from torch import nn
 from two_stage_models import IMAGES, SEGMENTATION, classified_recipe, crop_classifier, positivity_recipe, write_recipe
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
-from instanseg_export.forwards import build_forward
-from instanseg_export.forwards.base import label_map
+from instanseg_export.families.base import label_map
+from instanseg_export.families.registry import build_forward
 
 pytest.importorskip("torchvision")
 pytest.importorskip("timm")

@@ -15,11 +15,11 @@ import tifffile
 
 from instanseg_export import run
 from instanseg_export.errors import ImageError
+from instanseg_export.exported_model.model import open_subject
 from instanseg_export.images import probe_image
+from instanseg_export.images.synthetic import draw_nuclei
 from instanseg_export.inference import memory
 from instanseg_export.inference.model import get_ready
-from instanseg_export.parity.images import draw_nuclei
-from instanseg_export.parity.subject import open_subject
 
 
 def _image(path: Path, size: int, channels: int) -> Path:

@@ -14,9 +14,13 @@ import pytest
 from embedseg_runs import write_volume_run
 
 from instanseg_export import export
-from instanseg_export.parity import NamedImage, Report, find_runtime, list_runtimes, standard_images, validate
-from instanseg_export.parity.java import CACHE_VARIABLE, build_java, java_build, sources_folder
-from instanseg_export.parity.volumes import standard_volumes
+from instanseg_export.api.validate import validate
+from instanseg_export.images.named import NamedImage
+from instanseg_export.images.synthetic import standard_images
+from instanseg_export.images.synthetic_volumes import standard_volumes
+from instanseg_export.parity.report import Report
+from instanseg_export.runtimes.java import CACHE_VARIABLE, build_java, java_build, sources_folder
+from instanseg_export.runtimes.registry import find_runtime, list_runtimes
 
 JAVA_RUNTIMES = (
     "djl_libtorch_2_0",

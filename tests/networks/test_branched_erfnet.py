@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from instanseg_export.networks.branched_erfnet import BranchedERFNet
-from instanseg_export.networks.folding import for_inference
+from instanseg_export.families.embedseg.network import BranchedERFNet
+from instanseg_export.layers.folding import for_inference
 
 
 def network_of(axes: int) -> BranchedERFNet:

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instanseg_export.checkpoints.classifier_spec import CropClassifierSpec, PositivitySpec
-from instanseg_export.networks.crop_classifier import CropClassifier, PositivityClassifier, build_trunk
-from instanseg_export.networks.set_attention import InducedSetAttention
+from instanseg_export.families.two_stage.classifier_spec import CropClassifierSpec, PositivitySpec
+from instanseg_export.families.two_stage.crop_classifier import CropClassifier, PositivityClassifier, build_trunk
+from instanseg_export.families.two_stage.set_attention import InducedSetAttention
 from instanseg_export.targets.torchscript.operators import unknown_operators
 
 pytest.importorskip("torchvision")

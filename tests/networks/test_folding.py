@@ -11,7 +11,7 @@ from torch import nn
 from instanseg_export import build_forward
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import CheckpointError
-from instanseg_export.networks.folding import for_inference
+from instanseg_export.layers.folding import for_inference
 from instanseg_export.targets import write_artifact
 
 DEMO = Path(__file__).resolve().parents[2] / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"

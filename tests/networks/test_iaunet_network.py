@@ -10,12 +10,12 @@ from iaunet_models import RESNET, SWIN, random_checkpoint
 from pydantic import ValidationError
 from torch import nn
 
-from instanseg_export.checkpoints.iaunet_spec import IAUNetSpec, ResNetSpec, SwinSpec
 from instanseg_export.errors import CheckpointError
-from instanseg_export.networks.attention import Attention
-from instanseg_export.networks.folding import for_inference
-from instanseg_export.networks.iaunet import IAUNetNetwork
-from instanseg_export.networks.swin import Swin
+from instanseg_export.families.iaunet.attention import Attention
+from instanseg_export.families.iaunet.network import IAUNetNetwork
+from instanseg_export.families.iaunet.spec import IAUNetSpec, ResNetSpec, SwinSpec
+from instanseg_export.families.iaunet.swin import Swin
+from instanseg_export.layers.folding import for_inference
 
 TABLE_1 = [
     (ResNetSpec(depths=(3, 4, 6, 3)), 39),

@@ -10,10 +10,10 @@ import torch
 from pydantic import ValidationError
 from training_runs import channel_net_spec, random_network, small_spec
 
-from instanseg_export.checkpoints.instanseg_spec import InstanSegSpec, UNetSpec
-from instanseg_export.forwards.augmented import AugmentedNetwork
-from instanseg_export.networks.blocks import InstanceNorm
-from instanseg_export.networks.pixel_classifier import ConvProbabilityNet, ProbabilityNet
+from instanseg_export.families.instanseg.augmented import AugmentedNetwork
+from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet, ProbabilityNet
+from instanseg_export.families.instanseg.spec import InstanSegSpec, UNetSpec
+from instanseg_export.layers.blocks import InstanceNorm
 
 
 def unet(**changes: Any) -> UNetSpec:

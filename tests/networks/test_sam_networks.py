@@ -7,7 +7,7 @@ import torch
 from sam_models import KINDS, encoder, sam_spec, smooth_image
 from training_runs import random_network, randomise
 
-from instanseg_export.networks.sam_encoder import Attention, Block
+from instanseg_export.families.instanseg.sam_encoder import Attention, Block
 
 
 def random(module: torch.nn.Module) -> torch.nn.Module:

@@ -114,7 +114,7 @@ def test_guided_classifier_equals_upstreams(monkeypatch: pytest.MonkeyPatch) -> 
     """Upstream's class insists on CUDA; here its own layers and its guide run on the CPU."""
     from instanseg.utils.loss import instanseg_loss
 
-    from instanseg_export.networks.pixel_classifier import ConvProbabilityNet
+    from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet
 
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_args, **_kwargs: self)
     theirs = instanseg_loss.ConvProbabilityNet(4, width=6).eval()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
-from instanseg_export.forwards import build_forward
-from instanseg_export.forwards.base import Forward
+from instanseg_export.families.base import Forward
+from instanseg_export.families.registry import build_forward
 from instanseg_export.packaging import Card, Sample, card_for, choose_samples, write_package
 from instanseg_export.targets import TARGETS, write_artifact
 from instanseg_export.targets.base import Artifact

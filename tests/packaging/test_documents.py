@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.forwards import build_forward
+from instanseg_export.families.registry import build_forward
 from instanseg_export.packaging import Card, Sample, card_for
 from instanseg_export.packaging.contents import Contents
 from instanseg_export.packaging.documents import readme

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from instanseg_export.boundary import plain
-from instanseg_export.packaging.markdown import entries, escape, link, without_html
+from instanseg_export.untrusted.boundary import plain
+from instanseg_export.untrusted.markdown import entries, escape, link, without_html
 
 # QuPath's viewer knows CommonMark, the zoo GitHub's tables and strike-through as well.
 READERS = [MarkdownIt("commonmark"), MarkdownIt("commonmark").enable(["table", "strikethrough"])]

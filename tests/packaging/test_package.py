@@ -16,13 +16,14 @@ import yaml
 from exported_model import Exported
 from PIL import Image
 
+from instanseg_export.api.validate import validate
 from instanseg_export.errors import CardError, PackageError
-from instanseg_export.forwards import build_forward
+from instanseg_export.families.registry import build_forward
 from instanseg_export.images import read_image
+from instanseg_export.images.named import NamedImage
 from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
 from instanseg_export.packaging.fiji import MACROS
 from instanseg_export.packaging.rdf import write_rdf
-from instanseg_export.parity import NamedImage, validate
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.base import Artifact
 

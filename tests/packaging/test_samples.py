@@ -11,8 +11,8 @@ import tifffile
 
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ImageError
-from instanseg_export.forwards import build_forward
-from instanseg_export.forwards.base import Forward
+from instanseg_export.families.base import Forward
+from instanseg_export.families.registry import build_forward
 from instanseg_export.packaging import choose_samples
 from instanseg_export.packaging.samples import bundled_images
 

@@ -11,10 +11,10 @@ import yaml
 from embedseg_runs import write_volume_run
 
 from instanseg_export import export, run
+from instanseg_export.api.export import ExportResult
 from instanseg_export.errors import ImageError
 from instanseg_export.images import read_image
-from instanseg_export.parity.volumes import draw_spheres
-from instanseg_export.pipeline import ExportResult
+from instanseg_export.images.synthetic_volumes import draw_spheres
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 import torch
 from tiny_model import TinySegmenter
 
-from instanseg_export.parity import NamedImage
-from instanseg_export.parity.runtimes import builtin_folder
+from instanseg_export.images.named import NamedImage
+from instanseg_export.runtimes.registry import builtin_folder
 
 Write = Callable[..., Path]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from instanseg_export.parity import compare_labels
+from instanseg_export.parity.compare import compare_labels
 from instanseg_export.parity.defects import find_shift, name_defect
 from instanseg_export.parity.stages import TOLERANCES, compare_stages, first_difference
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 from tiny_model import TinySegmenter
 
-from instanseg_export.parity import NamedImage, Report, validate
+from instanseg_export.api.validate import validate
+from instanseg_export.images.named import NamedImage
+from instanseg_export.parity.report import Report
 
 WriteRuntime = Callable[..., Path]
 

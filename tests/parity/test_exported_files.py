@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from instanseg_export.parity import NamedImage, Report, standard_images, validate
-from instanseg_export.parity.runtimes import builtin_folder
-from instanseg_export.parity.subject import open_subject
+from instanseg_export.api.validate import validate
+from instanseg_export.exported_model.model import open_subject
+from instanseg_export.images.named import NamedImage
+from instanseg_export.images.synthetic import standard_images
+from instanseg_export.parity.report import Report
+from instanseg_export.runtimes.registry import builtin_folder
 
 WriteRuntime = Callable[..., Path]
 
@@ -151,7 +154,7 @@ def test_a_model_with_another_number_of_channels_is_told_by_its_description(
 def test_a_third_party_adds_a_runtime_by_entry_point(
     tmp_path: Path, write_runtime: WriteRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instanseg_export.parity import list_runtimes
+    from instanseg_export.runtimes.registry import list_runtimes
 
     folder = write_runtime("theirs", source="")
     (tmp_path / "their_module.py").write_text(f"from pathlib import Path\nFOLDER = Path({str(folder)!r})\n")

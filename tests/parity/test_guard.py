@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /
 PARENT = """
 import sys
 from pathlib import Path
-from instanseg_export.parity.runners import run_runtime
-from instanseg_export.parity.runtimes import find_runtime, read_runtime
+from instanseg_export.runtimes.process import run_runtime
+from instanseg_export.runtimes.registry import find_runtime, read_runtime
 runtime, model, image = sys.argv[1:]
 found = read_runtime(Path(runtime)) if "/" in runtime else find_runtime(runtime)
 run_runtime(found, Path(model), [Path(image)], [Path(image).with_suffix(".npz")], time_limit=600)
@@ -104,7 +104,7 @@ def test_runners_die_with_their_parent(tmp_path: Path, write_runtime: Write, kin
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
-    guard = Path(__file__).parents[2] / "instanseg_export/parity/guard.py"
+    guard = Path(__file__).parents[2] / "instanseg_export/runtimes/guard.py"
     done = subprocess.run(
         [sys.executable, str(guard), "no-such-program"], stdin=subprocess.PIPE, capture_output=True, check=False
     )

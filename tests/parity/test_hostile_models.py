@@ -20,9 +20,9 @@ from campaign.figures import tell
 from hostile_models import Member, members, write_package
 
 from instanseg_export import run, validate
+from instanseg_export.api.inspect import inspect
 from instanseg_export.errors import InstansegExportError
-from instanseg_export.inspection import inspect
-from instanseg_export.parity.subject import open_subject
+from instanseg_export.exported_model.model import open_subject
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process")
 

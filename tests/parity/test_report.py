@@ -14,8 +14,11 @@ import pytest
 import torch
 from tiny_model import TinySegmenter
 
+from instanseg_export.api.validate import validate
 from instanseg_export.errors import ImageError, PackageError, SettingError, UnsafeFileError
-from instanseg_export.parity import NamedImage, Report, standard_images, validate
+from instanseg_export.images.named import NamedImage
+from instanseg_export.images.synthetic import standard_images
+from instanseg_export.parity.report import Report
 
 WriteRuntime = Callable[..., Path]
 

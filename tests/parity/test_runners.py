@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instanseg_export.api.validate import validate
 from instanseg_export.errors import PackageError, UnknownNameError
-from instanseg_export.parity import NamedImage, Outcome, find_runtime, list_runtimes, run_runtime, validate
-from instanseg_export.parity.runtimes import builtin_folder, read_runtime
+from instanseg_export.images.named import NamedImage
+from instanseg_export.runtimes.outcome import Outcome
+from instanseg_export.runtimes.process import run_runtime
+from instanseg_export.runtimes.registry import builtin_folder, find_runtime, list_runtimes, read_runtime
 
 Write = Callable[..., Path]
 

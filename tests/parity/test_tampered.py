@@ -12,8 +12,9 @@ import torch
 import yaml
 from tiny_model import TinySegmenter
 
+from instanseg_export.api.validate import validate
 from instanseg_export.files import sha256_of
-from instanseg_export.parity import NamedImage, validate
+from instanseg_export.images.named import NamedImage
 
 WriteRuntime = Callable[..., Path]
 DESCRIPTION = Path(__file__).resolve().parent.parent / "data" / "metadata_format_1" / "demo-torchscript.json"

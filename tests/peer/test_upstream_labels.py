@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from instanseg_export import build_forward, load_checkpoint
-from instanseg_export.metrics import match, overlaps
+from instanseg_export.evaluation.metrics import match, overlaps
 
 pytest.importorskip("instanseg", reason="needs upstream's package: pip install '.[peer]'")
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from instanseg_export.errors import ImageError
-from instanseg_export.precision.images import read_calibration, read_labelled
+from instanseg_export.images.image_sets import read_calibration, read_labelled
 
 ODD: dict[str, Callable[[Path], None]] = {
     "a pipe": os.mkfifo,

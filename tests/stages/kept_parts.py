@@ -12,7 +12,7 @@ __all__ = ["KeptParts"]
 
 
 class KeptParts(nn.Module):
-    """Takes nuclei and cells as two channels; see ``forwards.base.Forward``."""
+    """Takes nuclei and cells as two channels; see ``families.base.Forward``."""
 
     __jit_unused_properties__ = ["dimensions", "further", "stage_names"]  # noqa: RUF012 -- read by TorchScript
 

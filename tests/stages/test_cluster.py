@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from instanseg_export.networks.pixel_classifier import ConvProbabilityNet, ProbabilityNet
+from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from instanseg_export.stages.cluster import PixelClustering
 from instanseg_export.stages.cluster_guided import GuidedClustering
 from instanseg_export.stages.fields import Fields, coordinate_step

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from instanseg_export.networks.pixel_classifier import ConvProbabilityNet, ProbabilityNet
+from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from instanseg_export.stages.augment import undo_view, view, view_count
 from instanseg_export.stages.cluster import PixelClustering
 from instanseg_export.stages.cluster_augmented import AugmentedClustering

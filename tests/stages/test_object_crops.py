@@ -9,13 +9,7 @@ from hypothesis import strategies as st
 from scripted import agreed, same
 from torch import Tensor
 
-from instanseg_export.stages.object_crops import (
-    chunk_objects,
-    crop_objects,
-    list_objects,
-    pixel_table,
-    rows_of_images,
-)
+from instanseg_export.stages.object_crops import chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
 
 
 def label_map(seed: int, batch: int, height: int, width: int, objects: int) -> Tensor:

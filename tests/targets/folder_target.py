@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from instanseg_export.errors import PackageError
-from instanseg_export.forwards.base import Forward
+from instanseg_export.families.base import Forward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]

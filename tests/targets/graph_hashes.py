@@ -47,7 +47,7 @@ from two_stage_models import SEGMENTATION, classified_recipe, positivity_recipe
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.checkpoints.instanseg_spec import UNetSpec
+from instanseg_export.families.instanseg.spec import UNetSpec
 from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from training_runs import small_spec
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.forwards.base import FurtherOutput
-from instanseg_export.forwards.tunables import NORMALIZE_MODES, Tunable, Value
+from instanseg_export.families.base import FurtherOutput
+from instanseg_export.families.settings import NORMALIZE_MODES, Tunable, Value
 
 __all__ = ["SmallForward", "small_checkpoint"]
 

@@ -20,12 +20,12 @@ from small_forward import SmallForward, small_checkpoint
 
 import instanseg_export.registry as registry
 from instanseg_export import export, inspect, run, validate
+from instanseg_export.api.export import ExportResult
 from instanseg_export.errors import ExportError, ImageError, OutputError, PackageError, SettingError
 from instanseg_export.files import sha256_of, size_of
-from instanseg_export.parity import NamedImage
-from instanseg_export.parity.runners import run_runtime
-from instanseg_export.parity.runtimes import find_runtime
-from instanseg_export.pipeline import ExportResult
+from instanseg_export.images.named import NamedImage
+from instanseg_export.runtimes.process import run_runtime
+from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 from instanseg_export.targets.settings import is_fixed
 
@@ -272,7 +272,7 @@ def _demo() -> tuple[Any, Any]:
 @pytest.mark.parametrize("overridable", [False, True])
 @pytest.mark.parametrize("traces", [False, True])
 def test_what_a_format_fixes(decides: Any, overridable: bool, traces: bool) -> None:
-    from instanseg_export.forwards.tunables import Tunable
+    from instanseg_export.families.settings import Tunable
 
     target = FolderTarget(overridable=overridable, traces=traces)
     fixed = is_fixed(Tunable("size", "int", 1, help="none.", decides=decides), target)
@@ -283,7 +283,7 @@ def test_what_a_format_fixes(decides: Any, overridable: bool, traces: bool) -> N
 @pytest.mark.parametrize("version", [1, 2])
 def test_metadata_of_earlier_files_are_read(version: int) -> None:
     """Before 0.1.0 was released, a setting listed the formats that fix it."""
-    from instanseg_export.forwards.tunables import tunables_of
+    from instanseg_export.families.settings import tunables_of
     from instanseg_export.metadata import parse_metadata
 
     row = {"kind": "bool", "help": "none.", "fixed": True}

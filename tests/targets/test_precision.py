@@ -28,7 +28,7 @@ from instanseg_export import (
     read_image,
     validate,
 )
-from instanseg_export.pipeline import ExportResult
+from instanseg_export.api.export import ExportResult
 from instanseg_export.targets import require_metadata
 
 ROOT = Path(__file__).resolve().parents[2]

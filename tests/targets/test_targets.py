@@ -18,8 +18,8 @@ from exported_models import MODELS, VARIANTS, OnnxModel
 
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, PackageError, UnknownNameError
+from instanseg_export.families.instanseg.forward import Trace
 from instanseg_export.files import sha256_of
-from instanseg_export.forwards.instanseg import Trace
 from instanseg_export.metadata import FORMAT
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 

@@ -25,7 +25,7 @@ from instanseg_export import bench, build_forward, inspect, load_checkpoint, run
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.cli.consent import with_trust
 from instanseg_export.errors import InstansegExportError, PackageError, UnsafeFileError, UntrustedFileError
-from instanseg_export.parity import NamedImage
+from instanseg_export.images.named import NamedImage
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript.code import suspicious
 from instanseg_export.targets.trust import check_trust

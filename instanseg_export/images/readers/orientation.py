@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...boundary import plain
+from ...untrusted.boundary import plain
 from ..image import Array, Region
 
 __all__ = ["Orientation"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...boundary import parsing, plain
 from ...errors import ImageError
+from ...untrusted.boundary import parsing, plain
 from ..image import Array, ImageInfo, PixelSize, Region, default_names, without_alpha
 from ..lengths import Stated, stated, unsaid
 from ..notes import about_pixel_size

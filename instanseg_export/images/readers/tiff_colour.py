@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...boundary import plain
 from ...errors import ImageError
+from ...untrusted.boundary import plain
 from ..image import Array, without_alpha
 
 __all__ = ["Colours", "colours_of"]

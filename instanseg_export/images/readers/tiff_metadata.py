@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...boundary import plain
+from ...untrusted.boundary import plain
 from ..lengths import Stated, micrometres, misunderstood, no_unit, number, stated, unsaid
 from .ome_xml import elements, parse_xml
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...boundary import plain
 from ...errors import ImageError
+from ...untrusted.boundary import plain
 
 __all__ = ["choose_series"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...boundary import parsing, plain, regular_file
 from ...errors import ImageError
-from ...texts import load_json
+from ...untrusted.boundary import parsing, plain, regular_file
+from ...untrusted.texts import load_json
 
 __all__ = ["ArrayMetadata", "Node", "array_metadata", "read_node"]
 

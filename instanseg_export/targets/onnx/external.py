@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...boundary import parsing, plain
 from ...errors import PackageError, UnsafeFileError
+from ...untrusted.boundary import parsing, plain
 
 __all__ = ["check_tensors"]
 

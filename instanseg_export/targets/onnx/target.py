@@ -11,7 +11,7 @@ from ..steps import export_step
 from .embedded import read_embedded, with_metadata
 
 if TYPE_CHECKING:
-    from ...forwards.base import Forward
+    from ...families.base import Forward
 
 __all__ = ["TARGET", "OnnxTarget"]
 

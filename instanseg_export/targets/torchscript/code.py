@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ...boundary import parsing, plain
 from ...errors import PackageError
+from ...untrusted.boundary import parsing, plain
 
 __all__ = ["suspicious"]
 

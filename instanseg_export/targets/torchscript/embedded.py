@@ -5,11 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from ...boundary import parsing
 from ...errors import PackageError
-from ...limits import MAX_METADATA_BYTES
 from ...metadata import METADATA_KEY, ModelMetadata, parse_metadata
-from ...zips import check_zip
+from ...untrusted.boundary import parsing
+from ...untrusted.limits import MAX_METADATA_BYTES
+from ...untrusted.zips import check_zip
 
 __all__ = ["EXTRA_FILE", "read_embedded"]
 

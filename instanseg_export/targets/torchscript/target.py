@@ -16,7 +16,7 @@ from .embedded import EXTRA_FILE, read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
-    from ...forwards.base import Forward
+    from ...families.base import Forward
 
 __all__ = ["TARGET", "TorchScriptTarget"]
 

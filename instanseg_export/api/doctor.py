@@ -1,0 +1,180 @@
+"""What this machine can do, and how to get what it lacks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from ..runtimes.registry import Runtime, build_runtime, list_runtimes
+from ..targets import TARGETS
+
+__all__ = ["Finding", "doctor"]
+
+_LIBRARIES = ("torch", "onnx", "onnxscript", "bioimageio.core", "numpy", "tifffile", "safetensors")
+_EXTRAS = {
+    "scale": ("zarr", "reads OME-Zarr images"),
+    "peer": ("instanseg-torch", "compares with upstream's own forward"),
+    "test": ("pytest", "runs the tests"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the diagnosis.
+
+    Attributes:
+        group: "system", "library", "device", "target", "runtime" or "extra".
+        name: of the thing.
+        state: "ok", "missing" (optional, and not here) or "broken" (needed, and not usable).
+        detail: a version, or why not.
+        remedy: what to type or do; empty when nothing is amiss.
+    """
+
+    group: Literal["system", "library", "device", "target", "runtime", "extra"]
+    name: str
+    state: Literal["ok", "missing", "broken"]
+    detail: str
+    remedy: str = ""
+
+
+def doctor(*, build_java: bool = False, progress: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+    """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
+
+    Args:
+        build_java: build the runtimes in Java first; the finding of one that cannot be built says why.
+        progress: called with what is being built, builds done, and builds in all.
+    """
+    runtimes = _built(list_runtimes(), progress) if build_java else list_runtimes()
+    return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
+
+
+def _built(runtimes: list[Runtime], progress: Callable[[str, int, int], None] | None) -> list[Runtime]:
+    found: list[Runtime] = []
+    total = sum(bool(runtime.java) for runtime in runtimes)
+    for runtime in runtimes:
+        if runtime.java and progress is not None:
+            progress(f"building {runtime.name}", sum(bool(one.java) for one in found), total)
+        found.append(build_runtime(runtime))
+    return found
+
+
+def _system() -> list[Finding]:
+    python = platform.python_version()
+    found = [Finding("system", "Python", "ok", f"{python} on {platform.platform(terse=True)} ({platform.machine()})")]
+    if sys.version_info >= (3, 14):
+        found.append(
+            Finding(
+                "system",
+                "TorchScript",
+                "broken",
+                f"PyTorch does not support TorchScript on Python {python}",
+                "Use Python 3.11 to 3.13 to export or run instanseg.pt.",
+            )
+        )
+    java = shutil.which("javac")
+    if java:
+        found.append(Finding("system", "JDK", "ok", java))
+    else:
+        found.append(
+            Finding(
+                "system",
+                "JDK",
+                "missing",
+                "no javac on the path",
+                "Install a JDK 17 or newer to call models from Java.",
+            )
+        )
+    return found
+
+
+def _libraries() -> list[Finding]:
+    found = []
+    for name in _LIBRARIES:
+        number = _version(name)
+        if number:
+            found.append(Finding("library", name, "ok", number))
+        else:
+            found.append(
+                Finding("library", name, "broken", "not installed", "pip install --force-reinstall instanseg-export")
+            )
+    both = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+    if len(both) == 2:
+        found.append(
+            Finding(
+                "library",
+                "onnxruntime",
+                "broken",
+                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files",
+                "pip uninstall onnxruntime onnxruntime-gpu, then pip install one of them.",
+            )
+        )
+    elif both:
+        import onnxruntime  # type: ignore[import-untyped]
+
+        providers = ", ".join(name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
+        found.append(Finding("library", both[0], "ok", f"{_version(both[0])}, built for {providers}"))
+    else:
+        found.append(Finding("library", "onnxruntime", "broken", "not installed", "pip install onnxruntime"))
+    return found
+
+
+def _devices() -> list[Finding]:
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory().total / 1e9
+    found = [Finding("device", "cpu", "ok", f"{os.cpu_count()} cores, {memory:.0f} GB of memory")]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(index)
+            found.append(Finding("device", f"cuda:{index}", "ok", f"{facts.name}, {facts.total_memory / 1e9:.0f} GB"))
+    else:
+        found.append(Finding("device", "cuda", "missing", "PyTorch finds no NVIDIA GPU", "Models run on the CPU."))
+    if sys.platform == "darwin":
+        usable = torch.backends.mps.is_available()
+        found.append(Finding("device", "mps", "ok" if usable else "missing", "Apple GPU" if usable else "no Apple GPU"))
+    return found
+
+
+def _targets() -> list[Finding]:
+    found = []
+    for name in TARGETS.names():
+        target = TARGETS.get(name)
+        reason = target.unavailable()
+        state: Literal["ok", "missing"] = "missing" if reason else "ok"
+        found.append(Finding("target", name, state, reason or f"writes {target.filename}: {target.describes}"))
+    return found
+
+
+def _runtimes(runtimes: list[Runtime]) -> list[Finding]:
+    return [
+        Finding("runtime", one.name, "ok", f"runs {one.filename}")
+        if one.available
+        else Finding("runtime", one.name, "missing", one.reason, one.install)
+        for one in runtimes
+    ]
+
+
+def _extras() -> list[Finding]:
+    found = []
+    for extra, (package, purpose) in _EXTRAS.items():
+        number = _version(package)
+        if number:
+            found.append(Finding("extra", extra, "ok", f"{purpose} ({package} {number})"))
+        else:
+            remedy = f"pip install 'instanseg-export[{extra}]'"
+            found.append(Finding("extra", extra, "missing", f"{purpose}: no {package}", remedy))
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,193 @@
+"""What a file is: a checkpoint with what can be made of it, or an exported model with what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import READERS, Checkpoint, load_checkpoint
+from ..errors import CheckpointError, PackageError
+from ..metadata import SettingValue
+from ..targets import TARGETS, is_artifact, read_metadata
+from ..targets.quantization import PRECISIONS, filename_of
+from ..untrusted.boundary import regular_file
+
+__all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """A checkpoint.
+
+    Attributes:
+        path: what was inspected.
+        spec: the description of the network (see ``families.spec``), JSON-ready.
+        reader: which reader recognised the file.
+        sha256: of the file with the weights, in hex.
+        architecture: the network in a few words.
+        parameters: trained numbers.
+        gflop_per_megapixel: thousand million operations of the network for 10^6 pixels.
+        inferred: one sentence for each fact that no file states.
+        exports_to: targets that this machine can write.
+    """
+
+    path: Path
+    spec: dict[str, Any]
+    reader: str
+    sha256: str
+    architecture: str
+    parameters: int
+    gflop_per_megapixel: float
+    inferred: tuple[str, ...]
+    exports_to: tuple[str, ...]
+
+    @property
+    def next_step(self) -> str:
+        return f"instanseg-export {self.path} --targets {' '.join(self.exports_to)}"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return label and text of each fact, for people."""
+        return [
+            ("checkpoint of", f"{self.spec['family']}, read as {self.reader}"),
+            *_spec_rows(self.spec),
+            ("network", self.architecture),
+            ("parameters", f"{self.parameters:,}"),
+            ("cost", f"{self.gflop_per_megapixel:.1f} GFLOP per megapixel"),
+            ("source", f"sha256 {self.sha256[:16]}"),
+            ("exports to", ", ".join(self.exports_to)),
+        ]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """An exported model.
+
+    Attributes:
+        path: what was inspected.
+        files: exported files in it, by target.
+        spec: the description of the network, JSON-ready.
+        architecture: the network in a few words.
+        settings: the baked-in value of each setting.
+        version: of the package that wrote it.
+        source_sha256: of the checkpoint that it was made from.
+        precision: of a single ONNX file's network; fp32 for packages and other files.
+        changed: files of a package that are not those that its description was written for.
+    """
+
+    path: Path
+    files: dict[str, str]
+    spec: dict[str, Any]
+    architecture: str
+    settings: dict[str, SettingValue]
+    version: str
+    source_sha256: str
+    precision: str = "fp32"
+    changed: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
+
+    @property
+    def next_step(self) -> str:
+        return f"instanseg-export run {self.path} IMAGE"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return label and text of each fact, for people."""
+        return [
+            ("exported model of", str(self.spec["family"])),
+            ("files", ", ".join(f"{name} ({target})" for target, name in self.files.items())),
+            *_spec_rows(self.spec),
+            ("network", self.architecture),
+            *([] if self.precision == "fp32" else [("precision", self.precision)]),
+            ("settings", ", ".join(f"{name}={_text(value)}" for name, value in self.settings.items())),
+            ("written by", f"instanseg-export {self.version}"),
+            ("source", f"sha256 {self.source_sha256[:16]}"),
+            *([("changed", f"{', '.join(self.changed)}, since the package was written")] if self.changed else []),
+        ]
+
+
+def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> CheckpointFacts | ModelFacts:
+    """Find out what a file or folder is.
+
+    Args:
+        path: a checkpoint of any kind, or a package's folder, its zip, or one exported file.
+        spec: for checkpoints: fields of the description that override what the files say.
+
+    Raises:
+        CheckpointError: it is neither, or a damaged checkpoint.
+        PackageError: it is a damaged model, or one that this package did not write.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        regular_file(path, CheckpointError)
+    exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
+    if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
+        return _model_facts(path)
+    is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
+    if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint
+        return _model_facts(path)
+    return _checkpoint_facts(path, load_checkpoint(path, spec=spec))
+
+
+def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
+    from ..checkpoints.summary import summarise
+
+    summary = summarise(checkpoint)
+    return CheckpointFacts(
+        path=path,
+        spec=checkpoint.spec.model_dump(mode="json"),
+        reader=summary.reader,
+        sha256=summary.sha256,
+        architecture=summary.architecture,
+        parameters=summary.parameters,
+        gflop_per_megapixel=summary.gflop_per_megapixel,
+        inferred=summary.inferred,
+        exports_to=tuple(name for name in TARGETS.names() if TARGETS.get(name).unavailable() is None),
+    )
+
+
+def _model_facts(path: Path) -> ModelFacts:
+    from ..checkpoints.single_file import parse_spec
+    from ..exported_model.model import open_subject
+
+    with open_subject(path) as subject:
+        if subject.metadata is None:
+            raise PackageError(
+                f"{path} holds no file that says what it is.",
+                hint="Only files that instanseg-export wrote do: export the checkpoint again.",
+            )
+        names = {target: TARGETS.get(target).filename for target in TARGETS.names()}
+        files = {target: file.name for target, name in names.items() if (file := subject.file(name)) is not None}
+        if subject.path.is_dir():
+            reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
+            files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
+        spec = subject.metadata.spec.whole()
+        return ModelFacts(
+            path=path,
+            files=files,
+            spec=spec,
+            architecture=parse_spec(spec, path).architecture,
+            settings=subject.metadata.settings,
+            version=subject.metadata.version,
+            source_sha256=subject.metadata.source_sha256,
+            precision=subject.metadata.precision,
+            changed=subject.changed,
+        )
+
+
+def _spec_rows(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("name", str(spec["name"])),
+        ("targets", ", ".join(spec["targets"])),
+        ("channels", "any number" if spec["channels"] is None else str(spec["channels"])),
+        ("pixel size", "unknown" if spec["pixel_size"] is None else f"{spec['pixel_size']:g} µm"),
+    ]
+    if spec["source_datasets"]:
+        rows.append(("trained on", ", ".join(spec["source_datasets"])))
+    return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

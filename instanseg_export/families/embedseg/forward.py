@@ -1,0 +1,280 @@
+"""EmbedSeg's forward: image or volume in, label map out."""
+
+from collections.abc import Mapping
+from typing import Any, Dict, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
+
+import torch
+from torch import Tensor, nn
+
+from ...layers.folding import for_inference
+from ...stages.augment_embedding import turn, turn_back, views
+from ...stages.embedding import read_points
+from ...stages.greedy import cluster_greedily, number_clusters
+from ...stages.normalize import finite, rescale
+from ...stages.number import close_gaps
+from ...stages.pad import crop_axis, pad_axis
+from ..base import FurtherOutput
+from ..checkpoint import Checkpoint
+from ..settings import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
+from .spec import EmbedSegSpec
+
+__all__ = ["EMBEDSEG_TUNABLES", "EmbedSegForward", "Trace"]
+
+EMBEDSEG_TUNABLES: Tuple[Tunable, ...] = (  # noqa: UP006
+    normalize_tunable(1, 99.8),
+    Tunable("seed_threshold", "float", 0.9, help="a pixel's seed score must reach this to start an object."),
+    Tunable("fg_threshold", "float", 0.5, help="pixels whose seed score exceeds this are foreground."),
+    Tunable("min_object_size", "int", 36, maximum=100_000_000, help="an object has more pixels (or voxels) than this."),
+    Tunable(
+        "tta",
+        "bool",
+        False,
+        decides="graph",
+        help="run the network on 8 turned and mirrored views (16 of a volume) and take the mean.",
+    ),
+)
+
+
+class Settings(NamedTuple):
+    """The values of the tunables in one call. Tensors are scalars."""
+
+    normalize: Tensor
+    seed_threshold: Tensor
+    fg_threshold: Tensor
+    min_object_size: Tensor
+    tta: bool
+
+
+class Trace(NamedTuple):
+    """What the forward computes on its way; volumes have D before H.
+
+    normalize: (B, C, H, W) float32, the image that the network sees, before it is padded.
+    network: (B, 2A + 1, H', W') float32, its raw output for the padded image, the mean over views with ``tta``.
+    seeds: (K, 4) int64, image, slice (0 for images), row and column of each object's seed, in raster order. Seeds may
+        lie beyond the image, in its padding.
+    labels: (B, 1, H, W) float32, the result.
+    """
+
+    normalize: Tensor
+    network: Tensor
+    seeds: Tensor
+    labels: Tensor
+
+
+class EmbedSegForward(nn.Module):
+    """Normalise, pad, run the network (on several views), cluster the foreground, number and crop.
+
+    Args:
+        spec: of the network.
+        network: see :class:`families.checkpoint.Checkpoint`.
+        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+    """
+
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
+
+    normalize: Tensor
+    seed_threshold: Tensor
+    fg_threshold: Tensor
+    min_object_size: Tensor
+
+    def __init__(self, spec: EmbedSegSpec, network: nn.Module, settings: Dict[str, Value]) -> None:  # noqa: UP006
+        super().__init__()
+        self.network = network
+        self.channels = spec.channels
+        self.axes = spec.dimensions
+        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self.grid = [float(size) for size in spec.grid]
+        self.extent = list(spec.extent)
+        self.tta = bool(settings["tta"])
+        self._values = dict(settings)
+        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
+        for name in ("seed_threshold", "fg_threshold"):
+            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
+        self.register_buffer("min_object_size", torch.tensor(int(settings["min_object_size"])))  # type: ignore[arg-type]
+
+    @property
+    def dimensions(self) -> int:
+        """See :class:`.base.Forward`, as for the next ones."""
+        return self.axes
+
+    @property
+    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+        return 1.0, 99.8
+
+    @property
+    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+        return Trace._fields
+
+    @property
+    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+        return ()
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
+
+    @property
+    def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006
+        return EMBEDSEG_TUNABLES
+
+    @property
+    def values(self) -> Dict[str, Value]:  # noqa: UP006
+        """The baked value of each tunable."""
+        return dict(self._values)
+
+    def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
+        """Segment a batch of images.
+
+        Args:
+            image: (B, C, H, W) float32, or (B, C, D, H, W) where the network is for volumes.
+            args: tunables for this call, by name.
+
+        Returns:
+            (B, 1, [D,] H, W) float32, integer-valued: ids 1..N in raster order of the seeds, 0 for background.
+        """
+        return self.trace(image, self.read_settings(args)).labels
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
+        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
+        trace = self.trace(image, self.read_settings(args))
+        return {
+            "normalize": trace.normalize,
+            "network": trace.network,
+            "seeds": trace.seeds,
+            "labels": trace.labels,
+        }
+
+    def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
+        """Return the baked settings, overridden by ``args``."""
+        if args is None:
+            return Settings(self.normalize, self.seed_threshold, self.fg_threshold, self.min_object_size, self.tta)
+        tta = self.tta
+        if "tta" in args:
+            # Clients also send booleans, which older versions of TorchScript cannot turn into a number by themselves.
+            tta = float(args["tta"].reshape(-1)[0].to(torch.float32).item()) > 0.0
+        return Settings(
+            normalize=self.override(args, "normalize", self.normalize),
+            seed_threshold=self.override(args, "seed_threshold", self.seed_threshold),
+            fg_threshold=self.override(args, "fg_threshold", self.fg_threshold),
+            min_object_size=self.override(args, "min_object_size", self.min_object_size),
+            tta=tta,
+        )
+
+    def override(self, args: Dict[str, Tensor], name: str, baked: Tensor) -> Tensor:  # noqa: UP006
+        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
+        if name in args:
+            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
+        return baked
+
+    def trace(self, image: Tensor, settings: Settings) -> Trace:
+        """Run all stages."""
+        self.check(image)
+        normal = rescale(finite(image.to(torch.float32)), settings.normalize, 10, 2)
+        depth = image.shape[2] if self.axes == 3 else 1
+        height, width = image.shape[-2], image.shape[-1]
+        # EmbedSeg pads images on both sides, the smaller half first, and volumes at their ends only.
+        above = self.padding(height) // 2 if self.axes == 2 else 0
+        left = self.padding(width) // 2 if self.axes == 2 else 0
+        padded = pad_axis(normal, image.dim() - 2, self.multiple, above)
+        padded = pad_axis(padded, image.dim() - 1, self.multiple, left)
+        if self.axes == 3:
+            padded = pad_axis(padded, 2, self.multiple, 0)
+        network = self.run(padded, settings.tta)
+
+        features = network if self.axes == 3 else network[:, :, None]
+        planes, pixels = features.shape[0], features[0, 0].numel()
+        points = read_points(features, self.steps(depth, height, width, image.device), settings.fg_threshold)
+        clusters = cluster_greedily(points, settings.seed_threshold, settings.min_object_size)
+        numbers, group, seeds = number_clusters(points, clusters, planes, pixels)
+        numbers = numbers.view(planes, features.shape[2], features.shape[3], features.shape[4])
+        inside = crop_axis(crop_axis(crop_axis(numbers, 1, 0, depth), 2, above, height), 3, left, width)
+        labels = close_gaps(inside.flatten(), group, planes).to(torch.float32)
+        row = torch.div(seeds, features.shape[4], rounding_mode="floor")
+        layer = torch.div(row, features.shape[3], rounding_mode="floor")
+        plane = torch.div(layer, features.shape[2], rounding_mode="floor")
+        places = [
+            plane,
+            layer - plane * features.shape[2],
+            row - layer * features.shape[3] - above,
+            seeds - row * features.shape[4] - left,
+        ]
+        return Trace(
+            normalize=normal,
+            network=network,
+            seeds=torch.stack(places, dim=1),
+            labels=labels.view(normal[:, :1].shape),
+        )
+
+    def check(self, image: Tensor) -> None:
+        """Refuse, in words, an image that the network cannot take."""
+        if image.dim() != self.axes + 2:
+            expected = (
+                "(batch, channels, height, width)" if self.axes == 2 else "(batch, channels, depth, height, width)"
+            )
+            raise ValueError(f"expected an image of shape {expected}, got {image.shape}")
+        if image.shape[1] != self.channels:
+            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
+        if image.numel() == 0:
+            raise ValueError(f"the image is empty: its shape is {image.shape}")
+
+    def padding(self, size: int) -> int:
+        """Return how many pixels are missing to a size that the network takes."""
+        return (size + self.multiple - 1) // self.multiple * self.multiple - size
+
+    def run(self, padded: Tensor, tta: bool) -> Tensor:
+        """Return the raw output of the network, or the mean of that of all views."""
+        total: Tensor = self.network(self.in_order(padded))
+        if tta:
+            count = views(self.axes)
+            for view in range(1, count):
+                total = total + turn_back(self.network(self.in_order(turn(padded, view))), view)
+            total = total / float(count)
+        return total.contiguous()
+
+    def in_order(self, image: Tensor) -> Tensor:
+        """Lay the channels of a pixel side by side, which convolutions on CPUs are fastest with; ONNX has no orders."""
+        if torch.jit.is_scripting():
+            return self.channels_last(image)
+        else:
+            # Not `elif`: TorchScript leaves only this branch uncompiled.
+            return image if torch.compiler.is_exporting() else self.channels_last(image)
+
+    def channels_last(self, image: Tensor) -> Tensor:
+        """See :meth:`in_order`."""
+        if self.axes == 3:
+            return image.contiguous(memory_format=torch.channels_last_3d)
+        return image.contiguous(memory_format=torch.channels_last)
+
+    def steps(self, depth: int, height: int, width: int, device: torch.device) -> Tensor:
+        """Return how much the grid grows from pixel to pixel along x, y(, z).
+
+        EmbedSeg stretches the grid over an image that is larger: its sizes, rounded up to multiples of 8, the larger
+        one for both x and y, take the place of those of the grid, and the extent grows with them.
+        """
+        sizes = []
+        rounded = []
+        for size in [width, height, depth]:
+            sizes.append(torch.full([1], size, dtype=torch.float32, device=device))
+            rounded.append(torch.full([1], size + self.padding(size), dtype=torch.float32, device=device))
+        side = torch.maximum(rounded[0], rounded[1])
+        span = torch.cat([side, side, rounded[2]])[: self.axes]
+        grid = torch.tensor(self.grid, dtype=torch.float32, device=device)
+        extent = torch.tensor(self.extent, dtype=torch.float32, device=device)
+        larger = (torch.cat(sizes)[: self.axes] > grid).to(torch.int64).sum() > 0
+        return torch.where(larger, span / grid * extent / (span - 1.0), extent / (grid - 1.0))
+
+
+def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> EmbedSegForward:
+    """Build the forward of an EmbedSeg checkpoint; see :func:`forwards.build_forward`."""
+    spec = cast(EmbedSegSpec, checkpoint.spec)
+    values = resolve_settings(spec.settings, settings, table=EMBEDSEG_TUNABLES)
+    return EmbedSegForward(spec, for_inference(checkpoint.network), values).eval().requires_grad_(False)

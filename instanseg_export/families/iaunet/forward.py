@@ -1,0 +1,277 @@
+"""IAUNet's forward: image in, label map and overlapping masks out."""
+
+from collections.abc import Mapping
+from typing import Any, Dict, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
+
+import torch
+from torch import Tensor, nn
+
+from ...layers.folding import for_inference
+from ...metadata import Axis
+from ...stages.amodal import full_masks, label_instances
+from ...stages.exact import logit
+from ...stages.normalize import finite, normalize, standardize
+from ...stages.pad import pad_with_zeros
+from ...stages.queries import inside_image, keep_queries, suppress_duplicates
+from ..base import FurtherOutput
+from ..checkpoint import Checkpoint
+from ..settings import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
+from .spec import IAUNetSpec
+
+__all__ = ["IAUNET_TUNABLES", "IAUNetForward", "Settings", "Trace"]
+
+IAUNET_TUNABLES: tuple[Tunable, ...] = (
+    normalize_tunable(0.1, 99.9),
+    Tunable(
+        "score_threshold",
+        "float",
+        0.5,
+        help="an instance's score, class probability times mean mask probability, must exceed this.",
+    ),
+    Tunable(
+        "mask_threshold",
+        "float",
+        0.5,
+        minimum=0.01,
+        maximum=0.99,
+        help="a pixel belongs to an instance when its probability exceeds this.",
+    ),
+    Tunable(
+        "overlap_threshold",
+        "float",
+        0.8,
+        help="an instance whose mask overlaps a better one of its class by more than this IoU is a duplicate and is "
+        "dropped; 1 keeps all.",
+    ),
+    Tunable("min_size", "int", 10, maximum=1_000_000, help="instances whose masks have fewer pixels are removed."),
+)
+
+_STANDARD = Tunable(
+    "normalize",
+    "choice",
+    "auto",
+    choices=NORMALIZE_MODES,
+    help="bring the image to mean 0 and standard deviation 1: auto and always do, never leaves it as it is.",
+)
+
+
+class Settings(NamedTuple):
+    """The values of the tunables in one call; scalars."""
+
+    normalize: Tensor
+    score_threshold: Tensor
+    mask_threshold: Tensor
+    overlap_threshold: Tensor
+    min_size: Tensor
+
+
+class Trace(NamedTuple):
+    """What the forward computes on its way; N instances.
+
+    normalize: (B, C, H, W) float32, the image that the network sees.
+    network: (B, Q, P + K + 1) float32, its output: logits of each query's mask at the P pixels of the padded image at
+        1/4, -1e30 in the padding, then those of K classes and of "no object".
+    labels: (B, 1, H, W) float32, the result.
+    instance_masks: (N, H, W) uint8.
+    instance_images: (N,) float32.
+    instance_scores: (N,) float32.
+    detection_classes: (N,) uint8.
+    """
+
+    normalize: Tensor
+    network: Tensor
+    labels: Tensor
+    instance_masks: Tensor
+    instance_images: Tensor
+    instance_scores: Tensor
+    detection_classes: Tensor
+
+
+class IAUNetForward(nn.Module):
+    """Normalise, run the network, keep the certain queries, drop duplicates, enlarge the masks, paint and number.
+
+    Args:
+        spec: of the network.
+        network: see :class:`families.checkpoint.Checkpoint`.
+        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+    """
+
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
+
+    normalize: Tensor
+    score_threshold: Tensor
+    mask_threshold: Tensor
+    overlap_threshold: Tensor
+    min_size: Tensor
+
+    def __init__(self, spec: IAUNetSpec, network: nn.Module, settings: Dict[str, Value]) -> None:  # noqa: UP006
+        super().__init__()
+        self.network = network
+        self.channels = spec.channels
+        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self.standard = spec.normalization == "standard"
+        self._classes = spec.classes
+        self._values = dict(settings)
+        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
+        for name in ("score_threshold", "mask_threshold", "overlap_threshold"):
+            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
+        self.register_buffer("min_size", torch.tensor(int(settings["min_size"])))  # type: ignore[arg-type]
+
+    @property
+    def dimensions(self) -> int:
+        """See :class:`.base.Forward`, as for the next four."""
+        return 2
+
+    @property
+    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+        return 0.1, 99.9
+
+    @property
+    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+        return Trace._fields
+
+    @property
+    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+        row: tuple[Axis, ...] = ("instance",)
+        # From 1, for the zoo refuses a test output of zeros, which a model of one class would have.
+        names = ("no object", *self._classes)
+        return (
+            FurtherOutput(
+                "instance_masks",
+                "Whole mask of each instance, also where a better one lies over it: 1 inside, 0 outside.",
+                ("instance", "y", "x"),
+                role="masks",
+                dtype="uint8",
+            ),
+            FurtherOutput(
+                "instance_images", "Place in the batch, from 1, of the image of each instance.", row, role="images"
+            ),
+            FurtherOutput(
+                "instance_scores",
+                "Class probability times mean mask probability of each instance.",
+                row,
+                role="scores",
+            ),
+            # The last, for QuPath 0.6 reads the rows of the last output into all of them.
+            FurtherOutput(
+                "detection_classes", "Class of each instance.", row, role="classes", values=names, dtype="uint8"
+            ),
+        )
+
+    @property
+    def convolves_after_network(self) -> bool:
+        return False
+
+    @property
+    def tunables(self) -> tuple[Tunable, ...]:
+        return (_STANDARD, *IAUNET_TUNABLES[1:]) if self.standard else IAUNET_TUNABLES
+
+    @property
+    def values(self) -> Dict[str, Value]:  # noqa: UP006
+        """The baked value of each tunable."""
+        return self._values
+
+    def forward(
+        self,
+        image: Tensor,
+        args: Optional[Dict[str, Tensor]] = None,  # noqa: UP006, UP045
+    ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # noqa: UP006
+        """Segment a batch of images.
+
+        Args:
+            image: (B, C, H, W) float32, raw or normalised; it is not written to.
+            args: settings of this call by name, as clients send them; unknown names are ignored.
+
+        Returns:
+            labels (B, 1, H, W) float32; masks (N, H, W) uint8; images and scores (N,) float32; classes (N,) uint8.
+            The N rows are the instances of all images one after another; in each image row r belongs to label r + 1.
+        """
+        trace = self.trace(image, self.read_settings(args))
+        return (
+            trace.labels,
+            trace.instance_masks,
+            trace.instance_images,
+            trace.instance_scores,
+            trace.detection_classes,
+        )
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
+        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
+        trace = self.trace(image, self.read_settings(args))
+        return {
+            "normalize": trace.normalize,
+            "network": trace.network,
+            "labels": trace.labels,
+            "instance_masks": trace.instance_masks,
+            "instance_images": trace.instance_images,
+            "instance_scores": trace.instance_scores,
+            "detection_classes": trace.detection_classes,
+        }
+
+    def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
+        """Return the baked settings, overridden by ``args``."""
+        return Settings(
+            normalize=self.override(args, "normalize", self.normalize),
+            score_threshold=self.override(args, "score_threshold", self.score_threshold),
+            mask_threshold=self.override(args, "mask_threshold", self.mask_threshold),
+            overlap_threshold=self.override(args, "overlap_threshold", self.overlap_threshold),
+            min_size=self.override(args, "min_size", self.min_size),
+        )
+
+    def override(self, args: Optional[Dict[str, Tensor]], name: str, baked: Tensor) -> Tensor:  # noqa: UP006, UP045
+        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
+        if args is not None and name in args:
+            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
+        return baked
+
+    def trace(self, image: Tensor, settings: Settings) -> Trace:
+        """Run all stages."""
+        self.check(image)
+        batch, height, width = image.shape[0], image.shape[2], image.shape[3]
+        proper = finite(image.to(torch.float32))
+        normal = standardize(proper, settings.normalize) if self.standard else normalize(proper, settings.normalize)
+        padded = pad_with_zeros(normal, self.multiple)
+        masks, classes = self.network(padded)
+
+        threshold = logit(settings.mask_threshold)
+        logits = inside_image(masks, height, width)
+        found = keep_queries(logits, classes, settings.score_threshold, threshold)
+        found = suppress_duplicates(found, threshold, settings.overlap_threshold)
+        whole = full_masks(found.logits.view(-1, masks.shape[2], masks.shape[3]), height, width, threshold)
+        instances = label_instances(found, whole, batch, settings.min_size)
+        return Trace(
+            normalize=normal,
+            network=torch.cat([logits, classes], dim=2),
+            labels=instances.labels[:, None].to(torch.float32),
+            instance_masks=instances.masks,
+            instance_images=(instances.image + 1).to(torch.float32),
+            instance_scores=instances.score,
+            detection_classes=(instances.label + 1).to(torch.uint8),
+        )
+
+    def check(self, image: Tensor) -> None:
+        """Refuse, in words, an image that the network cannot take."""
+        if image.dim() != 4:
+            raise ValueError(f"expected an image of shape (batch, channels, height, width), got {image.shape}")
+        if image.shape[1] != self.channels:
+            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
+        if image.numel() == 0:
+            raise ValueError(f"the image is empty: its shape is {image.shape}")
+
+
+def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:
+    """Build the forward of an IAUNet checkpoint; see :func:`forwards.build_forward`."""
+    spec = cast(IAUNetSpec, checkpoint.spec)
+    values = resolve_settings(spec.settings, settings, table=IAUNET_TUNABLES)
+    # In channels-last order maps of one pixel are ambiguous, and the exporter would exclude small images.
+    network = for_inference(checkpoint.network).to(memory_format=torch.contiguous_format)
+    return IAUNetForward(spec, network, values).eval().requires_grad_(False)

@@ -1,0 +1,439 @@
+"""InstanSeg's forward: image in, label map out."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import SettingError
+from ...layers.folding import for_inference
+from ...stages import loops
+from ...stages.augment import view_count
+from ...stages.cleanup import clean_up, pack, unpack
+from ...stages.cluster import PixelClustering
+from ...stages.cluster_augmented import AugmentedClustering
+from ...stages.cluster_guided import GuidedClustering
+from ...stages.connected import connected_cells
+from ...stages.exact import logit
+from ...stages.fields import coordinate_step, read_fields
+from ...stages.merge import merge_overlapping
+from ...stages.normalize import finite, normalize
+from ...stages.nuclei_to_cells import match_nuclei_to_cells
+from ...stages.number import close_gaps, number_instances
+from ...stages.pad import pad_to_multiple
+from ...stages.paint import Members, join_members, list_members, paint
+from ...stages.seeds import pick_seeds
+from ...stages.sentinels import nobody
+from ...stages.tiles import TiledNetwork
+from ...stages.windows import chunk_seeds, open_windows
+from ..base import FurtherOutput
+from ..checkpoint import Checkpoint
+from ..settings import NORMALIZE_MODES, Tunable, Value, resolve_settings
+from .augmented import AugmentedNetwork
+from .settings import INSTANSEG_TUNABLES
+from .spec import InstanSegSpec
+
+__all__ = ["InstanSegForward", "Settings", "Trace"]
+
+
+class Settings(NamedTuple):
+    """The values of the tunables in one call. Tensors are scalars."""
+
+    normalize: Tensor
+    seed_threshold: Tensor
+    mask_threshold: Tensor
+    peak_distance: Tensor
+    overlap_threshold: Tensor
+    min_size: Tensor
+    fg_threshold: Tensor
+    cleanup_fragments: Tensor
+    connected: Tensor
+    resolve_cell_and_nucleus: Tensor
+    window_size: int
+    targets: List[int]  # noqa: UP006
+
+
+class Trace(NamedTuple):
+    """What the forward computes on its way.
+
+    normalize: (B, C, H, W) float32, the image that the network sees.
+    network: (B, channels, H, W) float32, its raw output, cropped to the image; see :class:`.augmented.AugmentedNetwork`
+        for what it is with test-time augmentation.
+    seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
+    cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
+    paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
+    labels: (B, T, H, W) float32, the result.
+    """
+
+    normalize: Tensor
+    network: Tensor
+    seeds: Tensor
+    cluster: Tensor
+    paint: Tensor
+    labels: Tensor
+
+
+class InstanSegForward(nn.Module):
+    """Normalise, run the network, pick seeds, cluster pixels around them, paint, merge, match and number.
+
+    Args:
+        spec: of the network.
+        network: see :class:`families.checkpoint.Checkpoint`.
+        clustering: the stage that makes logits of windows.
+        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+    """
+
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "dimensions",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
+
+    normalize: Tensor
+    seed_threshold: Tensor
+    mask_threshold: Tensor
+    peak_distance: Tensor
+    overlap_threshold: Tensor
+    min_size: Tensor
+    fg_threshold: Tensor
+    cleanup_fragments: Tensor
+    connected: Tensor
+    resolve_cell_and_nucleus: Tensor
+
+    def __init__(
+        self,
+        spec: InstanSegSpec,
+        network: nn.Module,
+        clustering: PixelClustering | GuidedClustering | AugmentedClustering,
+        settings: Dict[str, Value],  # noqa: UP006
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.clustering = clustering
+        # An augmented network gives the embeddings of all views, and one seed map.
+        views = view_count() if settings["tta"] else 1
+        self.dim_coords = spec.dim_coords * views
+        self.n_sigma = spec.n_sigma * views
+        self.seeds_at_a_time = 8 if settings["tta"] else 32
+        self.dim_seeds = spec.dim_seeds
+        self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
+        self.target_count = len(spec.targets)
+        self.channels = spec.channels or 0
+        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self._values = dict(settings)
+        self.window_size = int(settings["window_size"])  # type: ignore[arg-type]
+        flags = settings["target_segmentation"]
+        chosen = [place for place in range(self.target_count) if flags[place]] if self.target_count > 1 else [0]  # type: ignore[index]
+        self.targets: List[int] = chosen  # noqa: UP006
+        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
+        for name in ("seed_threshold", "mask_threshold", "overlap_threshold", "fg_threshold"):
+            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
+        for name in ("peak_distance", "min_size"):
+            self.register_buffer(name, torch.tensor(int(settings[name])))  # type: ignore[arg-type]
+        for name in ("cleanup_fragments", "connected", "resolve_cell_and_nucleus"):
+            self.register_buffer(name, torch.tensor(bool(settings[name])))
+
+    @property
+    def dimensions(self) -> int:
+        """See :class:`.base.Forward`, as for the next three."""
+        return 2
+
+    @property
+    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+        return 0.1, 99.9
+
+    @property
+    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+        return Trace._fields
+
+    @property
+    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+        return ()
+
+    @property
+    def convolves_after_network(self) -> bool:
+        """Whether the positional guide does, which has convolutions of its own."""
+        return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
+
+    @property
+    def tunables(self) -> tuple[Tunable, ...]:
+        """What can be tuned: what has no effect on this network is left out."""
+        return tuple(
+            tunable
+            for tunable in INSTANSEG_TUNABLES
+            if (self.dim_seeds == 2 or tunable.name != "fg_threshold")
+            and (self.target_count == 2 or tunable.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
+        )
+
+    @property
+    def values(self) -> Dict[str, Value]:  # noqa: UP006
+        """The baked value of each tunable."""
+        return {tunable.name: self._values[tunable.name] for tunable in self.tunables}
+
+    def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
+        """Segment a batch of images.
+
+        Args:
+            image: (B, C, H, W) float32, raw or normalised; it is not written to.
+            args: settings of this call by name, as clients send them; unknown names are ignored.
+
+        Returns:
+            (B, T, H, W) float32, integer-valued: 0 is background, ids run from 1 without gaps in each image.
+        """
+        return self.trace(image, self.read_settings(args)).labels
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
+        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
+        trace = self.trace(image, self.read_settings(args))
+        return {
+            "normalize": trace.normalize,
+            "network": trace.network,
+            "seeds": trace.seeds,
+            "cluster": trace.cluster,
+            "paint": trace.paint,
+            "labels": trace.labels,
+        }
+
+    def baked_settings(self) -> Settings:
+        """Return the settings that were baked in."""
+        return Settings(
+            normalize=self.normalize,
+            seed_threshold=self.seed_threshold,
+            mask_threshold=self.mask_threshold,
+            peak_distance=self.peak_distance,
+            overlap_threshold=self.overlap_threshold,
+            min_size=self.min_size,
+            fg_threshold=self.fg_threshold,
+            cleanup_fragments=self.cleanup_fragments,
+            connected=self.connected,
+            resolve_cell_and_nucleus=self.resolve_cell_and_nucleus,
+            window_size=self.window_size,
+            targets=self.targets,
+        )
+
+    def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
+        """Return the baked settings, overridden by ``args``."""
+        baked = self.baked_settings()
+        if args is None:
+            return baked
+        window_size = baked.window_size
+        if "window_size" in args:
+            window_size = max(int(args["window_size"].reshape(-1)[0].item()), 1)
+        targets = baked.targets
+        if "target_segmentation" in args and self.target_count > 1:
+            # Clients also send booleans, which older versions of TorchScript cannot turn into a number by themselves.
+            flags = args["target_segmentation"].reshape(-1).to(torch.float32)
+            targets = []
+            for place in range(self.target_count):
+                if place < flags.shape[0] and float(flags[place].item()) > 0.0:
+                    targets.append(place)
+            if len(targets) == 0:
+                raise ValueError("target_segmentation chooses no target: give 1 for at least one of nuclei and cells")
+        return Settings(
+            normalize=self.override(args, "normalize", baked.normalize),
+            seed_threshold=self.override(args, "seed_threshold", baked.seed_threshold),
+            mask_threshold=self.override(args, "mask_threshold", baked.mask_threshold),
+            peak_distance=self.override(args, "peak_distance", baked.peak_distance).clamp(min=1),
+            overlap_threshold=self.override(args, "overlap_threshold", baked.overlap_threshold),
+            min_size=self.override(args, "min_size", baked.min_size),
+            fg_threshold=self.override(args, "fg_threshold", baked.fg_threshold),
+            cleanup_fragments=self.override(args, "cleanup_fragments", baked.cleanup_fragments),
+            connected=self.override(args, "connected", baked.connected),
+            resolve_cell_and_nucleus=self.override(args, "resolve_cell_and_nucleus", baked.resolve_cell_and_nucleus),
+            window_size=window_size,
+            targets=targets,
+        )
+
+    def override(self, args: Dict[str, Tensor], name: str, baked: Tensor) -> Tensor:  # noqa: UP006
+        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
+        if name in args:
+            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
+        return baked
+
+    def trace(self, image: Tensor, settings: Settings) -> Trace:
+        """Run all stages."""
+        self.check(image)
+        batch, height, width = image.shape[0], image.shape[2], image.shape[3]
+        normal = normalize(finite(image.to(torch.float32)), settings.normalize)
+        padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
+        network = self.network(padded)[:, :, :height, :width].contiguous()
+
+        # One plane per image and target: all stages work on all planes at once.
+        features = network.reshape(batch, self.target_count, self.channels_per_target, height, width)
+        if len(settings.targets) < self.target_count:
+            features = features[:, settings.targets[0] : settings.targets[0] + 1]
+        targets = len(settings.targets)
+        planes = batch * targets
+        fields = read_fields(
+            features.flatten(0, 1), self.dim_coords, self.n_sigma, self.dim_seeds, settings.fg_threshold
+        )
+        seeds = pick_seeds(fields.seed_map, settings.peak_distance, settings.seed_threshold)
+
+        threshold = logit(settings.mask_threshold)
+        half = settings.window_size
+        chunks = chunk_seeds(seeds, self.seeds_at_a_time)
+        table, offset = self.clustering.per_pixel(fields)
+        step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
+        members = self.cluster(
+            table, offset, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments
+        )
+        filled_seeds = chunks.flatten(0, 1)
+
+        owner = paint(members, planes * height * width)
+        root = merge_overlapping(
+            members, filled_seeds, planes, height, width, half, settings.peak_distance, settings.overlap_threshold
+        )
+        min_size, connected = settings.min_size, settings.connected
+        numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
+        plane = filled_seeds[:, 0].index_select(0, first_seed)
+        group = plane
+        if targets == 2:
+            by_target = numbers.view(batch, 2, height * width)
+            nuclei, cells = by_target[:, 0].flatten(), by_target[:, 1].flatten()
+            matched = match_nuclei_to_cells(nuclei, cells, first_seed.shape[0])
+            matched = matched.view(batch, height, width)
+            matched = connected_cells(nuclei.view_as(matched), matched, first_seed.shape[0], min_size, connected)
+            resolved = torch.stack([nuclei.view(batch, -1), matched.flatten(1)], dim=1).flatten()
+            resolve = settings.resolve_cell_and_nucleus
+            numbers = torch.where(resolve, resolved, numbers)
+            group = torch.where(resolve, torch.div(plane, 2, rounding_mode="floor"), plane)
+        labels = close_gaps(numbers, group, planes)
+
+        shape = [batch, targets, height, width]
+        painted = torch.where(owner < nobody(), owner + 1.0, torch.zeros_like(owner))
+        return Trace(
+            normalize=normal,
+            network=network,
+            seeds=seeds,
+            cluster=members.area[: seeds.shape[0]],
+            paint=painted.view(shape),
+            labels=labels.to(torch.float32).view(shape),
+        )
+
+    def check(self, image: Tensor) -> None:
+        """Refuse, in words, an image that the network cannot take."""
+        if image.dim() != 4:
+            raise ValueError(f"expected an image of shape (batch, channels, height, width), got {image.shape}")
+        if self.channels > 0 and image.shape[1] != self.channels:
+            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
+        if image.numel() == 0:
+            raise ValueError(f"the image is empty: its shape is {image.shape}")
+
+    def cluster(
+        self,
+        table: Tensor,
+        offset: Tensor,
+        step_x: Tensor,
+        step_y: Tensor,
+        chunks: Tensor,
+        half: int,
+        height: int,
+        width: int,
+        threshold: Tensor,
+        cleanup: Tensor,
+    ) -> Members:
+        """Go through all windows, one chunk at a time, and return what is in their masks after cleanup.
+
+        PyTorch is fastest on what fits its smallest cache, so there a chunk is cleaned up and listed at once. In ONNX
+        Runtime a step costs more than what it works on, so there that follows for all windows. The result is the same.
+        """
+        rows = chunks.shape[1]
+        if torch.jit.is_scripting():
+            listed: List[Members] = []  # noqa: UP006
+            for i in range(chunks.shape[0]):
+                logits, bits = self.cluster_chunk(
+                    table, offset, step_x, step_y, half, height, width, threshold, chunks[i]
+                )
+                kept, holes = clean_up(bits[0], bits[1], bits[2], cleanup)
+                listed.append(self.list_kept(logits, kept, holes, chunks[i], threshold, half, height, width))
+            return join_members(listed, rows)
+        else:
+            chunk = partial(self.cluster_chunk, table, offset, step_x, step_y, half, height, width, threshold)
+            stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks)
+            packed = all_bits.transpose(0, 1).flatten(1, 2)
+            kept, holes = clean_up(packed[0], packed[1], packed[2], cleanup)
+            seeds = chunks.flatten(0, 1)
+            return self.list_kept(stacked.flatten(0, 1), kept, holes, seeds, threshold, half, height, width)
+
+    def list_kept(
+        self,
+        logits: Tensor,
+        kept: Tensor,
+        holes: Tensor,
+        seeds: Tensor,
+        threshold: Tensor,
+        half: int,
+        height: int,
+        width: int,
+    ) -> Members:
+        """List the pixels of packed masks (N, S, S) and of the holes that are filled in them."""
+        mask = unpack(kept | holes, self.seeds_at_a_time).flatten(1)
+        filled = unpack(holes, self.seeds_at_a_time).flatten(1)
+        return list_members(logits, mask, filled, seeds, threshold, half, height, width)
+
+    def cluster_chunk(
+        self,
+        table: Tensor,
+        offset: Tensor,
+        step_x: Tensor,
+        step_y: Tensor,
+        half: int,
+        height: int,
+        width: int,
+        threshold: Tensor,
+        chunk: Tensor,
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+        """Return the logits (N, S * S) of one chunk of windows, and packed (3, 1, S, S) which pixels reach the
+        threshold, which is the seed, and which lie inside of the image."""
+        windows = open_windows(chunk, half, height, width)
+        logits = self.clustering(table, offset, step_x, step_y, windows)
+        windows_in_word = self.seeds_at_a_time
+        mask = pack((logits >= threshold)[:, 0], windows_in_word)
+        # Where the seed is and what lies inside is true of whole rows and whole columns, which are less to pack.
+        seed = pack(windows.from_seed_y == 0, windows_in_word) & pack(windows.from_seed_x == 0, windows_in_word)
+        inside = pack(windows.inside[:, 0, :, :1], windows_in_word) & pack(windows.inside[:, 0, :1], windows_in_word)
+        return logits.flatten(1), torch.stack([mask, seed, inside])
+
+
+def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:
+    """Build the forward of an InstanSeg checkpoint; see :func:`forwards.build_forward`."""
+    spec = cast(InstanSegSpec, checkpoint.spec)
+    parts = prepare(spec, checkpoint.network, {**spec.settings, **settings})
+    return InstanSegForward(spec, *parts).eval().requires_grad_(False)
+
+
+def prepare(
+    spec: InstanSegSpec, network: nn.Module, settings: Mapping[str, Any]
+) -> Tuple[nn.Module, PixelClustering | GuidedClustering | AugmentedClustering, Dict[str, Value]]:  # noqa: UP006
+    """Return what :class:`InstanSegForward` is made of: the folded network, its clustering, and all settings.
+
+    Raises:
+        SettingError: a setting has an unknown name or an unfit value.
+    """
+    values = resolve_settings(settings, table=INSTANSEG_TUNABLES)
+    flags = values["target_segmentation"]
+    if len(spec.targets) > 1 and not any(flags[: len(spec.targets)]):  # type: ignore[index]
+        raise SettingError(
+            f"target_segmentation {flags} chooses none of {', '.join(spec.targets)}.", hint="Set one of the flags to 1."
+        )
+    folded = for_inference(network)
+    classifier: Any = folded.pixel_classifier
+    clustering: PixelClustering | GuidedClustering | AugmentedClustering
+    if spec.feature_engineering == "10":
+        clustering = GuidedClustering(classifier, spec.dim_coords)
+    else:
+        layers = classifier.fc1, classifier.fc2, classifier.fc3
+        clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
+    if spec.backbone.window:
+        folded = TiledNetwork(folded)
+    if values["tta"]:
+        folded = AugmentedNetwork(folded, spec)
+        clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
+    return folded, clustering, values

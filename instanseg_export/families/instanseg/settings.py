@@ -1,0 +1,75 @@
+"""What a user may tune in InstanSeg's forward."""
+
+from __future__ import annotations
+
+from ..settings import Tunable, normalize_tunable
+
+__all__ = ["INSTANSEG_TUNABLES"]
+
+INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
+    normalize_tunable(0.1, 99.9),
+    Tunable("seed_threshold", "float", 0.7, help="a seed's value in the seed map must exceed this."),
+    Tunable(
+        "mask_threshold",
+        "float",
+        0.53,
+        minimum=0.01,
+        maximum=0.99,
+        help="a pixel belongs to an instance from this probability on.",
+    ),
+    Tunable(
+        "peak_distance",
+        "int",
+        5,
+        minimum=1,
+        maximum=64,
+        help="two seeds are more than this many pixels apart, along rows or columns.",
+    ),
+    Tunable("overlap_threshold", "float", 0.3, help="two instances whose IoU exceeds this are merged."),
+    Tunable("min_size", "int", 10, maximum=1_000_000, help="instances of fewer pixels are removed."),
+    Tunable(
+        "fg_threshold",
+        "float",
+        0.5,
+        help="foreground probability that a seed must exceed, for networks with a second seed channel.",
+    ),
+    Tunable(
+        "window_size",
+        "int",
+        32,
+        minimum=4,
+        maximum=512,
+        decides="graph",
+        help="half the width, in pixels, of the window around a seed in which its instance is sought.",
+    ),
+    Tunable(
+        "cleanup_fragments", "bool", True, help="keep only the part of an instance around its seed, and fill its holes."
+    ),
+    Tunable(
+        "connected",
+        "bool",
+        True,
+        help="keep only the largest connected part of each instance, once overlaps are resolved.",
+    ),
+    Tunable(
+        "resolve_cell_and_nucleus",
+        "bool",
+        True,
+        help="give each nucleus and its cell one id, for networks that segment both.",
+    ),
+    Tunable(
+        "target_segmentation",
+        "flags",
+        (1, 1),
+        decides="graph",
+        help="which targets to return, for networks that segment nuclei and cells.",
+    ),
+    Tunable(
+        "tta",
+        "bool",
+        False,
+        decides="forward",
+        help="test-time augmentation: judge each pixel from eight sides of the image and take the median, in eight "
+        "times the time.",
+    ),
+)

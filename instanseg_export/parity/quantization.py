@@ -1,0 +1,324 @@
+"""What reduced precision costs: instances of a file compared with those of the fp32 file, and with true labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import ParityError
+from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
+from ..files import scratch_folder, sha256_of
+from ..runtimes.process import run_runtime
+from ..runtimes.registry import find_runtime
+from .compare import compare_planes
+
+__all__ = [
+    "FEWEST_MATCHED",
+    "MOST_LOST",
+    "RULE",
+    "PrecisionRecord",
+    "PrecisionSubject",
+    "Score",
+    "compare_precisions",
+    "require_kept",
+]
+
+Labels = npt.NDArray[np.int64]
+
+MOST_LOST = 0.005
+"""Against true labels, F1µ may be lower than that of fp32 by this much."""
+
+FEWEST_MATCHED = 0.97
+"""Without true labels, at least this share of the instances of both files must be pairs with an IoU of 0.5."""
+
+RULE = (
+    f"A file of reduced precision passes when its F1µ against true labels is at most {MOST_LOST} below that of fp32; "
+    f"without true labels, when at least {FEWEST_MATCHED:.0%} of the instances that it and fp32 find are matched pairs "
+    f"(IoU 0.5), or all but one."
+)
+
+_RUNTIME = "onnxruntime"
+_TIME_LIMIT = 600.0
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Score(_Record):
+    """How well label maps agree with others, over all images together.
+
+    Attributes:
+        f1_mu: the mean of F1 over IoU thresholds from 0.5 to 0.9.
+        f1_50: F1 at an IoU of 0.5.
+    """
+
+    f1_mu: float
+    f1_50: float
+
+
+class PrecisionRecord(_Record):
+    """What a file of reduced precision finds.
+
+    Attributes:
+        precision: "fp16" or "int8".
+        file, sha256, size: of the file; its size in bytes.
+        calibration_images, calibration_sha256: of the images that int8 was calibrated on; 0 and empty for others.
+        version: of ONNX Runtime.
+        images: on which it was compared with fp32.
+        source: what these are, in plain words.
+        fp32_instances, instances: found in them.
+        matched: pairs of an instance of each with an IoU of at least 0.5.
+        agreement: with fp32's label maps in the place of true ones; None where neither finds anything.
+        labelled_images: with true labels; 0 where none were given.
+        fp32_score, score: of fp32 and of this file against true labels.
+        status: by :data:`RULE`.
+        why: why it failed, with figures.
+        allowed: whether it was packaged all the same, since the user said so.
+    """
+
+    precision: str
+    file: str
+    sha256: str
+    size: int
+    calibration_images: int = 0
+    calibration_sha256: str = ""
+    version: str = ""
+    images: int = 0
+    source: str = ""
+    fp32_instances: int = 0
+    instances: int = 0
+    matched: int = 0
+    agreement: Score | None = None
+    labelled_images: int = 0
+    fp32_score: Score | None = None
+    score: Score | None = None
+    status: Literal["passed", "failed"]
+    why: str = ""
+    allowed: bool = False
+
+    @property
+    def matched_share(self) -> float | None:
+        """Instances in matched pairs, of all that the two files find; None where they find nothing."""
+        total = self.fp32_instances + self.instances
+        return 2 * self.matched / total if total else None
+
+    @property
+    def delta_f1_mu(self) -> float | None:
+        """F1µ against true labels less that of fp32; None without true labels."""
+        return None if self.score is None or self.fp32_score is None else self.score.f1_mu - self.fp32_score.f1_mu
+
+    @property
+    def delta_f1_50(self) -> float | None:
+        """F1 at an IoU of 0.5 against true labels less that of fp32; None without true labels."""
+        return None if self.score is None or self.fp32_score is None else self.score.f1_50 - self.fp32_score.f1_50
+
+
+@dataclass(frozen=True)
+class PrecisionSubject:
+    """The files to compare and what to compare them on.
+
+    Attributes:
+        reference: the fp32 file.
+        files: precision to file.
+        images: (C, H, W) each; without labels.
+        source: what they are, in plain words.
+        labelled: pairs of an image (C, H, W) and its true label maps (T, H, W).
+    """
+
+    reference: Path
+    files: Mapping[str, Path]
+    images: Sequence[npt.NDArray[Any]]
+    source: str
+    labelled: Sequence[tuple[npt.NDArray[Any], Labels]] = ()
+
+
+def compare_precisions(
+    subject: PrecisionSubject,
+    *,
+    allow_loss: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    on_image: Callable[[str], None] = lambda what: None,
+) -> tuple[PrecisionRecord, ...]:
+    """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
+
+    Args:
+        subject: files and images.
+        allow_loss: note in the records that a file may fail.
+        settings: tunables to override in all files, by name.
+        on_image: told what was done after each image.
+
+    Raises:
+        ParityError: the fp32 file gives no label map for an image.
+    """
+    images = [*subject.images, *(image for image, _ in subject.labelled)]
+    truths = [truth for _, truth in subject.labelled]
+    with scratch_folder() as folder:
+        runner = _Runner(folder, images, settings or {}, on_image)
+        expected, version = runner.run(subject.reference)
+        missing = next((error for error in expected if isinstance(error, str)), None)
+        if missing is not None:
+            raise ParityError(
+                f"{subject.reference.name} failed in ONNX Runtime: {missing}.",
+                hint="instanseg-export doctor shows what this machine has.",
+            )
+        reference = [labels for labels in expected if not isinstance(labels, str)]
+        records = []
+        for precision, file in subject.files.items():
+            found, _ = runner.run(file)
+            facts = _facts_of(precision, file, version)
+            failed = next((error for error in found if isinstance(error, str)), None)
+            if failed is not None:
+                why = f"it failed in ONNX Runtime: {failed}"
+                records.append(PrecisionRecord(**facts, status="failed", why=why, allowed=allow_loss))
+                continue
+            labels = [one for one in found if not isinstance(one, str)]
+            records.append(_record(facts, subject, reference, labels, truths, allow_loss))
+        return tuple(records)
+
+
+class _Runner:
+    """The images as files, and ONNX Runtime."""
+
+    def __init__(
+        self,
+        folder: Path,
+        images: Sequence[npt.NDArray[Any]],
+        settings: Mapping[str, Any],
+        on_image: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._runtime = find_runtime(_RUNTIME)
+        self._folder = folder
+        self._on_image = on_image
+        self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
+        for path, image in zip(self._inputs, images, strict=True):
+            np.save(path, np.ascontiguousarray(image[None], dtype=np.float32), allow_pickle=False)
+
+    def run(self, model: Path) -> tuple[list[Labels | str], str]:
+        """Return the label maps (1, T, H, W), or for each that failed why, and the runtime's version."""
+        outputs = [self._folder / f"{model.stem}-{index:04d}.npz" for index in range(len(self._inputs))]
+        count = len(outputs)
+        outcomes = run_runtime(
+            self._runtime,
+            model,
+            self._inputs,
+            outputs,
+            time_limit=_TIME_LIMIT,
+            settings=self._settings,
+            on_image=lambda place: self._on_image(f"{model.name}: image {place + 1} of {count}"),
+        )
+        found: list[Labels | str] = []
+        for outcome in outcomes:
+            try:
+                found.append(outcome.labels())
+            except ValueError as error:
+                found.append(str(error))
+        return found, outcomes[0].version
+
+
+def _facts_of(precision: str, file: Path, version: str) -> dict[str, Any]:
+    from ..targets import require_metadata
+
+    calibration = require_metadata(file).calibration
+    return {
+        "precision": precision,
+        "file": file.name,
+        "sha256": sha256_of(file),
+        "size": file.stat().st_size,
+        "calibration_images": calibration.images if calibration else 0,
+        "calibration_sha256": calibration.sha256 if calibration else "",
+        "version": version,
+    }
+
+
+def _record(
+    facts: dict[str, Any],
+    subject: PrecisionSubject,
+    reference: Sequence[Labels],
+    found: Sequence[Labels],
+    truths: Sequence[Labels],
+    allow_loss: bool,
+) -> PrecisionRecord:
+    agreement, counts = _score(found, reference)
+    row: dict[str, Any] = {
+        **facts,
+        "images": len(found),
+        "source": subject.source,
+        "fp32_instances": counts.true_positives + counts.false_negatives,
+        "instances": counts.true_positives + counts.false_positives,
+        "matched": counts.true_positives,
+        "agreement": agreement,
+        "allowed": allow_loss,
+    }
+    if truths:
+        first = len(found) - len(truths)
+        row |= {
+            "labelled_images": len(truths),
+            "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
+            "score": _score(found[first:], [truth[None] for truth in truths])[0],
+        }
+    why = _loss(PrecisionRecord(**row, status="passed"))
+    return PrecisionRecord(**row, status="failed" if why else "passed", why=why)
+
+
+def _score(found: Sequence[Labels], truth: Sequence[Labels]) -> tuple[Score | None, Counts]:
+    """Return the scores over all images together, None where there is nothing at all, and the counts at IoU 0.5."""
+    totals = [Counts() for _ in F1_MU_THRESHOLDS]
+    for labels, expected in zip(found, truth, strict=True):
+        pairs, _ = compare_planes(labels, expected)
+        totals = [
+            total + count_pairs(pairs, threshold) for total, threshold in zip(totals, F1_MU_THRESHOLDS, strict=True)
+        ]
+    counts = totals[0]
+    if not counts.true_positives + counts.false_positives + counts.false_negatives:
+        return None, counts
+    return Score(f1_mu=float(np.mean([total.f1 for total in totals])), f1_50=counts.f1), counts
+
+
+def _loss(record: PrecisionRecord) -> str:
+    """Return what is lost beyond the tolerance, with figures; empty where nothing is."""
+    if record.fp32_score is not None and record.score is not None:
+        lost = record.fp32_score.f1_mu - record.score.f1_mu
+        if lost <= MOST_LOST:
+            return ""
+        return (
+            f"F1µ against the labels of {record.labelled_images} images falls from {record.fp32_score.f1_mu:.4f} to "
+            f"{record.score.f1_mu:.4f}, by {lost:.4f}; the tolerance is {MOST_LOST}"
+        )
+    if record.matched_share is None:
+        return f"neither fp32 nor {record.precision} finds anything in {record.source}, so that nothing can be compared"
+    unmatched = record.fp32_instances + record.instances - 2 * record.matched
+    if record.matched_share >= FEWEST_MATCHED or unmatched <= 1:
+        return ""
+    return (
+        f"only {record.matched_share:.1%} of the instances that it ({record.instances}) and fp32 "
+        f"({record.fp32_instances}) find in {record.source} are matched pairs; the tolerance is {FEWEST_MATCHED:.0%}"
+    )
+
+
+def require_kept(records: Sequence[PrecisionRecord]) -> None:
+    """Refuse files that lose more than the tolerance.
+
+    Raises:
+        ParityError: with the figures of each that fails and is not allowed to.
+    """
+    failed = [record for record in records if record.status == "failed" and not record.allowed]
+    if not failed:
+        return
+    remedies = ["leave that precision out", "--allow-loss packages it all the same"]
+    if any(record.calibration_images for record in failed):
+        remedies.insert(0, "calibrate on more images of the kind that the model is made for (--calibrate FOLDER)")
+    if any(record.score is None for record in failed):
+        remedies.insert(0, "judge it on images with true labels (--labelled FOLDER)")
+    hint = "; ".join(remedies)
+    raise ParityError(
+        " ".join(f"{record.precision} loses too much: {record.why}." for record in failed),
+        hint=f"{hint[0].upper()}{hint[1:]}.",
+    )
