@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .untrusted.plain_text import escaped
+from .plain_text import escaped
 
 __all__ = [
     "CardError",

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
 from .errors import PackageError
+from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from .untrusted.boundary import first_problem, parsing, plain
-from .untrusted.limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from .untrusted.texts import load_json_text
 
 __all__ = [

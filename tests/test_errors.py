@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instanseg_export.errors import CheckpointError, InstansegExportError
+from instanseg_export.plain_text import controls
 from instanseg_export.untrusted.boundary import out_of_memory, plain, present, regular_file
-from instanseg_export.untrusted.plain_text import controls
 
 HOSTILE = [
     "\x1b[31mred",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instanseg_export.errors import CardError, SettingError
-from instanseg_export.untrusted.plain_text import controls
+from instanseg_export.plain_text import controls
 from instanseg_export.untrusted.texts import load_json, load_json_text, load_yaml, load_yaml_text
 
 FILE = Path("file")

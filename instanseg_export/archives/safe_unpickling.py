@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..limits import MAX_PICKLE_DEPTH, MAX_PICKLE_VALUES
 from ..untrusted.boundary import allowed, plain
-from ..untrusted.limits import MAX_PICKLE_DEPTH, MAX_PICKLE_VALUES
 
 __all__ = ["Global", "InertObject", "MalformedPickleError", "Opaque", "Rules", "unpickle"]
 

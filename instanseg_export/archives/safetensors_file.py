@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
+from ..limits import MAX_SAFETENSORS_HEADER
 from ..untrusted.boundary import allowed, parsing, regular_file
-from ..untrusted.limits import MAX_SAFETENSORS_HEADER
 from .torch_archive import damaged, first_line
 
 if TYPE_CHECKING:

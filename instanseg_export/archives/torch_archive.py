@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
 
 from ..errors import CheckpointError, UnsafeFileError
+from ..limits import MAX_ARCHIVE_DIRECTORY, MAX_PICKLE_BYTES, MAX_SAFETENSORS_HEADER
 from ..untrusted.boundary import allowed, parsing, plain, regular_file
-from ..untrusted.limits import MAX_ARCHIVE_DIRECTORY, MAX_PICKLE_BYTES, MAX_SAFETENSORS_HEADER
 
 __all__ = ["FileKind", "TorchArchive", "damaged", "first_line", "kind_of", "peek"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import CheckpointError
+from ..limits import MAX_PICKLE_BYTES
 from ..untrusted.boundary import allowed, parsing, regular_file
-from ..untrusted.limits import MAX_PICKLE_BYTES
 from .safe_unpickling import MalformedPickleError, unpickle
 from .torch_archive import TorchArchive, damaged, kind_of
 from .unpickling_rules import Storage, Storages, TorchRules

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UnsafeFileError
+from ..limits import MAX_GROWTH, MAX_PICKLE_BYTES
 from ..untrusted.boundary import allowed, plain
-from ..untrusted.limits import MAX_GROWTH, MAX_PICKLE_BYTES
 from .safe_unpickling import Global, InertObject, MalformedPickleError, Opaque, as_key
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import InstansegExportError
-from ..untrusted.plain_text import escaped
+from ..plain_text import escaped
 
 __all__ = ["ProgressCallback", "progress", "result_console", "show_error", "show_json", "show_table", "size_of"]
 

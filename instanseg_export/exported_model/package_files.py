@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from ..errors import PackageError
 from ..images.named import NamedImage
+from ..limits import MAX_SAMPLES
 from ..metadata import LABELS
 from ..untrusted.arrays import read_npy
 from ..untrusted.boundary import plain, present, regular_file
-from ..untrusted.limits import MAX_SAMPLES
 from ..untrusted.texts import load_yaml
 
 __all__ = ["RDF_FILE", "Description", "PackageTest", "read_description", "read_samples", "read_test"]

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from ..untrusted.limits import MAX_CHANNELS, MAX_LAYERS, MAX_NAME, MAX_NAMES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
-from ..untrusted.plain_text import plain
+from ..limits import MAX_CHANNELS, MAX_LAYERS, MAX_NAME, MAX_NAMES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ..plain_text import plain
 
 __all__ = ["Count", "Depth", "ModelSpec", "Name", "SpecPart", "findings", "first_finding"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..errors import SpecError
+from ..plain_text import escaped
 from ..registry import closest
 from ..untrusted.boundary import plain
-from ..untrusted.plain_text import escaped
 from .checkpoint import Checkpoint
 from .facts import text_or_none
 from .spec import ModelSpec, findings

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InstansegExportError, OutputError
-from ..untrusted.limits import MAX_TEXT_BYTES
+from ..limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
 from .marker import recognise, remove_listed
 from .rename import place

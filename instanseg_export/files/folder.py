@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InstansegExportError, OutputError
+from ..plain_text import escaped
 from ..untrusted.boundary import disk_is_full
-from ..untrusted.plain_text import escaped
 from .apart import check_apart, real_place
 from .claim import Claim, claimed_folder
 from .exchange import Piece, put_in_place

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
+from ..limits import MAX_TEXT_BYTES
 from ..untrusted.boundary import plain, read_limited
-from ..untrusted.limits import MAX_TEXT_BYTES
 from .hashing import sha256_of
 
 __all__ = ["MARKER", "Seen", "kind_of_folder", "recognise", "remove_listed", "write_marker"]

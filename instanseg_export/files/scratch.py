@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InstansegExportError, OutputError
+from ..plain_text import escaped
 from ..untrusted.boundary import disk_is_full
-from ..untrusted.plain_text import escaped
 from .claim import claimed_folder
 from .words import scratch_failed
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from ..limits import MAX_CARD_ENTRIES, MAX_NAME
+from ..plain_text import controls
 from ..registry import closest
-from ..untrusted.limits import MAX_CARD_ENTRIES, MAX_NAME
-from ..untrusted.plain_text import controls
 
 __all__ = ["UNKNOWN_AUTHOR", "UNSTATED_LICENSE", "Author", "Card", "Citation", "Dataset", "Maintainer"]
 

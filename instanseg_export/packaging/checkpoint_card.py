@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from ..errors import CardError
+from ..limits import MAX_CARD_ENTRIES
 from ..untrusted.boundary import present
-from ..untrusted.limits import MAX_CARD_ENTRIES
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Author, Card, Citation, Dataset
 from .card_file import load_card
 

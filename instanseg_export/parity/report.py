@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from ..errors import PackageError
 from ..files import staged_files
+from ..limits import MAX_REPORT_BYTES
 from ..untrusted.boundary import first_problem
-from ..untrusted.limits import MAX_REPORT_BYTES
 from ..untrusted.texts import load_json
 from .records import Results
 from .render import render_html, render_markdown, summarise

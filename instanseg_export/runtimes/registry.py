@@ -21,9 +21,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import PackageError, UnknownNameError
+from ..limits import MAX_TOML_BYTES
 from ..registry import closest
 from ..untrusted.boundary import first_problem, parsing, plain
-from ..untrusted.limits import MAX_TOML_BYTES
 from ..untrusted.texts import read_text
 from .java import build_java, java_build, missing_java
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ..errors import InstansegExportError
+from ..limits import MAX_AXES, MAX_NPY_HEADER
 from .boundary import parsing, plain, regular_file
-from .limits import MAX_AXES, MAX_NPY_HEADER
 from .zips import check_zip
 
 __all__ = ["npy_shape", "read_npy", "read_npz"]

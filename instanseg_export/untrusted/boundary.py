@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InstansegExportError, OutputError, SettingError
-from .plain_text import plain
+from ..plain_text import plain
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

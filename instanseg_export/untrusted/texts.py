@@ -16,8 +16,7 @@ from typing import Any
 import yaml
 
 from ..errors import InstansegExportError
-from .boundary import allowed, parsing, plain, read_limited
-from .limits import (
+from ..limits import (
     MAX_NUMBER_DIGITS,
     MAX_TEXT_ALIASES,
     MAX_TEXT_BYTES,
@@ -26,6 +25,7 @@ from .limits import (
     MAX_YAML_BYTES,
     MAX_YAML_NODES,
 )
+from .boundary import allowed, parsing, plain, read_limited
 
 __all__ = ["load_json", "load_json_text", "load_yaml", "load_yaml_text", "read_text"]
 

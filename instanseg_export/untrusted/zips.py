@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import InstansegExportError, UnsafeFileError
+from ..limits import MAX_ZIP_BASE, MAX_ZIP_MEMBERS, MAX_ZIP_RATIO
 from .boundary import parsing, plain, regular_file
-from .limits import MAX_ZIP_BASE, MAX_ZIP_MEMBERS, MAX_ZIP_RATIO
 
 __all__ = ["check_zip", "unpack"]
 

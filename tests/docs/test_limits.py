@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from instanseg_export.untrusted import limits
+from instanseg_export import limits
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SpecError
+from ...limits import MAX_TABLE_BYTES
 from ...untrusted.boundary import plain, present
-from ...untrusted.limits import MAX_TABLE_BYTES
 from ...untrusted.texts import load_json
 
 __all__ = ["FILENAME", "DataProperties", "read_data_properties"]

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...untrusted.limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ...limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ..spec import Count, ModelSpec, Name
 
 __all__ = ["EmbedSeg3DSpec", "EmbedSegSpec"]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...untrusted.limits import MAX_CHANNELS
+from ...limits import MAX_CHANNELS
 from ..spec import Count, Depth, ModelSpec, Name, SpecPart
 
 __all__ = ["IAUNetSpec", "ResNetSpec", "SwinSpec"]

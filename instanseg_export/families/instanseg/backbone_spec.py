@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ...untrusted.limits import MAX_LAYERS
+from ...limits import MAX_LAYERS
 from ..spec import Count, SpecPart
 
 __all__ = ["BackboneSpec", "CellSamSpec", "CellposeSamSpec", "Norm", "SamEncoderSpec", "SamUNetSpec", "UNetSpec"]

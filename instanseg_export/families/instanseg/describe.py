@@ -9,10 +9,10 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ...errors import SpecError
+from ...limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ...plain_text import escaped
 from ...registry import closest
 from ...untrusted.boundary import plain
-from ...untrusted.limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
-from ...untrusted.plain_text import escaped
 from ..facts import Fact, text_or_none
 from ..spec import findings
 from .backbone_spec import BackboneSpec, CellSamSpec, UNetSpec

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SettingError, SpecError
+from ...limits import MAX_LITERAL, MAX_PIXEL_SIZE, MAX_TABLE_BYTES, MIN_PIXEL_SIZE
 from ...untrusted.boundary import parsing, plain
-from ...untrusted.limits import MAX_LITERAL, MAX_PIXEL_SIZE, MAX_TABLE_BYTES, MIN_PIXEL_SIZE
 from ...untrusted.texts import read_text
 from ..facts import Fact, text_or_none
 from ..settings import Value

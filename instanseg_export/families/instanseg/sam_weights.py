@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CheckpointError, SpecError
-from ...untrusted.limits import MAX_GROWTH
+from ...limits import MAX_GROWTH
 from ..weights import need
 from .backbone_spec import SamEncoderSpec
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...untrusted.limits import MAX_CHANNELS
+from ...limits import MAX_CHANNELS
 from ..spec import Count, ModelSpec, SpecPart
 from .backbone_spec import BackboneSpec, Norm, UNetSpec
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...archives.torch_archive import kind_of
 from ...errors import CheckpointError, SpecError
 from ...files import sha256_of
+from ...limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ...registry import closest
 from ...untrusted.boundary import plain
-from ...untrusted.limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ...untrusted.texts import load_yaml
 from ..checkpoint import Checkpoint
 from ..instanseg.spec import InstanSegSpec

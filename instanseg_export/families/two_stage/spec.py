@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...untrusted.limits import MAX_CHANNELS
+from ...limits import MAX_CHANNELS
 from ..instanseg.spec import InstanSegSpec
 from ..spec import ModelSpec, Name
 from .classifier_spec import CropClassifierSpec, PositivitySpec

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
 
 from ...errors import ImageError
+from ...limits import MAX_TEXT_BYTES, MAX_TEXT_DEPTH, MAX_TIFF_PAGES
 from ...untrusted.boundary import parsing, plain, regular_file
-from ...untrusted.limits import MAX_TEXT_BYTES, MAX_TEXT_DEPTH, MAX_TIFF_PAGES
 from ..lengths import Stated, micrometres, no_unit, number, stated, unsaid
 from .tiff_structure import count_pages
 

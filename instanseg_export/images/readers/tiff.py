@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ImageError
+from ...limits import MAX_TIFF_PAGES
 from ...untrusted.boundary import parsing, plain, regular_file
-from ...untrusted.limits import MAX_TIFF_PAGES
 from ..image import Array, ImageInfo, Region, default_names
 from ..lengths import Stated
 from ..notes import about_pixel_size

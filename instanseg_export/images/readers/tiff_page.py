@@ -11,8 +11,8 @@ import numpy as np
 from tifffile.tifffile import jpeg_shape
 
 from ...errors import ImageError
+from ...limits import MAX_UNPACKED_RATIO, UNPACKED_WITHOUT_QUESTION
 from ...untrusted.boundary import plain
-from ...untrusted.limits import MAX_UNPACKED_RATIO, UNPACKED_WITHOUT_QUESTION
 from ..image import Array, Region
 
 __all__ = ["check_page", "check_unpacked", "read_page"]

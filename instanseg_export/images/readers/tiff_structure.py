@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import ImageError
-from ...untrusted.limits import MAX_TIFF_PAGES
+from ...limits import MAX_TIFF_PAGES
 
 __all__ = ["count_pages"]
 

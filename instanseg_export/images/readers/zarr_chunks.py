@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import ImageError
+from ...limits import MAX_ZARR_CHUNKS, UNPACKED_WITHOUT_QUESTION
 from ...untrusted.boundary import regular_file
-from ...untrusted.limits import MAX_ZARR_CHUNKS, UNPACKED_WITHOUT_QUESTION
 from ..image import check_memory
 from .tiff_page import check_unpacked
 from .zarr_metadata import ArrayMetadata

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PackageError
+from ...limits import MAX_METADATA_BYTES, MAX_ONNX_FIELDS
 from ...untrusted.boundary import parsing
-from ...untrusted.limits import MAX_METADATA_BYTES, MAX_ONNX_FIELDS
 
 __all__ = ["OnnxOutline", "graph_sha256", "outline"]
 

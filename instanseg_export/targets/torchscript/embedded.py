@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 from ...errors import PackageError
+from ...limits import MAX_METADATA_BYTES
 from ...metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from ...untrusted.boundary import parsing
-from ...untrusted.limits import MAX_METADATA_BYTES
 from ...untrusted.zips import check_zip
 
 __all__ = ["EXTRA_FILE", "read_embedded"]
