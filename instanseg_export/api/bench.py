@@ -21,7 +21,7 @@ from ..benchmark.result import Benchmark
 from ..benchmark.rows import Floor, Row
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
 from ..exported_model.model import Subject, open_subject
-from ..families.settings import parse_settings, tunables_of
+from ..families.settings import parse_settings
 from ..images.synthetic import NamedImage
 from ..runtimes.registry import Runtime, build_runtime, find_runtime, list_runtimes
 from ..targets.trust import check_trust
@@ -90,7 +90,7 @@ def bench(
         for subject in subjects:
             if subject.dimensions == 3:
                 raise PackageError(f"{subject.name} takes volumes.", hint="Only models of images can be measured yet.")
-            checked = parse_settings(settings or {}, tunables_of(subject.metadata))
+            checked = parse_settings(settings or {}, subject.tunables)
         chosen = choose_images(subjects, images, size, objects)
         batches, notes = _prepare(chosen, subjects)
         notes += dict.fromkeys(note for image in chosen for note in image.notes)

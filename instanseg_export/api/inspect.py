@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import READERS, Checkpoint, load_checkpoint
+from ..archives.torch_archive import is_script_file
+from ..checkpoints import Checkpoint, load_checkpoint
 from ..errors import CheckpointError, PackageError
 from ..metadata import SettingValue
 from ..targets import TARGETS, is_artifact, read_metadata
@@ -123,8 +124,8 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
     exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
     if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
-    is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
-    if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint
+    is_torchscript = path.suffix == ".pt" and path.is_file() and is_script_file(path)
+    if is_torchscript and read_metadata(path) is not None:  # else others exported it: for us it is a checkpoint
         return _model_facts(path)
     return _checkpoint_facts(path, load_checkpoint(path, spec=spec))
 

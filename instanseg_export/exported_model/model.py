@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InstansegExportError, PackageError
+from ..families.registry import foreign_tunables
+from ..families.settings import Tunable, tunables_of
 from ..files import files_in, scratch_folder, sha256_of, size_of
 from ..images.named import NamedImage
 from ..metadata import FOREIGN, Contract, ModelMetadata
@@ -50,6 +52,14 @@ class Subject:
         if self.metadata is not None:
             return self.metadata.contract
         return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
+
+    @property
+    def tunables(self) -> tuple[Tunable, ...]:
+        """What can be set, by what a file says of itself or, for files of others, by what their family knows."""
+        if self.metadata is not None:
+            return tunables_of(self.metadata)
+        files = [file for name in _filenames() if (file := self.file(name)) is not None]
+        return next(filter(None, map(foreign_tunables, files)), ())
 
     def file(self, filename: str) -> Path | None:
         """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..archives.torch_archive import is_script_file
 from ..errors import PackageError, RuntimeUnavailableError, SettingError
 from ..exported_model.model import Subject
 from ..metadata import Contract, ModelMetadata
@@ -52,6 +53,12 @@ class Ready:
         baked = {} if self.metadata is None else self.metadata.settings
         return self.settings.get(setting, baked.get(setting))
 
+    @property
+    def flags(self) -> tuple[int, ...]:
+        """Which targets are returned, as the setting of that kind says; empty where there is none."""
+        rows = () if self.metadata is None else self.metadata.tunables
+        return next((tuple(self.value(row.name)) for row in rows if row.kind == "flags"), ())
+
 
 def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtime: str | None, device: str) -> Ready:
     """Choose a runtime for one of a model's files, and check the settings.
@@ -65,7 +72,7 @@ def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtim
     if subject.metadata is None:
         _check_foreign(model, file)
     fixed = _fixed(subject.metadata, chosen.target)
-    parsed = _parse(settings, subject.metadata, fixed, file)
+    parsed = _parse(settings, subject, fixed, file)
     normalize = parsed.pop("normalize", None)
     return Ready(model, file, chosen, device, subject.metadata, subject.contract, fixed, parsed, normalize)
 
@@ -104,9 +111,7 @@ def _check_foreign(model: Path, file: Path) -> None:
     Raises:
         PackageError: the file is one.
     """
-    from ..checkpoints import READERS
-
-    if file.suffix == ".pt" and not READERS.get("torchscript").recognises(file):
+    if file.suffix == ".pt" and not is_script_file(file):
         raise PackageError(
             f"{file} is no exported model.", hint=f"If it is a checkpoint, export it first: instanseg-export {model}"
         )
@@ -122,14 +127,12 @@ def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
     return frozenset(tunable.name for tunable in tunables_of(metadata) if is_fixed(tunable, writer))
 
 
-def _parse(
-    settings: Mapping[str, Any], metadata: ModelMetadata | None, fixed: frozenset[str], file: Path
-) -> dict[str, Any]:
-    from ..families.settings import parse_settings, tunables_of
+def _parse(settings: Mapping[str, Any], subject: Subject, fixed: frozenset[str], file: Path) -> dict[str, Any]:
+    from ..families.settings import parse_settings
 
-    parsed = parse_settings(settings, tunables_of(metadata))
+    parsed = parse_settings(settings, subject.tunables)
     if stuck := [name for name in parsed if name in fixed]:
-        elsewhere = not _fixed(metadata, "torchscript").intersection(stuck)
+        elsewhere = not _fixed(subject.metadata, "torchscript").intersection(stuck)
         raise SettingError(
             f"{file.name} has {' and '.join(stuck)} fixed at export.",
             hint="Use the TorchScript file (--runtime torchscript), or export again with --set."

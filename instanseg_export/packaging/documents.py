@@ -94,6 +94,15 @@ def _settings(model: Contents) -> str:
     return entries(rows)
 
 
+def _limits(model: Contents) -> str:
+    limits = (
+        "The model knows what it was trained on. Check it on a few of your own images before you count anything.",
+        *model.checkpoint.spec.limits,
+        "An image that is cut into tiles needs a client that joins the instances at their borders, as QuPath does.",
+    )
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
 def _usage(model: Contents) -> str:
     card, parts = model.card, []
     if torchscript := model.file_of("torchscript"):
@@ -297,9 +306,7 @@ These values are baked in; each can be overridden at run time, unless it is fixe
 
 ## Limits
 
-- The model knows what it was trained on. Check it on a few of your own images before you count anything.
-- Instances wider than twice `window_size` are cut.
-- An image that is cut into tiles needs a client that joins the instances at their borders, as QuPath does.
+{_limits(model)}
 
 ## Validation
 

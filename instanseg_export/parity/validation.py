@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import ImageError, PackageError
 from ..exported_model.model import Subject, open_subject
-from ..families.settings import parse_settings, tunables_of
+from ..families.settings import parse_settings
 from ..files import scratch_folder, sha256_of
 from ..images.synthetic import NamedImage, standard_images
 from ..runtimes.outcome import Outcome
@@ -60,7 +60,7 @@ def run_validation(
     # A runtime in Java is built where it is asked for by name, since that takes a minute and a network.
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with open_subject(path) as subject, scratch_folder() as folder:
-        checked = parse_settings(settings or {}, tunables_of(subject.metadata))
+        checked = parse_settings(settings or {}, subject.tunables)
         chosen = (
             [
                 *subject.samples,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ..metadata import METADATA_KEY, ModelMetadata
+from ..metadata import ModelMetadata
 
 if TYPE_CHECKING:
     from ..families.base import Forward
 
-__all__ = ["METADATA_KEY", "Artifact", "Target"]
+__all__ = ["Artifact", "Target"]
 
 
 @dataclass(frozen=True)

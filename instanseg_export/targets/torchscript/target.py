@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import ExportError
-from ...metadata import ModelMetadata
+from ...metadata import METADATA_FILE, ModelMetadata
 from ..steps import export_step
 from .canonical import canonical
-from .embedded import EXTRA_FILE, read_embedded
+from .embedded import read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TorchScriptTarget:
             warnings.simplefilter("ignore")
             scripted = torch.jit.script(forward)
             buffer = io.BytesIO()
-            torch.jit.save(scripted, buffer, _extra_files={EXTRA_FILE: metadata.text()})
+            torch.jit.save(scripted, buffer, _extra_files={METADATA_FILE: metadata.text()})
         with export_step("check", self.name, name):
             newer = unknown_operators(scripted)
         if newer:
