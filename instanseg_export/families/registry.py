@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..registry import Registry
-from .base import Forward
 from .checkpoint import Checkpoint
 from .spec import ModelSpec
+
+if TYPE_CHECKING:
+    from .base import SegmentationForward
 
 __all__ = ["FAMILIES", "FORWARDS", "Family", "build_forward"]
 
@@ -62,7 +64,7 @@ FAMILIES: Registry[Family] = Registry(
     },
 )
 
-FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registry(
+FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], SegmentationForward]] = Registry(
     "family",
     "instanseg_export.forwards",
     {
@@ -77,7 +79,7 @@ FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registr
 """What builds the forward of each family of ``families.registry.FAMILIES``."""
 
 
-def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> Forward:
+def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> SegmentationForward:
     """Join a checkpoint's network with the stages of its family.
 
     Args:
@@ -87,7 +89,7 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
 
     Returns:
         An ``nn.Module`` in eval mode; ``forward(image, args=None)`` maps (B, C, H, W) float32 to labels (B, T, H, W)
-        float32; see :class:`.base.Forward`.
+        float32; see :class:`.base.SegmentationForward`.
 
     Raises:
         SettingError: a setting has an unknown name or an unfit value.
