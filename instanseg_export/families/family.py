@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .base import Forward
 from .checkpoint import Checkpoint, Reader
 from .settings import Tunable
 from .signatures import WeightSignature
 from .spec import ModelSpec
+
+if TYPE_CHECKING:
+    from .base import SegmentationForward
 
 __all__ = ["Family", "ForeignFiles", "Restore"]
 
@@ -83,7 +85,7 @@ class Family:
 
     spec: type[ModelSpec]
     restore: Restore
-    build_forward: Callable[[Checkpoint, Mapping[str, Any]], Forward]
+    build_forward: Callable[[Checkpoint, Mapping[str, Any]], SegmentationForward]
     readers: tuple[Reader, ...] = ()
     run_files: tuple[str, ...] = ()
     signatures: tuple[WeightSignature, ...] = ()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
-from .base import Forward
 from .checkpoint import Checkpoint
 from .family import Family
 from .settings import Tunable
+
+if TYPE_CHECKING:
+    from .base import SegmentationForward
 
 __all__ = ["FAMILIES", "build_forward", "foreign_tunables"]
 
@@ -28,7 +30,7 @@ FAMILIES: Registry[Family] = Registry(
 )
 
 
-def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> Forward:
+def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> SegmentationForward:
     """Join a checkpoint's network with the stages of its family.
 
     Args:
@@ -38,7 +40,7 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
 
     Returns:
         An ``nn.Module`` in eval mode; ``forward(image, args=None)`` maps (B, C, H, W) float32 to labels (B, T, H, W)
-        float32; see :class:`.base.Forward`.
+        float32; see :class:`.base.SegmentationForward`.
 
     Raises:
         SettingError: a setting has an unknown name or an unfit value.

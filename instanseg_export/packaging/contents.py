@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
     from ..metadata import TunableRow
     from ..targets.base import Artifact
@@ -34,7 +34,7 @@ class Contents:
 
     card: Card
     checkpoint: Checkpoint
-    forward: Forward
+    forward: SegmentationForward
     artifacts: Sequence[Artifact]
     samples: Sequence[Sample]
 

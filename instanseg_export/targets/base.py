@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ..metadata import ModelMetadata
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
 
 __all__ = ["Artifact", "Target"]
 
@@ -63,7 +63,7 @@ class Target(Protocol):
         """Return why this machine cannot write the format, or None if it can."""
         ...
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """Write ``forward`` (see ``forwards``) with ``metadata`` embedded to ``path``.
 
         A file does not exist yet; a folder exists and is empty.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
 
 __all__ = ["AXES", "CapturedProgram", "capture", "collection_paused", "shared_captures"]
 
@@ -45,7 +45,9 @@ class CapturedProgram:
 
 
 _Key = tuple[int, tuple[str, ...]]
-_shared: ContextVar[dict[_Key, tuple[Forward, CapturedProgram]] | None] = ContextVar("captures", default=None)
+_shared: ContextVar[dict[_Key, tuple[SegmentationForward, CapturedProgram]] | None] = ContextVar(
+    "captures", default=None
+)
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def shared_captures() -> Iterator[None]:
         _shared.reset(token)
 
 
-def capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+def capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:
     """Trace a forward for any batch size, height and width, and any number of channels if it takes any.
 
     Args:
@@ -81,14 +83,14 @@ def capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
     return captured
 
 
-def _capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+def _capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:
     import torch
 
     from .signature import TracedSignature
 
     # In any other order of a weight's numbers the exporter wants to know which sizes of features can be 1.
     signature = TracedSignature(
-        copy.deepcopy(forward).to(memory_format=torch.contiguous_format),  # type: ignore[call-arg]
+        copy.deepcopy(forward).to(memory_format=torch.contiguous_format),
         settings,
     )
     names = AXES[forward.dimensions]

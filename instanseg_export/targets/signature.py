@@ -12,7 +12,7 @@ class TracedSignature(nn.Module):
     """Maps (image, settings...) to the forward's stages.
 
     Args:
-        forward: see :class:`families.base.Forward`.
+        forward: see :class:`families.base.SegmentationForward`.
         names: of the settings.
     """
 

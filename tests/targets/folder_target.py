@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from instanseg_export.errors import PackageError
-from instanseg_export.families.base import Forward
+from instanseg_export.families.base import SegmentationForward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]
@@ -36,7 +36,7 @@ class FolderTarget:
     def unavailable(self) -> str | None:
         return None
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
         (path / "Data").mkdir()
         torch.jit.save(torch.jit.script(forward), path / "Data" / "module.pt")

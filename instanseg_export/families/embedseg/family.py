@@ -15,12 +15,12 @@ from .spec import EmbedSeg3DSpec, EmbedSegSpec
 from .weights import SIGNATURES
 
 if TYPE_CHECKING:
-    from ..base import Forward
+    from ..base import SegmentationForward
 
 __all__ = ["FAMILY", "FAMILY_3D"]
 
 
-def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Forward:
+def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
     from .forward import build
 
     return build(checkpoint, settings)

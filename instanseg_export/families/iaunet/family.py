@@ -13,7 +13,7 @@ from .spec import IAUNetSpec
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..base import Forward
+    from ..base import SegmentationForward
 
 __all__ = ["FAMILY"]
 
@@ -24,7 +24,7 @@ def _network(spec: IAUNetSpec) -> nn.Module:
     return IAUNetNetwork(spec)
 
 
-def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Forward:
+def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
     from .forward import build
 
     return build(checkpoint, settings)

@@ -19,7 +19,7 @@ from .spec import InstanSegSpec
 from .weights import SIGNATURES, canonical_weights
 
 if TYPE_CHECKING:
-    from ..base import Forward
+    from ..base import SegmentationForward
 
 __all__ = ["FAMILY"]
 
@@ -50,7 +50,7 @@ def _restore(
     )
 
 
-def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Forward:
+def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
     from .forward import build
 
     return build(checkpoint, settings)

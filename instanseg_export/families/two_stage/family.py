@@ -18,7 +18,7 @@ from .spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
 from .weights import SIGNATURES
 
 if TYPE_CHECKING:
-    from ..base import Forward
+    from ..base import SegmentationForward
 
 __all__ = ["CLASSIFIED", "POSITIVITY"]
 
@@ -52,13 +52,13 @@ def _below(prefix: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def _build_classified(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Forward:
+def _build_classified(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
     from .forward import build_classified
 
     return build_classified(checkpoint, settings)
 
 
-def _build_positivity(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Forward:
+def _build_positivity(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
     from .forward import build_positivity
 
     return build_positivity(checkpoint, settings)

@@ -58,7 +58,7 @@ def cut_network(model: Any, stages: dict[str, str]) -> Any:
 
     Args:
         model: an exported ONNX model.
-        stages: the tensor of each stage; see ``forwards.base.Forward.stage_names``.
+        stages: the tensor of each stage; see ``families.base.SegmentationForward.stage_names``.
 
     Returns:
         A model whose inputs are all tensors that the part reads from the rest, the normalised image among them, and

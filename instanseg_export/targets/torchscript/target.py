@@ -16,7 +16,7 @@ from .embedded import read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
-    from ...families.base import Forward
+    from ...families.base import SegmentationForward
 
 __all__ = ["TARGET", "TorchScriptTarget"]
 
@@ -39,7 +39,7 @@ class TorchScriptTarget:
             return "PyTorch does not support TorchScript on Python 3.14 and newer; use Python 3.11 to 3.13"
         return None
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import torch
 
