@@ -18,7 +18,7 @@ from ..benchmark.floor import gflop_of, matrix_peak
 from ..benchmark.inputs import choose_images, normalised
 from ..benchmark.measure import WARM_UP, Program, Timing, take_turns
 from ..benchmark.result import Benchmark
-from ..benchmark.rows import Floor, Row
+from ..benchmark.rows import BenchmarkImage, Floor, Row
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
 from ..exported_model import ExportedModel, open_model
 from ..families.settings import parse_settings, tunables_of
@@ -139,7 +139,7 @@ def bench(
         turns=turns,
         warm_up=WARM_UP,
         images=tuple(
-            {"name": image.name, "shape": list(batch.shape), "note": image.note}
+            BenchmarkImage(name=image.name, shape=list(batch.shape), note=image.note)
             for image, batch in zip(chosen, batches, strict=True)
         ),
         matrix_peak_gflops=peak,

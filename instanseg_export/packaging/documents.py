@@ -7,7 +7,7 @@ are lists, and no picture (the zoo shows the cover by itself).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..untrusted.markdown import entries, escape, link, without_html
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
@@ -26,7 +26,7 @@ def readme_name(card: Card) -> str:
     return f"{card.name}_README.md"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (list, tuple)):

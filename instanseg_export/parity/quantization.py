@@ -173,14 +173,14 @@ def compare_precisions(
         records = []
         for precision, file in compared.files.items():
             found, _ = runner.run(file)
-            facts = _facts_of(precision, file, version)
+            facts = _record_of(precision, file, version, allow_loss)
             failed = next((error for error in found if isinstance(error, str)), None)
             if failed is not None:
                 why = f"it failed in ONNX Runtime: {failed}"
-                records.append(PrecisionRecord(**facts, status="failed", why=why, allowed=allow_loss))
+                records.append(facts.model_copy(update={"status": "failed", "why": why}))
                 continue
             labels = [one for one in found if not isinstance(one, str)]
-            records.append(_record(facts, compared, reference, labels, truths, allow_loss))
+            records.append(_compared(facts, compared.source, reference, labels, truths))
         return tuple(records)
 
 
@@ -226,49 +226,54 @@ class _Runner:
         return found, outcomes[0].version
 
 
-def _facts_of(precision: str, file: Path, version: str) -> dict[str, Any]:
+def _record_of(precision: str, file: Path, version: str, allow_loss: bool) -> PrecisionRecord:
+    """Return what is known of a file before it is compared."""
     from ..targets import require_metadata
 
     calibration = require_metadata(file).calibration
-    return {
-        "precision": precision,
-        "file": file.name,
-        "sha256": sha256_of(file),
-        "size": file.stat().st_size,
-        "calibration_images": calibration.images if calibration else 0,
-        "calibration_sha256": calibration.sha256 if calibration else "",
-        "version": version,
-    }
+    return PrecisionRecord(
+        precision=precision,
+        file=file.name,
+        sha256=sha256_of(file),
+        size=file.stat().st_size,
+        calibration_images=calibration.images if calibration else 0,
+        calibration_sha256=calibration.sha256 if calibration else "",
+        version=version,
+        status="passed",
+        allowed=allow_loss,
+    )
 
 
-def _record(
-    facts: dict[str, Any],
-    compared: PrecisionFiles,
+def _compared(
+    record: PrecisionRecord,
+    source: str,
     reference: Sequence[Labels],
     found: Sequence[Labels],
     truths: Sequence[Labels],
-    allow_loss: bool,
 ) -> PrecisionRecord:
+    """Complete a record by what comparing the file's label maps with those of fp32, and with true ones, gives."""
     agreement, counts = _score(found, reference)
-    row: dict[str, Any] = {
-        **facts,
-        "images": len(found),
-        "source": compared.source,
-        "fp32_instances": counts.true_positives + counts.false_negatives,
-        "instances": counts.true_positives + counts.false_positives,
-        "matched": counts.true_positives,
-        "agreement": agreement,
-        "allowed": allow_loss,
-    }
+    row = record.model_copy(
+        update={
+            "images": len(found),
+            "source": source,
+            "fp32_instances": counts.true_positives + counts.false_negatives,
+            "instances": counts.true_positives + counts.false_positives,
+            "matched": counts.true_positives,
+            "agreement": agreement,
+        }
+    )
     if truths:
         first = len(found) - len(truths)
-        row |= {
-            "labelled_images": len(truths),
-            "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
-            "score": _score(found[first:], [truth[None] for truth in truths])[0],
-        }
-    why = _loss(PrecisionRecord(**row, status="passed"))
-    return PrecisionRecord(**row, status="failed" if why else "passed", why=why)
+        row = row.model_copy(
+            update={
+                "labelled_images": len(truths),
+                "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
+                "score": _score(found[first:], [truth[None] for truth in truths])[0],
+            }
+        )
+    why = _loss(row)
+    return row.model_copy(update={"status": "failed" if why else "passed", "why": why})
 
 
 def _score(found: Sequence[Labels], truth: Sequence[Labels]) -> tuple[Score | None, Counts]:
