@@ -18,12 +18,13 @@ from ..benchmark.floor import gflop_of, matrix_peak
 from ..benchmark.inputs import choose_images, normalised
 from ..benchmark.measure import WARM_UP, Program, Timing, take_turns
 from ..benchmark.result import Benchmark
-from ..benchmark.rows import Floor, Row
+from ..benchmark.rows import BenchmarkImage, Floor, Row
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
-from ..exported_model.model import Subject, open_subject
+from ..exported_model import ExportedModel, open_model
 from ..families.settings import parse_settings
 from ..images.synthetic import NamedImage
-from ..runtimes.registry import Runtime, build_runtime, find_runtime, list_runtimes
+from ..runtimes.description import Runtime
+from ..runtimes.selection import select_runtimes
 from ..targets.trust import check_trust
 from ..untrusted.numbers import check_number, check_time_limit
 
@@ -83,18 +84,18 @@ def bench(
     check_number("number of turns", turns, 1, 10_000)
     check_time_limit(time_limit)
     used = threads or threads_of_environment()
-    selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
+    selected = select_runtimes(runtimes)
     with contextlib.ExitStack() as stack:
-        subjects = _named_apart([stack.enter_context(open_subject(path)) for path in paths], paths)
+        opened = _named_apart([stack.enter_context(open_model(path)) for path in paths], paths)
         checked = {}
-        for subject in subjects:
-            if subject.dimensions == 3:
-                raise PackageError(f"{subject.name} takes volumes.", hint="Only models of images can be measured yet.")
-            checked = parse_settings(settings or {}, subject.tunables)
-        chosen = choose_images(subjects, images, size, objects)
-        batches, notes = _prepare(chosen, subjects)
+        for model in opened:
+            if model.dimensions == 3:
+                raise PackageError(f"{model.name} takes volumes.", hint="Only models of images can be measured yet.")
+            checked = parse_settings(settings or {}, model.tunables)
+        chosen = choose_images(opened, images, size, objects)
+        batches, notes = _prepare(chosen, opened)
         notes += dict.fromkeys(note for image in chosen for note in image.notes)
-        programs, rows = _programs(subjects, selected)
+        programs, rows = _programs(opened, selected)
         if not programs:
             raise RuntimeUnavailableError(
                 f"No runtime here runs {' or '.join(map(str, paths))}: {_reasons(rows)}.",
@@ -114,16 +115,14 @@ def bench(
             progress=progress,
         )
         measured = [
-            _row(program, subject, image, batch, timing, used)
-            for (program, subject), found in zip(programs, timings, strict=True)
+            _row(program, model, image, batch, timing, used)
+            for (program, model), found in zip(programs, timings, strict=True)
             for image, batch, timing in zip(chosen, batches, found, strict=True)
         ]
         _check_that_some_ran(measured, paths, device)
         peak = matrix_peak(used) if device == "cpu" else None
         floors = [
-            _floor(subject, image, batch, peak)
-            for subject in subjects
-            for image, batch in zip(chosen, batches, strict=True)
+            _floor(model, image, batch, peak) for model in opened for image, batch in zip(chosen, batches, strict=True)
         ]
     if device != "cpu":
         notes.append("The matrix peak is measured on the CPU only: no floor is given for other devices.")
@@ -140,12 +139,12 @@ def bench(
         turns=turns,
         warm_up=WARM_UP,
         images=tuple(
-            {"name": image.name, "shape": list(batch.shape), "note": image.note}
+            BenchmarkImage(name=image.name, shape=list(batch.shape), note=image.note)
             for image, batch in zip(chosen, batches, strict=True)
         ),
         matrix_peak_gflops=peak,
         floors=tuple(floors),
-        rows=tuple(_with_ratios([*measured, *rows], subjects[0].name)),
+        rows=tuple(_with_ratios([*measured, *rows], opened[0].name)),
         notes=tuple(notes),
     )
 
@@ -159,21 +158,21 @@ def threads_of_environment() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _named_apart(subjects: Sequence[Subject], paths: Sequence[Path]) -> list[Subject]:
-    """Return the subjects under names that differ."""
-    names = [subject.name for subject in subjects]
+def _named_apart(opened: Sequence[ExportedModel], paths: Sequence[Path]) -> list[ExportedModel]:
+    """Return the models under names that differ."""
+    names = [model.name for model in opened]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
-    return [replace(subject, name=name) for subject, name in zip(subjects, names, strict=True)]
+    return [replace(model, name=name) for model, name in zip(opened, names, strict=True)]
 
 
 def _prepare(
-    images: Sequence[NamedImage], subjects: Sequence[Subject]
+    images: Sequence[NamedImage], opened: Sequence[ExportedModel]
 ) -> tuple[list[npt.NDArray[np.float32]], list[str]]:
     batches = [image.batch() for image in images]
-    foreign = [subject.name for subject in subjects if subject.metadata is None]
+    foreign = [model.name for model in opened if model.metadata is None]
     if not foreign:
         return batches, []
     note = f"Images are normalised beforehand for all models, since {' and '.join(foreign)} may not do it."
@@ -181,22 +180,21 @@ def _prepare(
 
 
 def _programs(
-    subjects: Sequence[Subject], runtimes: Sequence[Runtime]
-) -> tuple[list[tuple[Program, Subject]], list[Row]]:
+    opened: Sequence[ExportedModel], runtimes: Sequence[tuple[Runtime, str]]
+) -> tuple[list[tuple[Program, ExportedModel]], list[Row]]:
     """Return what can be run, and a row for each pair that cannot."""
     programs, rows = [], []
-    for subject in subjects:
-        for runtime in runtimes:
-            file = subject.file(runtime.filename)
+    for model in opened:
+        for runtime, why in runtimes:
+            file = model.file(runtime.filename)
             if file is None:
                 continue
-            why = runtime.reason
-            if not why and runtime.needs_exporter and subject.metadata is None:
+            if not why and runtime.needs_exporter and model.metadata is None:
                 why = "the file does not describe its network, so that its forward cannot be built again"
             if why:
-                rows.append(Row(subject.name, runtime.name, runtime.title, "", "not run", why))
+                rows.append(Row(model.name, runtime.name, runtime.title, "", "not run", why))
             else:
-                programs.append((Program(f"{subject.name} in {runtime.title}", runtime, file), subject))
+                programs.append((Program(f"{model.name} in {runtime.title}", runtime, file), model))
     return programs, rows
 
 
@@ -206,14 +204,14 @@ def _reasons(rows: Sequence[Row]) -> str:
 
 def _row(
     program: Program,
-    subject: Subject,
+    model: ExportedModel,
     image: NamedImage,
     batch: npt.NDArray[np.float32],
     timing: Timing,
     threads: int,
 ) -> Row:
     runtime = program.runtime
-    row = Row(subject.name, runtime.name, runtime.title, image.name, "measured", version=timing.version)
+    row = Row(model.name, runtime.name, runtime.title, image.name, "measured", version=timing.version)
     if timing.error:
         return replace(row, status="not run" if timing.unavailable else "failed", why=timing.error)
     seconds, rest = timing.median, timing.post_processing
@@ -248,10 +246,10 @@ def _check_that_some_ran(rows: Sequence[Row], paths: Sequence[Path], device: str
     raise error(f"{message}: {_reasons(rows)}.", hint=hint)
 
 
-def _floor(subject: Subject, image: NamedImage, batch: npt.NDArray[np.float32], peak: float | None) -> Floor:
-    gflop = gflop_of(subject.file("instanseg.pt"), batch.shape)
+def _floor(model: ExportedModel, image: NamedImage, batch: npt.NDArray[np.float32], peak: float | None) -> Floor:
+    gflop = gflop_of(model.file("instanseg.pt"), batch.shape)
     seconds = None if gflop is None or peak is None else gflop / peak
-    return Floor(subject.name, image.name, gflop, seconds)
+    return Floor(model.name, image.name, gflop, seconds)
 
 
 def _with_ratios(rows: Sequence[Row], first: str) -> list[Row]:

@@ -208,17 +208,17 @@ def _judge(
     allow_loss: bool,
 ) -> tuple[PrecisionRecord, ...]:
     """Compare each precision with fp32, and refuse what loses too much."""
-    from ..parity.quantization import PrecisionSubject, compare_precisions, require_kept
+    from ..parity.quantization import PrecisionFiles, compare_precisions, require_kept
     from ..targets.quantization import filename_of
 
-    subject = PrecisionSubject(
+    files = PrecisionFiles(
         reference=folder / filename_of("fp32"),
         files={name: artifact.path for name, artifact in made.items()},
         images=images.images,
         source=images.source,
         labelled=[(one.image, one.labels) for one in truth],
     )
-    records = compare_precisions(subject, allow_loss=allow_loss)
+    records = compare_precisions(files, allow_loss=allow_loss)
     require_kept(records)
     return records
 

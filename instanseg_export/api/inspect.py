@@ -149,30 +149,30 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
 
 def _model_facts(path: Path) -> ModelFacts:
     from ..checkpoints.single_file import parse_spec
-    from ..exported_model.model import open_subject
+    from ..exported_model import open_model
 
-    with open_subject(path) as subject:
-        if subject.metadata is None:
+    with open_model(path) as exported:
+        if exported.metadata is None:
             raise PackageError(
                 f"{path} holds no file that says what it is.",
                 hint="Only files that instanseg-export wrote do: export the checkpoint again.",
             )
         names = {target: TARGETS.get(target).filename for target in TARGETS.names()}
-        files = {target: file.name for target, name in names.items() if (file := subject.file(name)) is not None}
-        if subject.path.is_dir():
+        files = {target: file.name for target, name in names.items() if (file := exported.file(name)) is not None}
+        if exported.path.is_dir():
             reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
-            files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
-        spec = subject.metadata.spec.whole()
+            files |= {key: name for key, name in reduced.items() if exported.file(name) is not None}
+        spec = exported.metadata.spec.whole()
         return ModelFacts(
             path=path,
             files=files,
             spec=spec,
             architecture=parse_spec(spec, path).architecture,
-            settings=subject.metadata.settings,
-            version=subject.metadata.version,
-            source_sha256=subject.metadata.source_sha256,
-            precision=subject.metadata.precision,
-            changed=subject.changed,
+            settings=exported.metadata.settings,
+            version=exported.metadata.version,
+            source_sha256=exported.metadata.source_sha256,
+            precision=exported.metadata.precision,
+            changed=exported.changed,
         )
 
 

@@ -6,15 +6,15 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..files import scratch_folder
+from ..metadata import SettingValue
+from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
-from ..runtimes.registry import Runtime
 
 __all__ = ["WARM_UP", "Program", "Timing", "take_turns"]
 
@@ -28,7 +28,7 @@ class Program:
 
     Attributes:
         title: for progress; unique among those that are measured together.
-        runtime: an available one.
+        runtime: of which a probe found nothing missing.
         model: the file.
     """
 
@@ -84,7 +84,7 @@ def take_turns(
     turns: int,
     threads: int | None,
     device: str = "cpu",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, SettingValue] | None = None,
     time_limit: float = 600.0,
     split: bool = True,
     progress: Callable[[str, int, int], None] | None = None,

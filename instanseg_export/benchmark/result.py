@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .chart import draw_chart
-from .rows import Floor, Row
+from .rows import BenchmarkImage, Floor, Row
 
 __all__ = ["Benchmark"]
 
@@ -23,19 +23,19 @@ class Benchmark:
         threads: that each runtime was given.
         turns: counted runs of each row.
         warm_up: runs before each of them that were not counted.
-        images: name, shape and note of each.
+        images: that were run.
         matrix_peak_gflops: GFLOP/s of a float32 product of matrices on the CPU; None on other devices.
         floors: per model and image.
         rows: per image, model and runtime.
         notes: a sentence for each thing that a reader of the figures must know.
     """
 
-    machine: dict[str, Any]
+    machine: dict[str, str | int]
     device: str
     threads: int
     turns: int
     warm_up: int
-    images: tuple[dict[str, Any], ...]
+    images: tuple[BenchmarkImage, ...]
     matrix_peak_gflops: float | None
     floors: tuple[Floor, ...]
     rows: tuple[Row, ...]

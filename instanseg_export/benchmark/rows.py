@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
-__all__ = ["Floor", "Row"]
+__all__ = ["BenchmarkImage", "Floor", "Row"]
+
+
+class BenchmarkImage(TypedDict):
+    """An image that was run: its name in rows, (B, C, H, W), and what it is."""
+
+    name: str
+    shape: list[int]
+    note: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ImageError, InstansegExportError, OutputError, PackageError, RuntimeUnavailableError
-from ..exported_model.model import open_subject
+from ..exported_model import open_model
 from ..files import check_file, scratch_folder
 from ..images import rescale_labels
 from ..images.image import Array
@@ -221,8 +221,8 @@ def _run_all(
     check_time_limit(time_limit)
     places = name_outputs(images, output)
     report("read", 0, len(images))
-    with open_subject(model) as subject:
-        ready = get_ready(model, subject, settings, runtime, device)
+    with open_model(model) as exported:
+        ready = get_ready(model, exported, settings, runtime, device)
         if wishes.polygons and ready.contract.dimensions == 3:
             raise OutputError(
                 "Polygons outline the objects of images, and this model finds those of volumes.",

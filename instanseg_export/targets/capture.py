@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.export import ExportedProgram
 
     from ..families.base import SegmentationForward
 
@@ -32,13 +33,13 @@ class CapturedProgram:
     """A forward after ``torch.export``. Targets must not change it: others read it too.
 
     Attributes:
-        program: the ``torch.export.ExportedProgram``: image and settings in, one tensor per stage out.
+        program: image and settings in, one tensor per stage out.
         settings: name and baked-in scalar of each setting that is an input of the program, in its order.
         stage_names: of the outputs, in their order.
         axes: names of the image's axes, in their order.
     """
 
-    program: Any
+    program: ExportedProgram
     settings: dict[str, Tensor]
     stage_names: tuple[str, ...]
     axes: tuple[str, ...]

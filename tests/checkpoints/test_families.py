@@ -16,7 +16,7 @@ from training_runs import channel_net_spec, small_spec, write_run
 from instanseg_export import build_forward, load_checkpoint, save_checkpoint
 from instanseg_export.checkpoints import READERS, Checkpoint
 from instanseg_export.errors import CheckpointError, SettingError, SpecError
-from instanseg_export.exported_model.model import open_subject
+from instanseg_export.exported_model import open_model
 from instanseg_export.families.checkpoint import Load
 from instanseg_export.families.family import Family
 from instanseg_export.families.registry import FAMILIES
@@ -187,10 +187,10 @@ class LikeUpstream(nn.Module):
 def test_settings_of_files_of_others_are_those_that_their_family_knows(tmp_path: Path) -> None:
     for module, name in ((LikeUpstream(), "theirs.pt"), (Scaled(), "odd.pt")):
         torch.jit.script(module.eval()).save(tmp_path / name)  # type: ignore[no-untyped-call]
-    with open_subject(tmp_path / "theirs.pt") as subject:
-        assert parse_settings({"seed_threshold": "0.6"}, subject.tunables) == {"seed_threshold": 0.6}
-    with open_subject(tmp_path / "odd.pt") as subject, pytest.raises(SettingError) as caught:
-        parse_settings({"seed_threshold": "0.6"}, subject.tunables)
+    with open_model(tmp_path / "theirs.pt") as model:
+        assert parse_settings({"seed_threshold": "0.6"}, model.tunables) == {"seed_threshold": 0.6}
+    with open_model(tmp_path / "odd.pt") as model, pytest.raises(SettingError) as caught:
+        parse_settings({"seed_threshold": "0.6"}, model.tunables)
     assert caught.value.hint == "This file does not name any settings."
 
 

@@ -51,11 +51,11 @@ class FolderTarget:
 
 
 _PROGRAM = """
-import json, sys
+import sys
 from pathlib import Path
 
 sys.path.insert(0, {shared!r})
-from runner_protocol import serve
+from runner_protocol import read_facts, serve
 
 
 def open_session(request):
@@ -63,7 +63,7 @@ def open_session(request):
     from torch_session import TorchSession, torch_device
 
     module = torch.jit.load(request.model / "Data" / "module.pt")
-    return TorchSession(module, torch_device("cpu"), request, json.loads((request.model / "metadata.json").read_text()))
+    return TorchSession(module, torch_device("cpu"), request, read_facts((request.model / "metadata.json").read_text()))
 
 
 raise SystemExit(serve("folder", open_session))
@@ -78,6 +78,7 @@ program = ["{python}", "{folder}/runner.py"]
 [artefact]
 target = "folder"
 filename = "model.bundle"
+kind = "folder"
 
 [install]
 hint = "none"
