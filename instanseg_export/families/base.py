@@ -1,7 +1,7 @@
 # TorchScript compiles what is here, so annotations stay evaluated (no `from __future__ import annotations`).
 """What the forwards of all families share, and what they offer to the targets."""
 
-from typing import Any, Dict, Optional  # noqa: UP035 -- TorchScript reads Dict and Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional  # noqa: UP035 -- TorchScript reads Dict and Optional
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,10 @@ class SegmentationForward(nn.Module):
     ]
 
     normalize: Tensor
+
+    if TYPE_CHECKING:
+
+        def stages(self, image: Tensor, args: dict[str, Tensor] | None = None) -> dict[str, Tensor]: ...
 
     def __init__(
         self,
