@@ -112,7 +112,8 @@ def test_the_summary_has_no_times(report: Report) -> None:
     assert report.summary() == (
         f"Compared with TorchScript {torch.__version__} (10 instances) on 2 images (1 of the package, 1 others). "
         "shifted disagrees or fails on 1 of 2: a | b <i>: labels are shifted by (0, 2); "
-        "the first stage that differs is labels. absent was not run: Python does not find no_such_module."
+        "the first stage that differs is labels. absent was not run: Python does not find no_such_module. "
+        "The TorchScript file is not ours and may write to its input: it was given copies of the images."
     )
 
 
