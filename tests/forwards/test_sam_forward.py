@@ -66,7 +66,7 @@ def assert_formats_agree(folder: Path, forward: object, shapes: list[tuple[int, 
             np.testing.assert_allclose(stages["network"], expected["network"], rtol=0, atol=2e-5 * scale, err_msg=name)
             np.testing.assert_array_equal(stages["labels"], expected["labels"], err_msg=name)
         found += int(expected["labels"].max())
-    assert found >= 20
+    assert found >= 10  # of a random network, whose masks are mostly crumbs
 
 
 def test_both_formats_agree_at_any_size(package: Path) -> None:
