@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from support.paths import ROOT, SHARED
+
 # Threads that wait for each other make small images several times slower, most of all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -19,9 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
-ROOT = Path(__file__).resolve().parent.parent
 DEMO_COMMAND = ("model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx")
-VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,10 +35,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with genuine checkpoints, real images and reference outputs."""
-    folder = Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))
-    if not (folder / "golden").is_dir():
-        pytest.skip(f"needs the shared reference data, which is not at {folder} (set INSTANSEG_EXPORT_SHARED)")
-    return folder
+    if not (SHARED / "golden").is_dir():
+        pytest.skip(f"needs the shared reference data, which is not at {SHARED} (set INSTANSEG_EXPORT_SHARED)")
+    return SHARED
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +46,8 @@ def exported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
     @cache
     def folder_of(variant: str) -> Path:
-        from exported_models import write_both
-
         from instanseg_export import build_forward, load_checkpoint
+        from support.exported_models import write_both
 
         checkpoint = load_checkpoint(shared / "checkpoints" / variant)
         return write_both(checkpoint, build_forward(checkpoint), tmp_path_factory.mktemp(variant))

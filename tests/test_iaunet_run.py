@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from iaunet_models import random_checkpoint
 
 from instanseg_export import build_forward
 from instanseg_export.errors import OutputError
 from instanseg_export.inference import run
 from instanseg_export.targets import write_artifact
+from support.iaunet_models import random_checkpoint
 
 
 def test_run_writes_whole_masks_beside_the_label_map(tmp_path: Path) -> None:

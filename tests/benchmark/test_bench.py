@@ -21,6 +21,7 @@ from instanseg_export.benchmark.rows import Row
 from instanseg_export.images.named import NamedImage
 from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
+from support.paths import DEMO
 
 PARTS = ["normalisation", "network", "post-processing"]
 
@@ -106,9 +107,8 @@ def test_both_formats_find_the_same_objects(demo: Benchmark) -> None:
 
 
 def test_the_floor_is_the_network_s_cost_over_the_matrix_peak(demo: Benchmark, demo_package: Path) -> None:
-    checkpoint = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/checkpoint.pt"
     (floor,) = demo.floors
-    expected = inspect(checkpoint).gflop_per_megapixel * 128 * 128 / 1e6  # type: ignore[union-attr]
+    expected = inspect(DEMO).gflop_per_megapixel * 128 * 128 / 1e6  # type: ignore[union-attr]
     assert floor.gflop == pytest.approx(expected)
     assert demo.matrix_peak_gflops is not None
     assert floor.seconds == pytest.approx(expected / demo.matrix_peak_gflops)

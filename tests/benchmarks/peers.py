@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
-from planted import planted_checkpoint
-from upstream import script_upstream, upstream_classifier, upstream_network
 
+from benchmarks.upstream import script_upstream, upstream_classifier, upstream_network
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.benchmark.inputs import dense_image, normalised
 from instanseg_export.benchmark.measure import Program
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, write_artifact
+from support.paths import DEMO
+from support.planted import planted_checkpoint
 
-__all__ = ["DEMO", "ONNX", "TORCHSCRIPT", "UPSTREAM", "Files", "Peers"]
+__all__ = ["ONNX", "TORCHSCRIPT", "UPSTREAM", "Files", "Peers"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DEMO = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
 UPSTREAM, TORCHSCRIPT, ONNX = "upstream TorchScript", "our TorchScript", "our ONNX, ONNX Runtime"
 _GOLDEN = ("nuclei_batchnorm", "he_example_512.npz")
 
@@ -119,8 +117,3 @@ class Peers:
         if name not in self._made:
             self._made[name] = Files(read(), self.folder / name, planted=planted)
         return self._made[name]
-
-
-def shared_folder() -> Path:
-    """Return where the genuine checkpoints are, if they are."""
-    return Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from training_runs import upstream_state, write_run
-
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.instanseg.spec import InstanSegSpec
+from support.training_runs import upstream_state, write_run
 
 __all__ = ["script_upstream", "upstream_classifier", "upstream_network"]
 

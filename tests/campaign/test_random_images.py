@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from campaign.figures import tell
-from exported_models import OnnxModel, TorchScriptModel
 from scipy import ndimage
 
 from instanseg_export.parity.compare import compare_labels
+from support.exported_models import OnnxModel, TorchScriptModel
+from support.figures import tell
 
 pytestmark = pytest.mark.campaign
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from training_runs import write_run
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
+from support.training_runs import write_run
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import random_network, small_spec, upstream_state, write_run
 
 from instanseg_export.checkpoints import READERS, load_checkpoint
 from instanseg_export.errors import CheckpointError, UnsafeFileError
+from support.training_runs import random_network, small_spec, upstream_state, write_run
 
 
 class Attack:

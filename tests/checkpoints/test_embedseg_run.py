@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from embedseg_runs import PROPERTIES, embedseg_state, write_embedseg_run
 
 from instanseg_export import build_forward
 from instanseg_export.checkpoints import load_checkpoint, save_checkpoint
 from instanseg_export.errors import CheckpointError, SpecError
 from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
 from instanseg_export.targets import write_artifact
+from support.embedseg_runs import PROPERTIES, embedseg_state, write_embedseg_run
 
 
 def test_a_genuine_run(shared: Path) -> None:

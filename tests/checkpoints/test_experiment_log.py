@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import log_of, small_spec, write_log
 
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import CheckpointError, SpecError
+from support.training_runs import log_of, small_spec, write_log
 
 
 @pytest.mark.parametrize("key", ["model_str", "dim_in", "dim_coords", "n_sigma", "layers"])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import random_network, small_spec, upstream_state
 
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import SpecError
+from support.training_runs import random_network, small_spec, upstream_state
 
 
 @pytest.mark.parametrize(

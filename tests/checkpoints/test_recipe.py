@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from two_stage_models import (
+
+from instanseg_export.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from instanseg_export.errors import CheckpointError, SpecError, UnsafeFileError
+from instanseg_export.families.two_stage.spec import ClassifiedSpec, MarkerPositivitySpec
+from support.two_stage_models import (
     CLASSES,
     SEGMENTATION,
     classified_recipe,
@@ -21,10 +25,6 @@ from two_stage_models import (
     save,
     write_recipe,
 )
-
-from instanseg_export.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from instanseg_export.errors import CheckpointError, SpecError, UnsafeFileError
-from instanseg_export.families.two_stage.spec import ClassifiedSpec, MarkerPositivitySpec
 
 pytest.importorskip("torchvision")
 pytest.importorskip("timm")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from sam_models import KINDS, sam_log, sam_run, sam_spec, smooth_image, upstream_sam_state
 from torch import Tensor
-from training_runs import channel_net_spec, random_network, write_log, write_run
 
 from instanseg_export import load_checkpoint
 from instanseg_export.checkpoints import save_checkpoint
 from instanseg_export.checkpoints.summary import summarise
 from instanseg_export.errors import CheckpointError, SpecError
+from support.sam_models import KINDS, sam_log, sam_run, sam_spec, smooth_image, upstream_sam_state
+from support.training_runs import channel_net_spec, random_network, write_log, write_run
 
 WINDOWS = {"sam_unet": 64, "cellposesam": 32, "cellsam": 24}
 

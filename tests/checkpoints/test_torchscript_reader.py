@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
@@ -22,6 +21,7 @@ from instanseg_export.errors import CheckpointError, SpecError, UnsafeFileError
 from instanseg_export.families.instanseg.spec import UNetSpec
 from instanseg_export.layers.folding import for_inference
 from instanseg_export.targets import write_artifact
+from support.training_runs import channel_net_spec, small_spec, write_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")
 

@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import channel_net_spec, log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import CheckpointError, SpecError
 from instanseg_export.families.instanseg.spec import ChannelNetSpec, UNetSpec
+from support.training_runs import (
+    channel_net_spec,
+    log_of,
+    random_network,
+    small_spec,
+    upstream_state,
+    write_log,
+    write_run,
+)
 
 
 def same_output(one: torch.nn.Module, other: torch.nn.Module, channels: int = 3) -> bool:

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import tifffile
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
+from support.paths import DEMO
+
 Done = subprocess.CompletedProcess
 Command = Callable[..., Done[str]]
 Refused = Callable[..., None]

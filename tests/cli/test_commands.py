@@ -18,10 +18,9 @@ from instanseg_export import read_image, run
 from instanseg_export.files import MARKER
 from instanseg_export.targets import read_metadata
 from instanseg_export.targets.onnx.embedded import with_metadata
+from support.paths import DEMO, DEMO_IMAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
-IMAGES = sorted((DEMO.parent / "images").iterdir()) if (DEMO.parent / "images").is_dir() else []
+IMAGES = sorted(DEMO_IMAGES.iterdir())
 Done = subprocess.CompletedProcess
 Command = Callable[..., Done[str]]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
-from synthetic import synthetic_checkpoint
 
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.registry import build_forward
+from support.exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
+from support.synthetic import synthetic_checkpoint
 
 Open = Callable[[str, str], Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from synthetic import SCALE, cells_image, noise_image
 
 from instanseg_export.families.instanseg.forward import Trace
+from support.synthetic import SCALE, cells_image, noise_image
 
 NUCLEI = (("targets", ("nuclei",)), ("dim_coords", 3), ("dim_seeds", 1), ("feature_engineering", "2"), ("mlp_width", 7))
 MODELS = [
@@ -102,7 +102,7 @@ def test_raw_images_with_nan_and_infinities(synthetic: Callable[..., Any]) -> No
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_number_of_threads_does_not_matter(synthetic: Callable[..., Any], threads: int) -> None:
-    from exported_models import OnnxModel
+    from support.exported_models import OnnxModel
 
     model = synthetic()
     image = cells_image(model.checkpoint.spec, 150, 150, 11)

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exported_models import OnnxModel, TorchScriptModel, write_both
 from PIL import Image
-from synthetic import cells_image, synthetic_checkpoint
 from torch import Tensor, nn
 
 from instanseg_export import build_forward, load_checkpoint
@@ -21,13 +19,14 @@ from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs, overlaps
 from instanseg_export.families.instanseg.pixel_classifier import ProbabilityNet
 from instanseg_export.stages.augment import undo_view, view
-
-DEMO = Path(__file__).resolve().parents[2] / "model_zoo" / "nuclei_dsb2018"
+from support.exported_models import OnnxModel, TorchScriptModel, write_both
+from support.paths import DEMO, DEMO_IMAGES
+from support.synthetic import cells_image, synthetic_checkpoint
 
 
 @pytest.fixture(scope="module")
 def demo() -> Checkpoint:
-    return load_checkpoint(DEMO / "checkpoint.pt")
+    return load_checkpoint(DEMO)
 
 
 class Files:
@@ -151,7 +150,7 @@ def test_a_network_without_a_preferred_direction_gains_nothing_and_loses_nothing
 
 @pytest.mark.parametrize("shape", [(96, 112), (83, 110)], ids=str)
 def test_the_orientation_of_the_image_does_not_matter(demo: Checkpoint, shape: tuple[int, int]) -> None:
-    picture = np.asarray(Image.open(DEMO / "images" / "fluorescence.png").convert("RGB"))
+    picture = np.asarray(Image.open(DEMO_IMAGES / "fluorescence.png").convert("RGB"))
     image = torch.from_numpy(picture[: shape[0], : shape[1]].astype(np.float32)).permute(2, 0, 1)[None]
 
     def moved_by_views(forward: Any) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exported_models import MODELS
 
 from instanseg_export import build_forward, load_checkpoint
+from support.exported_models import MODELS
 
 Open = Callable[[str, str], Any]
 BOTH = pytest.mark.parametrize("target", MODELS)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from agreement import agreement
-from embedseg_fields import drawn_fields, fields_checkpoint, noise_fields
-from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.errors import SettingError
+from support.agreement import agreement
+from support.embedseg_fields import drawn_fields, fields_checkpoint, noise_fields
+from support.exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
 
 GOLDEN = (
     "dsb_2cfa61bef654",

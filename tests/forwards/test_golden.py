@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported_models import MODELS, VARIANTS
-from golden import GOLDEN, SLOW_ON_LARGE, agreement
+
+from support.exported_models import MODELS
+from support.golden import GOLDEN, SLOW_ON_LARGE, agreement
+from support.paths import VARIANTS
 
 Open = Callable[[str, str], Any]
 

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exported_models import OnnxModel, TorchScriptModel, write_both
-from iaunet_models import RESNET, SWIN, discs, random_checkpoint, train_on_discs
 from torch import Tensor, nn
 
 from instanseg_export import build_forward, load_checkpoint, save_checkpoint
@@ -19,6 +17,8 @@ from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import SettingError
 from instanseg_export.families.iaunet.forward import Trace
 from instanseg_export.targets import write_artifact
+from support.exported_models import OnnxModel, TorchScriptModel, write_both
+from support.iaunet_models import RESNET, SWIN, discs, random_checkpoint, train_on_discs
 
 
 class PassThrough(nn.Module):

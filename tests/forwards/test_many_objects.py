@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,7 @@ import torch
 
 from instanseg_export import build_forward
 from instanseg_export.targets import write_artifact
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-from planted import planted_checkpoint, planted_image
+from support.planted import planted_checkpoint, planted_image
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")

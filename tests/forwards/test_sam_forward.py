@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
-from sam_models import KINDS, encoder, sam_network, sam_run, sam_spec, smooth_image
 
 from instanseg_export import build_forward, export, inspect, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
@@ -20,6 +18,8 @@ from instanseg_export.images.image_sets import calibration_set
 from instanseg_export.inference import run
 from instanseg_export.packaging import zoo_test
 from instanseg_export.targets.quantization.write import write_precision
+from support.exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
+from support.sam_models import KINDS, encoder, sam_network, sam_run, sam_spec, smooth_image
 
 SAM = {"head_width": 64, "neck": 256}
 """What SAM's encoders of all sizes have in common."""

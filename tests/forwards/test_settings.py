@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawn_parts import in_one_piece, kept
-from exported_models import MODELS
 from scipy import ndimage
-from synthetic import cells_image
 
 from instanseg_export import build_forward
 from instanseg_export.errors import SettingError
+from support.drawn_parts import in_one_piece, kept
+from support.exported_models import MODELS
+from support.synthetic import cells_image
 
 Run = Callable[..., dict[str, np.ndarray]]
 
@@ -221,7 +221,7 @@ def test_checkpoints_settings_give_way_to_the_callers(synthetic: Callable[..., A
 def test_tunables_without_effect_are_not_offered(synthetic: Callable[..., Any]) -> None:
     everything = {tunable.name for tunable in synthetic().forward.tunables}
     assert {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"} <= everything
-    from synthetic import synthetic_checkpoint
+    from support.synthetic import synthetic_checkpoint
 
     plain = {tunable.name for tunable in build_forward(synthetic_checkpoint(("nuclei",), dim_seeds=1)).tunables}
     assert everything - plain == {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"}

@@ -13,15 +13,16 @@ import onnxruntime as ort
 import pytest
 import tifffile
 import torch
-from drawn_parts import in_one_piece
-from exported_models import write_both
 from skimage.io import imread
 from torch import nn
-from two_stage_models import IMAGES, SEGMENTATION, classified_recipe, crop_classifier, positivity_recipe, write_recipe
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
 from instanseg_export.families.base import label_map
 from instanseg_export.families.registry import build_forward
+from support.drawn_parts import in_one_piece
+from support.exported_models import write_both
+from support.paths import DEMO_IMAGES
+from support.two_stage_models import SEGMENTATION, classified_recipe, crop_classifier, positivity_recipe, write_recipe
 
 pytest.importorskip("torchvision")
 pytest.importorskip("timm")
@@ -78,7 +79,7 @@ def positivity(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Model:
 @cache
 def histology() -> np.ndarray:
     """(1, 3, 150, 170) float32, 8-bit values, stained nuclei enlarged to 0.25 µm."""
-    image = imread(IMAGES / "histology.png")[40:115, 60:145, :3]
+    image = imread(DEMO_IMAGES / "histology.png")[40:115, 60:145, :3]
     return np.ascontiguousarray(image.repeat(2, 0).repeat(2, 1).transpose(2, 0, 1)[None].astype(np.float32))
 
 

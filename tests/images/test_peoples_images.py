@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaign.figures import tell
-from campaign.peoples_images import KINDS, Expectation
 
 from instanseg_export.errors import ImageError
 from instanseg_export.images import Region, probe_image, read_image
+from support.figures import tell
+from support.peoples_images import KINDS, Expectation
 
 TABLE = [pytest.param(builder, expected, id=name) for name, builder, expected in KINDS]
 

@@ -17,9 +17,9 @@ from shapely.geometry import shape
 
 from instanseg_export import read_image, run
 from instanseg_export.errors import ImageError, OutputError
+from support.paths import DEMO_IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/images"
-GREY, HISTOLOGY = IMAGES / "fluorescence.png", IMAGES / "histology.png"
+GREY, HISTOLOGY = DEMO_IMAGES / "fluorescence.png", DEMO_IMAGES / "histology.png"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 
 from instanseg_export import read_image, run
+from support.paths import DEMO_IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/images"
-GREY = IMAGES / "fluorescence.png"
+GREY = DEMO_IMAGES / "fluorescence.png"
 
 
 def _grey() -> np.ndarray:

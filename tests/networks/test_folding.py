@@ -13,8 +13,7 @@ from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import CheckpointError
 from instanseg_export.layers.folding import for_inference
 from instanseg_export.targets import write_artifact
-
-DEMO = Path(__file__).resolve().parents[2] / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
+from support.paths import DEMO
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from instanseg_export import load_checkpoint
-
-VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
+from support.paths import VARIANTS
 
 
 def references_of(folder: Path) -> list[Path]:

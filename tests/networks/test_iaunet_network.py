@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import torch
-from iaunet_models import RESNET, SWIN, random_checkpoint
 from pydantic import ValidationError
 from torch import nn
 
@@ -16,6 +15,7 @@ from instanseg_export.families.iaunet.network import IAUNetNetwork
 from instanseg_export.families.iaunet.spec import IAUNetSpec, ResNetSpec, SwinSpec
 from instanseg_export.families.iaunet.swin import Swin
 from instanseg_export.layers.folding import for_inference
+from support.iaunet_models import RESNET, SWIN, random_checkpoint
 
 TABLE_1 = [
     (ResNetSpec(depths=(3, 4, 6, 3)), 39),

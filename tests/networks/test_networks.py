@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from training_runs import channel_net_spec, random_network, small_spec
 
 from instanseg_export.families.instanseg.augmented import AugmentedNetwork
 from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from instanseg_export.families.instanseg.spec import InstanSegSpec, UNetSpec
 from instanseg_export.layers.blocks import InstanceNorm
+from support.training_runs import channel_net_spec, random_network, small_spec
 
 
 def unet(**changes: Any) -> UNetSpec:

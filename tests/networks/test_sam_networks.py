@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sam_models import KINDS, encoder, sam_spec, smooth_image
-from training_runs import random_network, randomise
 
 from instanseg_export.families.instanseg.sam_encoder import Attention, Block
+from support.sam_models import KINDS, encoder, sam_spec, smooth_image
+from support.training_runs import random_network, randomise
 
 
 def random(module: torch.nn.Module) -> torch.nn.Module:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import randomise, write_log
 
 from instanseg_export import load_checkpoint
+from support.training_runs import randomise, write_log
 
 pytestmark = pytest.mark.peer
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from exported_model import DEMO, Exported, export
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
+from support.packaged import Exported, export
+from support.paths import DEMO
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from exported_model import Exported
 from PIL import Image
 
 from instanseg_export.api.validate import validate
@@ -26,6 +25,7 @@ from instanseg_export.packaging.fiji import MACROS
 from instanseg_export.packaging.rdf import write_rdf
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.base import Artifact
+from support.packaged import Exported
 
 NO_MAINTAINER = "Missing `maintainers` or any author in `authors` with a specified `github_user` name."
 

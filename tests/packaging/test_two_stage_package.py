@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from exported_model import export
-from two_stage_models import CLASSES, SEGMENTATION, classified_recipe, positivity_recipe
+
+from support.packaged import export
+from support.two_stage_models import CLASSES, SEGMENTATION, classified_recipe, positivity_recipe
 
 pytest.importorskip("torchvision")
 pytest.importorskip("timm")

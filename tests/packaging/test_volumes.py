@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from embedseg_runs import write_volume_run
 
 from instanseg_export import export, run
 from instanseg_export.api.export import ExportResult
 from instanseg_export.errors import ImageError
 from instanseg_export.images import read_image
 from instanseg_export.images.synthetic_volumes import draw_spheres
+from support.embedseg_runs import write_volume_run
 
 
 @pytest.fixture(scope="module")

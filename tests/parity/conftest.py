@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.images.named import NamedImage
 from instanseg_export.runtimes.registry import builtin_folder
+from support.tiny_model import TinySegmenter
 
 Write = Callable[..., Path]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.api.validate import validate
 from instanseg_export.images.named import NamedImage
 from instanseg_export.parity.report import Report
+from support.tiny_model import TinySegmenter
 
 WriteRuntime = Callable[..., Path]
 

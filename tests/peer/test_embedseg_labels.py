@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from agreement import agreement
 from torch import Tensor
 
 from instanseg_export import build_forward, load_checkpoint
+from support.agreement import agreement
 
 pytest.importorskip(
     "EmbedSeg.utils.utils",
     reason="needs EmbedSeg: pip install --no-deps --target PEERS/EmbedSeg EmbedSeg==0.2.5, and PYTHONPATH=PEERS",
 )
 
-from embedseg_models import model_of, predict, save_run
+from support.embedseg_models import model_of, predict, save_run
 
 pytestmark = pytest.mark.peer
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from test_upstream_labels import assert_same_instances, image_of
 from torch import Tensor, nn
-from training_runs import randomise, write_log
-from upstream_models import BASE, export, model_of, save_run
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.stages.tiles import TiledNetwork
+from support.training_runs import randomise, write_log
+from support.upstream_models import BASE, assert_same_instances, export, image_of, model_of, save_run
 
 pytest.importorskip("cellpose.vit_sam", reason="needs upstream's packages: pip install '.[peer]'")
 pytestmark = pytest.mark.peer

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.cleanup import clean_up, pack, unpack
 from instanseg_export.stages.sentinels import huge
+from support.scripted import agreed
 
 EIGHT = np.ones((3, 3), dtype=bool)
 THRESHOLD = torch.tensor(0.25)

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from drawn_parts import kept
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
-from scripted import agreed
 
 from instanseg_export.stages.merge import merge_overlapping
 from instanseg_export.stages.number import close_gaps, number_instances
 from instanseg_export.stages.paint import list_members, paint
 from instanseg_export.stages.sentinels import huge, nobody
 from instanseg_export.stages.windows import window_corners
+from support.drawn_parts import kept
+from support.scripted import agreed
 
 THRESHOLD = np.float32(0.125)
 

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from folder_target import SIZE, FolderTarget, write_runtime
-from small_forward import SmallForward, small_checkpoint
 
 import instanseg_export.registry as registry
 from instanseg_export import export, inspect, run, validate
@@ -28,8 +26,10 @@ from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 from instanseg_export.targets.settings import is_fixed
+from support.folder_target import SIZE, FolderTarget, write_runtime
+from support.paths import DEMO, DEMO_IMAGES
+from support.small_forward import SmallForward, small_checkpoint
 
-DEMO = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/checkpoint.pt"
 FLAGS = ("overridable", "dynamic_shapes", "exposes_stages")
 
 
@@ -193,7 +193,7 @@ def _image(folder: Path, side: int) -> Path:
 def _picture() -> np.ndarray:
     from instanseg_export import read_image
 
-    picture = read_image(DEMO.parent / "images" / "histology.png").array
+    picture = read_image(DEMO_IMAGES / "histology.png").array
     return np.moveaxis(np.repeat(picture, 3, axis=0) if len(picture) == 1 else picture, 0, -1)
 
 

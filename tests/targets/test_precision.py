@@ -30,10 +30,8 @@ from instanseg_export import (
 )
 from instanseg_export.api.export import ExportResult
 from instanseg_export.targets import require_metadata
+from support.paths import DEMO, DEMO_IMAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
-IMAGES = DEMO.parent / "images"
 FILES = {"fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
 
 each_precision = pytest.mark.parametrize("precision", FILES)
@@ -126,7 +124,7 @@ def test_stages_and_settings_work(result: ExportResult, precision: str) -> None:
     stages = require_metadata(result.folder / FILES[precision]).stages
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in stages.values() if name.startswith("stage."))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    image = _rgb(IMAGES / "histology.png")[None, :, :130, :117].astype(np.float32)
+    image = _rgb(DEMO_IMAGES / "histology.png")[None, :, :130, :117].astype(np.float32)
     names = list(stages.values())
     found = dict(zip(stages, session.run(names, {"image": image}), strict=True))
     assert found["network"].shape == (1, 5, 130, 117)
@@ -197,7 +195,7 @@ def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tm
     labelled.mkdir()
     noise = np.random.default_rng(0).random((3, 96, 96), dtype=np.float32) * 0.05
     tifffile.imwrite(images / "noise.tif", noise, photometric="minisblack")
-    picture = _rgb(IMAGES / "histology.png")
+    picture = _rgb(DEMO_IMAGES / "histology.png")
     tifffile.imwrite(labelled / "a.tif", picture, photometric="minisblack", metadata={"axes": "CYX"})
     session = _session(result.folder / "model.onnx")
     truth = session.run(None, {"image": picture[None].astype(np.float32)})[0][0]
@@ -265,7 +263,7 @@ def _labels_that_are_none(folder: Path) -> dict[str, object]:
     [
         ({"precision": ["int4"]}, UnknownNameError, "'int4'", "Did you mean 'int8'"),
         ({"targets": ["torchscript"]}, ExportError, "made from the ONNX file", "Add onnx to --targets"),
-        ({"precision": ["fp32"], "calibrate": IMAGES}, SettingError, "no effect on fp32", "--precision"),
+        ({"precision": ["fp32"], "calibrate": DEMO_IMAGES}, SettingError, "no effect on fp32", "--precision"),
         ({"calibrate": "nowhere"}, ImageError, "nowhere does not exist", "folder of images"),
         ({"calibrate": DEMO}, ImageError, "is a file, not a folder", "folder of images"),
         (_empty, ImageError, "holds no image", "folder of images"),

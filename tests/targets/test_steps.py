@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_forward import SmallForward, small_checkpoint
 from torch import Tensor, nn
 
 from instanseg_export.errors import ExportError
 from instanseg_export.targets import TARGETS, write_artifact
+from support.small_forward import SmallForward, small_checkpoint
 
 
 class BranchesOnData(nn.Module):

@@ -10,14 +10,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import embedseg_runs
-import iaunet_models
 import numpy as np
 import onnx
 import pytest
-import sam_models
 import torch
-import two_stage_models
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
@@ -29,10 +25,10 @@ from instanseg_export.images.named import NamedImage
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript.code import suspicious
 from instanseg_export.targets.trust import check_trust
+from support import embedseg_runs, iaunet_models, sam_models, two_stage_models
+from support.paths import DEMO, DEMO_IMAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
-IMAGE = DEMO.parent / "images/histology.png"
+IMAGE = DEMO_IMAGES / "histology.png"
 
 
 # Ours

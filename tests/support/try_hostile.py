@@ -1,6 +1,6 @@
 """Gives hostile files to the product, one after another in this process, and tells how each ended.
 
-    python tests/campaign/try_hostile.py FOLDER [PART OF]
+    PYTHONPATH=tests python -m support.try_hostile FOLDER [PART OF]
 
 prints a line of JSON per member: its name, how it ended, the seconds, and the memory that reading it took beyond what
 the process had. The process may not have more than two gigabytes more than it starts with, and a member that takes five
@@ -19,16 +19,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from campaign import peak
-from campaign.hostile_checkpoints import Member, members
-from training_runs import write_run
-
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.errors import InstansegExportError
 from instanseg_export.packaging.card_file import load_card
 from instanseg_export.packaging.checkpoint_card import default_card
+from support import peak
+from support.hostile_checkpoints import Member, members
+from support.training_runs import write_run
 
 MEMORY = 2 << 30
 """Bytes that a member may ask for, at most; nearly all hostile ones ask for more."""

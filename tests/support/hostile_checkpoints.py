@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from training_runs import log_of, random_network, small_spec, upstream_state, write_log, write_run
+
+from support.training_runs import log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 __all__ = ["Member", "members"]
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
-from agreement import agreement
-from exported_models import VARIANTS
+
+from support.agreement import agreement
+from support.paths import SHARED, VARIANTS
 
 __all__ = ["GOLDEN", "SLOW_ON_LARGE", "agreement"]
 
-_SHARED = Path(os.environ.get("INSTANSEG_EXPORT_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 _LARGE = ("dsb_2cfa61bef654", "dsb_61dc249314d7", "fluorescence_example", "he_example_512")
 
 
 def _cases(marks: list[pytest.MarkDecorator]) -> list[object]:
     cases = []
     for variant in VARIANTS:
-        names = [path.stem for path in sorted((_SHARED / "golden" / variant).glob("*.npz"))]
+        names = [path.stem for path in sorted((SHARED / "golden" / variant).glob("*.npz"))]
         for name in names or ["no reference data"]:
             cases.append(pytest.param(variant, name, marks=marks if name in _LARGE else [], id=f"{variant}-{name}"))
     return cases

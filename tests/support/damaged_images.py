@@ -1,6 +1,6 @@
 """Damage small real files at random and read them, in a process with little memory. Run as a program by the tests.
 
-    python damaged_images.py EXAMPLES SEED KIND...
+    PYTHONPATH=tests python -m support.damaged_images EXAMPLES SEED KIND...
 
 prints one line per kind: how many were read, how many refused. Anything but an image or an ImageError, more memory
 than ``ROOM`` or more time than ``SECONDS`` ends it with a status other than 0 and the smallest example that hypothesis
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from peoples_images import KINDS
 
 from instanseg_export.errors import ImageError
 from instanseg_export.images import probe_image, read_image
+from support.peoples_images import KINDS
 
 ROOM = 1_500_000_000
 """Bytes of address space above what the imports need."""

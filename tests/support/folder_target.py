@@ -11,13 +11,12 @@ import torch
 from instanseg_export.errors import PackageError
 from instanseg_export.families.base import Forward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
+from support.paths import ROOT
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]
 
 SIZE = 64
 """Height and width that its artefacts take if they take one size only."""
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 Run it before and after the change, each in a process of its own, and compare::
 
-    python tests/targets/graph_hashes.py before.json
-    python tests/targets/graph_hashes.py after.json --against before.json
+    python tests/support/graph_hashes.py before.json
+    python tests/support/graph_hashes.py after.json --against before.json
 
 Every family is exported from small networks with fixed weights. A hash covers all that a runtime computes with, and
 nothing that says where the code stands or when it was written:
@@ -39,16 +39,15 @@ import torch
 if __name__ == "__main__":  # as pytest does for tests
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from embedseg_runs import write_embedseg_run
-from iaunet_models import RESNET, SWIN, random_checkpoint
-from sam_models import sam_network, sam_spec
-from training_runs import channel_net_spec, random_network, small_spec
-from two_stage_models import SEGMENTATION, classified_recipe, positivity_recipe
-
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.instanseg.spec import UNetSpec
 from instanseg_export.targets import TARGETS, write_artifact
+from support.embedseg_runs import write_embedseg_run
+from support.iaunet_models import RESNET, SWIN, random_checkpoint
+from support.sam_models import sam_network, sam_spec
+from support.training_runs import channel_net_spec, random_network, small_spec
+from support.two_stage_models import SEGMENTATION, classified_recipe, positivity_recipe
 
 __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 

@@ -7,12 +7,15 @@ With it, two formats get the same network output to the last bit, so everything 
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
+from instanseg_export.stages.embedding import Points, read_points
+from support.scripted import agreed
 
-__all__ = ["EXTENT", "GRID", "drawn_fields", "fields_checkpoint", "noise_fields"]
+__all__ = ["EXTENT", "GRID", "HALF", "drawn_fields", "fields_checkpoint", "noise_fields", "points_of", "steps"]
 
 GRID = {2: (1024, 1024), 3: (128, 128, 32)}
 EXTENT = {2: (1.0, 1.0), 3: (1.0, 1.0, 31 / 127 * 2.5)}
@@ -79,3 +82,20 @@ def noise_fields(size: tuple[int, ...], seed: int = 0, batch: int = 1) -> np.nda
     sigma = rng.integers(-4, 12, (batch, axes, *size)) / 8
     seeds = rng.integers(-4, 20, (batch, 1, *size)) / 4
     return np.concatenate([offset, sigma, seeds], axis=1).astype(np.float32)
+
+
+HALF = torch.tensor(0.5)
+"""A seed threshold."""
+
+
+def steps(axes: int) -> Tensor:
+    """Return the distance of neighbouring pixels along each axis."""
+    return torch.tensor([extent / (grid - 1) for extent, grid in zip(EXTENT[axes], GRID[axes], strict=True)])
+
+
+def points_of(fields: Tensor, threshold: Tensor = HALF) -> Points:
+    """Return the points that the stages read from fields, the same when TorchScript compiles them."""
+    axes = (fields.shape[1] - 1) // 2
+    spatial = fields[:, :, None] if axes == 2 else fields
+    points: Points = agreed(read_points, spatial, steps(axes), threshold)
+    return points

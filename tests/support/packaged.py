@@ -13,9 +13,6 @@ from instanseg_export.packaging import Card, Sample, card_for, choose_samples, w
 from instanseg_export.targets import TARGETS, write_artifact
 from instanseg_export.targets.base import Artifact
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
-
 
 @dataclass(frozen=True)
 class Exported:

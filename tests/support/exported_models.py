@@ -15,9 +15,7 @@ from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.base import Forward
 from instanseg_export.targets import TARGETS, write_artifact
 
-__all__ = ["MODELS", "VARIANTS", "OnnxModel", "TorchScriptModel", "write_both"]
-
-VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
+__all__ = ["MODELS", "OnnxModel", "TorchScriptModel", "write_both"]
 
 
 def write_both(checkpoint: Checkpoint, forward: Forward, folder: Path) -> Path:

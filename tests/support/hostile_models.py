@@ -30,10 +30,11 @@ from onnx import TensorProto, helper
 
 from instanseg_export.metadata import ModelMetadata, parse_metadata
 from instanseg_export.targets.onnx.embedded import with_metadata
+from support.paths import DATA
 
 __all__ = ["Member", "members", "write_package"]
 
-DESCRIPTION = Path(__file__).resolve().parent.parent / "data" / "metadata_format_1" / "demo-onnx.json"
+DESCRIPTION = DATA / "metadata_format_1" / "demo-onnx.json"
 EXTRA = "archive/extra/instanseg_export.json"
 Build = Callable[[Path], Path]
 

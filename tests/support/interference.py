@@ -1,6 +1,6 @@
 """Writes an output while something happens at one step after the other: a signal, or a user who is quick.
 
-It is a program, called as ``interference.py SCENARIO EVENT STRIDE FOLDER``. A step is a line of
+It is a program, called as ``python -m support.interference SCENARIO EVENT STRIDE FOLDER``. A step is a line of
 ``instanseg_export/files`` that is about to run; with a stride of 5, every fifth is tried. For each step a process of
 its own starts from the same files. What is found afterwards is printed as JSON: how many steps there are, how often the
 old and how often the new output was there, and what was wrong.

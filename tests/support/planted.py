@@ -7,18 +7,13 @@ nuclei, so that upstream's decoder and ours get the same fields to the last bit,
 from __future__ import annotations
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "forwards"))
-
-from synthetic import SCALE, synthetic_checkpoint
-
 from instanseg_export.checkpoints import Checkpoint
+from support.synthetic import SCALE, synthetic_checkpoint
 
 __all__ = ["GRIDS", "SPACING", "PlantedNetwork", "planted_checkpoint", "planted_image"]
 

@@ -11,12 +11,11 @@ from torch import nn
 
 from instanseg_export.families.two_stage.classifier_spec import CropClassifierSpec, PositivitySpec
 from instanseg_export.families.two_stage.crop_classifier import CropClassifier, PositivityClassifier
+from support.paths import DEMO
 
-ROOT = Path(__file__).resolve().parent.parent
-SEGMENTATION = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
+SEGMENTATION = DEMO
 """Trained on nuclei in three channels, at 0.5 µm."""
 
-IMAGES = SEGMENTATION.parent / "images"
 CLASSES = ["lymphocyte", "monocyte", "other"]
 
 

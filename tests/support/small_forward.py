@@ -6,11 +6,11 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: UP035 -- TorchScrip
 
 import torch
 from torch import Tensor, nn
-from training_runs import small_spec
 
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.base import FurtherOutput
 from instanseg_export.families.settings import NORMALIZE_MODES, Tunable, Value
+from support.training_runs import small_spec
 
 __all__ = ["SmallForward", "small_checkpoint"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from training_runs import log_of, random_network, small_spec, write_run
 
 from instanseg_export.families.instanseg.backbone_spec import CellposeSamSpec, CellSamSpec, SamEncoderSpec, SamUNetSpec
 from instanseg_export.families.instanseg.network import InstanSegNetwork
 from instanseg_export.families.instanseg.spec import InstanSegSpec
+from support.training_runs import log_of, random_network, small_spec, write_run
 
 __all__ = ["KINDS", "encoder", "sam_log", "sam_network", "sam_run", "sam_spec", "smooth_image", "upstream_sam_state"]
 
