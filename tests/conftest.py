@@ -14,7 +14,8 @@ from hypothesis import settings
 
 from support.paths import ROOT, SHARED
 
-# Threads that wait for each other make small images several times slower, most of all on a busy machine.
+# Threads that wait for each other make small images several times slower, most of all on a busy machine. torch reads
+# this when it is imported, so nothing above may import it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples everywhere: what fails on one machine fails on all.
@@ -76,3 +77,11 @@ def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
 def demo_package(demo_export: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
     """The demo, exported. Copy it before you change it."""
     return demo_export[0] / "nuclei_dsb2018"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a small training run with a log."""
+    from support.training_runs import write_run
+
+    return write_run(tmp_path / "my_run")

@@ -1,24 +1,26 @@
-"""Painting, merging and numbering against dense arrays: one row per seed, one column per pixel."""
+"""Scenes of overlapping masks, for painting, merging and numbering; and what dense arrays make of them.
+
+A dense array has one row per seed and one column per pixel.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
 from instanseg_export.stages.merge import merge_overlapping
 from instanseg_export.stages.number import close_gaps, number_instances
 from instanseg_export.stages.paint import list_members, paint
-from instanseg_export.stages.sentinels import huge, nobody
+from instanseg_export.stages.sentinels import huge
 from instanseg_export.stages.windows import window_corners
 from support.drawn_parts import kept
 from support.scripted import agreed
+
+__all__ = ["Scene", "boxes", "check", "labels_of", "random_scene"]
 
 THRESHOLD = np.float32(0.125)
 
@@ -100,6 +102,7 @@ def reference(scene: Scene, overlap_threshold: float, min_size: int, connected: 
 
 
 def check(scene: Scene, overlap_threshold: float = 0.3, min_size: int = 0, connected: bool = False) -> np.ndarray:
+    """Return the labels of the stages, which are those of dense arrays."""
     labels = labels_of(scene, overlap_threshold, min_size, connected)
     np.testing.assert_array_equal(labels, reference(scene, overlap_threshold, min_size, connected))
     return labels
@@ -126,33 +129,6 @@ def random_scene(rng: np.random.Generator, planes: int, height: int, width: int,
     return scene
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    seed=st.integers(0, 99_999),
-    planes=st.integers(1, 3),
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    half=st.integers(1, 9),
-    distance=st.integers(1, 7),
-    overlap_threshold=st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]),
-    min_size=st.sampled_from([0, 1, 7, 30]),
-    connected=st.booleans(),
-)
-def test_equals_dense_arrays(
-    seed: int,
-    planes: int,
-    height: int,
-    width: int,
-    half: int,
-    distance: int,
-    overlap_threshold: float,
-    min_size: int,
-    connected: bool,
-) -> None:
-    scene = random_scene(np.random.default_rng(seed), planes, height, width, half, distance)
-    check(scene, overlap_threshold, min_size, connected)
-
-
 def boxes(
     width: int, half: int, spans: list[tuple[int, int, int]], height: int = 1, levels: list[int] | None = None
 ) -> Scene:
@@ -163,90 +139,3 @@ def boxes(
         windows[k, :height, max(start - left, 0) : stop - left] = 1 if levels is None else levels[k]
     scene.windows = windows
     return scene
-
-
-def test_equal_logits_go_to_the_first_seed() -> None:
-    labels = check(boxes(20, 10, [(4, 0, 10), (14, 8, 20)]), overlap_threshold=0.9)
-    assert labels[0, 0].tolist() == [1] * 10 + [2] * 10
-
-
-def test_higher_logit_wins() -> None:
-    labels = check(boxes(20, 10, [(4, 0, 10), (14, 8, 20)], levels=[1, 2]), overlap_threshold=0.9)
-    assert labels[0, 0].tolist() == [1] * 8 + [2] * 12
-
-
-@pytest.mark.parametrize(("threshold", "instances"), [(0.49, 1), (0.5, 2), (0.51, 2)])
-def test_iou_must_exceed_the_threshold(threshold: float, instances: int) -> None:
-    # 4 pixels are shared, 8 are in the union.
-    assert check(boxes(12, 6, [(2, 0, 6), (5, 2, 8)]), threshold).max() == instances
-
-
-def test_chain_of_a_hundred_merges_into_one() -> None:
-    spans = [(4 * k + 3, 4 * k, 4 * k + 7) for k in range(100)]
-    labels = check(boxes(403, 8, spans), overlap_threshold=0.2)
-    assert labels.max() == 1
-    assert check(boxes(403, 8, spans), overlap_threshold=0.4).max() == 100
-
-
-def test_chain_that_the_last_seed_closes_keeps_the_number_of_the_first() -> None:
-    # The first and the second lie apart; the third joins them.
-    labels = check(boxes(30, 15, [(2, 0, 10), (14, 10, 20), (22, 5, 16)]), overlap_threshold=0.3)
-    assert labels.max() == 1
-
-
-def test_windows_moved_in_from_opposite_borders_share_their_middle() -> None:
-    half = 6
-    width = 4 * half - 1
-    whole = [(0, 0, 2 * half), (width - 1, width - 2 * half, width)]
-    assert check(boxes(width, half, whole), overlap_threshold=0.04).max() == 1
-    assert check(boxes(width, half, whole), overlap_threshold=0.05).max() == 2
-
-
-def test_many_masks_over_one_pixel() -> None:
-    spans = [(2 * k, 0, 24) for k in range(12)]
-    assert check(boxes(24, 12, spans), overlap_threshold=0.9).max() == 1
-    nested = [(2 * k, k, 24 - k) for k in range(12)]
-    check(boxes(24, 12, nested, levels=list(range(1, 13))), overlap_threshold=0.9)
-
-
-def test_small_instances_are_dropped_after_merging_and_leave_no_gap() -> None:
-    spans = [(1, 0, 3), (6, 5, 8), (8, 5, 8), (14, 10, 18)]
-    labels = check(boxes(20, 10, spans), overlap_threshold=0.6, min_size=4)
-    assert labels[0, 0].tolist() == [0] * 10 + [1] * 8 + [0] * 2
-    merged = check(boxes(20, 10, spans), overlap_threshold=0.6, min_size=3)
-    assert merged.max() == 3
-
-
-def test_instance_whose_first_seed_owns_nothing_keeps_its_place_in_the_order() -> None:
-    scene = boxes(30, 15, [(2, 0, 8), (5, 12, 20), (14, 0, 8)], levels=[1, 1, 2])
-    labels = check(scene, overlap_threshold=0.5)
-    assert labels[0, 0, 0] == 1
-    assert labels[0, 0, 15] == 2
-
-
-def test_no_seeds() -> None:
-    scene = Scene(2, 8, 9, 4, 5, [], np.empty((0, 8, 8), dtype=np.float32))
-    assert not labels_of(scene, 0.3, 10).any()
-
-
-def test_gaps_are_closed_within_each_group() -> None:
-    labels = torch.tensor([0, 2, 2, 5, 0, 9, 7, 7, 0])
-    group_of = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])
-    assert agreed(close_gaps, labels, group_of, 3).tolist() == [0, 1, 1, 2, 0, 1, 1, 1, 0]
-
-
-def test_background_is_nobodys() -> None:
-    windows = torch.full((2, 16), -huge())
-    mask = windows >= 0.0
-    members = agreed(
-        list_members,
-        windows,
-        mask,
-        torch.zeros_like(mask),
-        torch.tensor([[0, 1, 1, 1], [0, 0, 0, 0]]),
-        torch.tensor(0.0),
-        2,
-        5,
-        5,
-    )
-    assert (agreed(paint, members, 25) == nobody()).all()
