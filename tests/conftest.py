@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from support.paths import ROOT, SHARED
+from support.sharing import MadeOnce, maker
 
 # Threads that wait for each other make small images several times slower, most of all on a busy machine. torch reads
 # this when it is imported, so nothing above may import it.
@@ -42,35 +42,51 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give, for a name of ``VARIANTS``, the folder with its instanseg.pt and model.onnx; each is exported once."""
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Give the folder of a name, filled by the first of all processes that asks for it."""
+    return maker(tmp_path_factory)
 
-    @cache
+
+@pytest.fixture(scope="session")
+def exported(shared: Path, made_once: MadeOnce) -> Callable[[str], Path]:
+    """Give, for a name of ``VARIANTS``, the folder with its instanseg.pt and model.onnx."""
+
     def folder_of(variant: str) -> Path:
         from instanseg_export import build_forward, load_checkpoint
         from support.exported_models import write_both
 
-        checkpoint = load_checkpoint(shared / "checkpoints" / variant)
-        return write_both(checkpoint, build_forward(checkpoint), tmp_path_factory.mktemp(variant))
+        def fill(folder: Path) -> None:
+            checkpoint = load_checkpoint(shared / "checkpoints" / variant)
+            write_both(checkpoint, build_forward(checkpoint), folder)
+
+        return made_once(variant, fill)
 
     return folder_of
 
 
 @pytest.fixture(scope="session")
-def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def demo_export(made_once: MadeOnce) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The folder in which the README's first command ran, and what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
-    done = subprocess.run(
-        [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done
+
+    def fill(folder: Path) -> None:
+        place = folder / "work"
+        place.mkdir()
+        (place / "model_zoo").symlink_to(ROOT / "model_zoo")
+        done = subprocess.run(
+            [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "stdout").write_text(done.stdout)
+        (folder / "stderr").write_text(done.stderr)
+
+    folder = made_once("demo", fill)
+    printed = ((folder / name).read_text() for name in ("stdout", "stderr"))
+    return folder / "work", subprocess.CompletedProcess(DEMO_COMMAND, 0, *printed)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from pathlib import Path
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
 from instanseg_export.families.base import Forward
 from instanseg_export.families.registry import build_forward
+from instanseg_export.files import sha256_of, size_of
 from instanseg_export.packaging import Card, Sample, card_for, choose_samples, write_package
-from instanseg_export.targets import TARGETS, write_artifact
+from instanseg_export.targets import TARGETS
 from instanseg_export.targets.base import Artifact
 
 
@@ -46,12 +47,10 @@ class Exported:
         return folder
 
 
-def export(source: Path, folder: Path) -> Exported:
+def exported_from(source: Path, folder: Path) -> Exported:
+    """Read a checkpoint, and take the files of both formats that ``write_both`` made of it from ``folder``."""
     checkpoint = load_checkpoint(source)
     forward = build_forward(checkpoint)
-    artifacts = [
-        write_artifact(name, forward, checkpoint, folder / TARGETS.get(name).filename)
-        for name in ("torchscript", "onnx")
-    ]
-    samples = choose_samples(checkpoint, forward)
-    return Exported(checkpoint, forward, card_for(checkpoint), samples, artifacts)
+    paths = {name: folder / TARGETS.get(name).filename for name in ("torchscript", "onnx")}
+    artifacts = [Artifact(name, path, sha256_of(path), size_of(path)) for name, path in paths.items()]
+    return Exported(checkpoint, forward, card_for(checkpoint), choose_samples(checkpoint, forward), artifacts)

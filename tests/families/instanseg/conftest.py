@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.registry import build_forward
 from support.exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
+from support.sharing import MadeOnce
 from support.synthetic import synthetic_checkpoint
 
 Open = Callable[[str, str], Any]
@@ -41,14 +43,15 @@ class Synthetic:
 
 
 @pytest.fixture(scope="session")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Synthetic]:
-    """Give the synthetic model for changes of its description; each is exported once."""
+def synthetic(made_once: MadeOnce) -> Callable[..., Synthetic]:
+    """Give the synthetic model for changes of its description; each is exported once in a run of the tests."""
 
     @cache
     def model(*changes: tuple[str, Any]) -> Synthetic:
         checkpoint = synthetic_checkpoint(**dict(changes))
         forward = build_forward(checkpoint)
-        folder = write_both(checkpoint, forward, tmp_path_factory.mktemp("synthetic"))
+        name = re.sub(r"\W+", " ", f"synthetic {dict(changes)}")
+        folder = made_once(name, lambda folder: write_both(checkpoint, forward, folder))
         return Synthetic(checkpoint, forward, folder, TorchScriptModel(folder), OnnxModel(folder))
 
     return model
