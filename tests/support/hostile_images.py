@@ -22,6 +22,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,15 @@ def _tags(changes: dict[str, Any], pages: int = 1, **options: Any) -> Builder:
     def build(folder: Path) -> Path:
         path = folder / "a.tif"
         tifffile.imwrite(path, np.stack([GREY] * pages) if pages > 1 else GREY, metadata=None, **options)
-        with tifffile.TiffFile(path, mode="r+b") as tif:
+        with tifffile.TiffFile(path, mode="r+") as tif:
             for name, value in changes.items():
-                tif.pages[0].tags[name].overwrite(value)
+                tif.pages.first.tags[name].overwrite(value)
         return path
 
     return build
 
 
-_TILED = {"tile": (16, 16)}
+_TILED: dict[str, Any] = {"tile": (16, 16)}
 for compression in (None, "zlib", "lzw", "zstd", "jpeg", "jpeg2000", "packbits"):
     for size in (2**16, 2**20, 2**31 - 1):
         _add(
@@ -115,9 +116,9 @@ for name, jumps, pages in (
 _add("tiff list leads out", _jump({1: -1}, 2), "beyond its end")
 
 
-def _bytes(name: str, content: bytes) -> Builder:
+def _bytes(name: str, content: bytes | Callable[[], bytes]) -> Builder:
     def build(folder: Path) -> Path:
-        (folder / name).write_bytes(content)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content())
         return folder / name
 
     return build
@@ -220,11 +221,21 @@ def _strip(content: bytes, compression: int, bits: int = 8) -> Builder:
     return build
 
 
-_BOMB = bytes(1 << 30)
-_ZLIB_BOMB, _GZIP_BOMB, _BZ2_BOMB = zlib.compress(_BOMB, 9), gzip.compress(_BOMB, 9), bz2.compress(_BOMB)
-_ZSTD_BOMB = imagecodecs.zstd_encode(_BOMB, level=9)
-_LZMA_BOMB = imagecodecs.lzma_encode(_BOMB[: 1 << 28])
-del _BOMB
+_PACKERS: dict[str, Callable[[bytes], bytes | bytearray]] = {
+    "zlib": lambda data: zlib.compress(data, 9),
+    "gzip": lambda data: gzip.compress(data, 9),
+    "bz2": bz2.compress,
+    "zstd": lambda data: imagecodecs.zstd_encode(data, level=9),
+    "lzma": lambda data: imagecodecs.lzma_encode(data[: 1 << 28]),
+}
+
+
+@cache
+def _bomb(codec: str) -> bytes:
+    """A gigabyte of zeros, packed. It takes seconds, so not whenever this module is imported."""
+    return bytes(_PACKERS[codec](bytes(1 << 30)))
+
+
 _SOF = (
     b"\xff\xd8\xff\xc0\x00\x0b\x08\xff\xdc\xff\xdc\x01\x01\x11\x00"
     + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
@@ -260,8 +271,8 @@ def _png(width: int, height: int, *extra: tuple[bytes, bytes]) -> bytes:
 
 for size in (12_000, 60_000, 2**31 - 1):
     _add(f"png {size}^2", _bytes("a.png", _png(size, size)))
-_add("png text bomb", _bytes("a.png", _png(8, 8, (b"zTXt", b"a\0\0" + _ZLIB_BOMB))))
-_add("png profile bomb", _bytes("a.png", _png(8, 8, (b"iCCP", b"a\0\0" + _ZLIB_BOMB))))
+_add("png text bomb", _bytes("a.png", lambda: _png(8, 8, (b"zTXt", b"a\0\0" + _bomb("zlib")))))
+_add("png profile bomb", _bytes("a.png", lambda: _png(8, 8, (b"iCCP", b"a\0\0" + _bomb("zlib")))))
 _add("jpeg 65500^2", _bytes("a.jpg", _SOF))
 _add("bmp 2^30", _bytes("a.bmp", b"BM" + struct.pack("<IHHIIiiHHIIIIII", 0, 0, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0)))  # noqa: E501  # fmt: skip
 _add("gif 65535^2", _bytes("a.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x4c\x01\x00;"))  # noqa: E501  # fmt: skip
@@ -273,7 +284,9 @@ _add("webp 16383^2", _bytes("a.webp", _WEBP.getvalue()), "too large")
 # Zarr
 
 
-def _zarr(changes: dict[str, Any], chunk: bytes | None = bytes(4096), name: str = "0.0") -> Builder:
+def _zarr(
+    changes: dict[str, Any], chunk: bytes | Callable[[], bytes] | None = bytes(4096), name: str = "0.0"
+) -> Builder:
     """Write a plain array of version 2 by hand."""
 
     def build(folder: Path) -> Path:
@@ -285,7 +298,7 @@ def _zarr(changes: dict[str, Any], chunk: bytes | None = bytes(4096), name: str 
         }  # fmt: skip
         (path / ".zarray").write_text(json.dumps(content | changes))
         if chunk is not None:
-            (path / name).write_bytes(chunk)
+            (path / name).write_bytes(chunk if isinstance(chunk, bytes) else chunk())
         return path
 
     return build
@@ -298,9 +311,12 @@ for shape in ([10**6, 10**6], [2**40, 2**40], [10**18, 64]):
         _zarr({"chunks": shape, "compressor": {"id": "zlib", "level": 1}}, zlib.compress(bytes(64))),
     )
 _add("zarr chunks of one pixel", _zarr({"shape": [100_000, 100_000], "chunks": [1, 1]}), "cut into")
-for value in ([-1, 64], ["64", 64], [64.0, 64], [True, 64], [2**70, 64], 64, None, [[64], 64], [64] * 70, []):
-    _add(f"zarr shape {str(value)[:40]}", _zarr({"shape": value}))
-    _add(f"zarr chunks {str(value)[:40]}", _zarr({"chunks": value}))
+_SIZES: tuple[Any, ...] = (
+    [-1, 64], ["64", 64], [64.0, 64], [True, 64], [2**70, 64], 64, None, [[64], 64], [64] * 70, [],
+)  # fmt: skip
+for sizes in _SIZES:
+    _add(f"zarr shape {str(sizes)[:40]}", _zarr({"shape": sizes}))
+    _add(f"zarr chunks {str(sizes)[:40]}", _zarr({"chunks": sizes}))
 _add("zarr chunks of 0", _zarr({"chunks": [0, 64]}))
 for dtype in ("|O", "|S9", "<M8[ns]", "<c8", [["a", "<u2"]], "|V2000000000", "<f16", 7, None, "u"):
     _add(f"zarr dtype {dtype}", _zarr({"dtype": dtype}), "values of type|damaged")
@@ -326,17 +342,15 @@ def _pickled_packer(folder: Path) -> Path:
 
 _add("zarr pickle filter", _pickled)
 _add("zarr pickle packer", _pickled_packer, "codec 'pickle'")
-for codec in ("json2", "vlen-utf8", "categorize", "nothing", None, 7):
-    _add(f"zarr codec {codec}", _zarr({"compressor": {"id": codec}}), "codec")
-for name, bomb in (
-    ("zlib", _ZLIB_BOMB),
-    ("gzip", _GZIP_BOMB),
-    ("bz2", _BZ2_BOMB),
-    ("zstd", _ZSTD_BOMB),
-    ("lzma", _LZMA_BOMB),
-):
-    _add(f"zarr {name} bomb", _zarr({"compressor": {"id": name}}, bomb), "unpacks|damaged")
-_add("zarr gzip bomb behind a good one", _zarr({"compressor": {"id": "gzip"}}, gzip.compress(bytes(4096)) + _GZIP_BOMB), "unpacks")  # noqa: E501  # fmt: skip
+for codec_id in ("json2", "vlen-utf8", "categorize", "nothing", None, 7):
+    _add(f"zarr codec {codec_id}", _zarr({"compressor": {"id": codec_id}}), "codec")
+for codec in _PACKERS:
+    _add(f"zarr {codec} bomb", _zarr({"compressor": {"id": codec}}, partial(_bomb, codec)), "unpacks|damaged")
+_add(
+    "zarr gzip bomb behind a good one",
+    _zarr({"compressor": {"id": "gzip"}}, lambda: gzip.compress(bytes(4096)) + _bomb("gzip")),
+    "unpacks",
+)
 for name, head in (
     ("lz4", struct.pack("<I", 2**31 - 1) + bytes(99)), ("blosc", struct.pack("<BBBBIII", 2, 1, 1, 1, 2**31 - 1, 2**20, 115) + bytes(99)),  # noqa: E501
     ("zstd", b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**50) + bytes(99)),
@@ -403,7 +417,7 @@ def _multiscale(attributes: Any) -> Builder:
     return build
 
 
-for attributes in (
+_ATTRIBUTES: tuple[dict[str, Any], ...] = (
     {"multiscales": {}}, {"multiscales": []}, {"multiscales": [1]}, {"multiscales": [{}]}, {"multiscales": None},
     {"multiscales": [{"datasets": []}]}, {"multiscales": [{"datasets": [{}]}]}, {"multiscales": [{"datasets": 5}]},
     {"multiscales": [{"datasets": [{"path": "0"}], "axes": 5}]},
@@ -413,7 +427,8 @@ for attributes in (
     {"multiscales": [{"datasets": [{"path": "0", "coordinateTransformations": 5}]}]},
     {"multiscales": [{"datasets": [{"path": "0", "coordinateTransformations": [5]}]}]},
     {"multiscales": [{"datasets": [{"path": "lost"}]}]}, {"ome": {"multiscales": [5]}}, {"ome": 5},
-):  # fmt: skip
+)  # fmt: skip
+for attributes in _ATTRIBUTES:
     _add(f"zarr {json.dumps(attributes)[:90]}", _multiscale(attributes))
 for place in ("../../etc", "/etc", "..\\etc", "C:\\etc"):
     _add(f"zarr climbs {place}", _multiscale({"multiscales": [{"datasets": [{"path": place}]}]}), "outside")
@@ -438,16 +453,28 @@ def _socket(folder: Path) -> Path:
     return folder / "a.tif"
 
 
+def _link(name: str) -> Builder:
+    def build(folder: Path) -> Path:
+        (folder / "a").symlink_to(folder / name)
+        return folder / "a"
+
+    return build
+
+
+def _elsewhere(path: Path) -> Builder:
+    return lambda folder: path
+
+
 _add("pipe", _pipe, "pipe")
 _add("link to a pipe", _link_to_pipe, "pipe")
 _add("socket", _socket, "socket")
 for device in ("zero", "null", "random", "tty"):
-    _add(f"/dev/{device}", lambda folder, device=device: Path("/dev") / device, "device")
-_add("link to itself", lambda folder: (folder / "a").symlink_to(folder / "a") or folder / "a")
+    _add(f"/dev/{device}", _elsewhere(Path("/dev") / device), "device")
+_add("link to itself", _link("a"))
 _add("a name with a zero", lambda folder: folder / "a\0b.tif")
 _add("a name that is too long", lambda folder: folder / ("a" * 5000))
 _add("below a file", lambda folder: _bytes("a", b"x")(folder) / "b.tif", "no file")
-_add("link to nothing", lambda folder: (folder / "a").symlink_to(folder / "b") or folder / "a", "no file")
+_add("link to nothing", _link("b"), "no file")
 
 
 def outcomes(names: list[str] | None = None) -> dict[str, tuple[str, str]]:
