@@ -267,4 +267,5 @@ def test_third_parties_can_add_a_family(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("instanseg_export.registry.entry_points", lambda group: [Point()])
     path = tmp_path / "weights_best.pth"
     torch.save({"model_state_dict": {"stardist_unet.conv.weight": torch.zeros(1)}}, path)
-    assert load_checkpoint(path) == "read by the third party"
+    found: object = load_checkpoint(path)
+    assert found == "read by the third party"

@@ -39,7 +39,8 @@ def image_of(*size: int) -> Tensor:
     noise = torch.rand(1, *size, generator=generator)
     kernel = 5
     smooth = torch.nn.AvgPool2d if len(size) == 3 else torch.nn.AvgPool3d
-    return (smooth(kernel, stride=1, padding=kernel // 2)(noise) * 4 - 1.5 + 0.1 * noise).clamp(-0.5, 1.5)
+    blurred: Tensor = smooth(kernel, stride=1, padding=kernel // 2)(noise)
+    return (blurred * 4 - 1.5 + 0.1 * noise).clamp(-0.5, 1.5)
 
 
 @pytest.mark.parametrize("tta", [False, True], ids=["", "augmented"])

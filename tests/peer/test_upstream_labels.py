@@ -17,6 +17,7 @@ from instanseg_export import build_forward, load_checkpoint
 
 pytest.importorskip("instanseg", reason="needs upstream's package: pip install '.[peer]'")
 
+from support.training_runs import instanseg_spec
 from support.upstream_models import BASE, assert_same_instances, export, image_of, model_of, save_run
 
 pytestmark = pytest.mark.peer
@@ -107,8 +108,9 @@ def test_exported_file_of_upstream_goes_through_our_reader(upstream: Runs, tmp_p
     torch.jit.save(theirs, path)
     args = {**BASE, **VARIANTS[name]}
     checkpoint = load_checkpoint(path)
-    assert (checkpoint.spec.dim_coords, checkpoint.spec.dim_seeds) == (args["dim_coords"], args["dim_seeds"])
-    assert (checkpoint.spec.channels is None) == args["channel_invariant"]
+    spec = instanseg_spec(checkpoint)
+    assert (spec.dim_coords, spec.dim_seeds) == (args["dim_coords"], args["dim_seeds"])
+    assert (spec.channels is None) == args["channel_invariant"]
     ours = build_forward(checkpoint, AS_UPSTREAM)
     expected = torch.jit.load(path)(image.clone())
     assert_same_instances(ours(image)[0].numpy(), expected[0].numpy(), at_least=10)

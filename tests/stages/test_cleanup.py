@@ -23,7 +23,8 @@ ON, OFF = torch.tensor(True), torch.tensor(False)
 def reached(start: np.ndarray, domain: np.ndarray) -> np.ndarray:
     """Every 8-connected component of the domain that holds a start."""
     components, _ = ndimage.label(domain, EIGHT)
-    return np.isin(components, components[start & domain]) & domain
+    found: np.ndarray = np.isin(components, components[start & domain]) & domain
+    return found
 
 
 def reference(logits: np.ndarray, inside: np.ndarray, seed: tuple[int, int], threshold: float) -> np.ndarray:

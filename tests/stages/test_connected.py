@@ -182,9 +182,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         tunables=tuple(TunableRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
         outputs=(OutputFacts(name=LABELS, role="labels"),),
     )
+    stage: Any = KeptParts()
     for name in ("torchscript", "onnx"):
         target = TARGETS.get(name)
-        target.write(KeptParts(), metadata, folder / target.filename)
+        target.write(stage, metadata, folder / target.filename)
     return {
         "torchscript": TorchScriptModel(folder),
         "onnx": OnnxModel(folder),

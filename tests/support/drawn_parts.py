@@ -84,7 +84,8 @@ def _joined_at_random(size: int) -> np.ndarray:
 
 def _rings(size: int) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size] - size // 2
-    return np.maximum(abs(rows), abs(columns)) // 2 % 2
+    rings: np.ndarray = np.maximum(abs(rows), abs(columns)) // 2 % 2
+    return rings
 
 
 def _bridge(length: int) -> np.ndarray:

@@ -34,9 +34,9 @@ class PassThrough(nn.Module):
 
 def fields_checkpoint(axes: int) -> Checkpoint:
     """Return the checkpoint for fields of images (2) or volumes (3); its images have 2 * axes + 1 channels."""
-    kind = EmbedSegSpec if axes == 2 else EmbedSeg3DSpec
-    family = "embedseg" if axes == 2 else "embedseg_3d"
-    spec = kind(name="fields", family=family, channels=2 * axes + 1, grid=GRID[axes], extent=EXTENT[axes])
+    kind, family = (EmbedSegSpec, "embedseg") if axes == 2 else (EmbedSeg3DSpec, "embedseg_3d")
+    fields = {"name": "fields", "family": family, "channels": 2 * axes + 1, "grid": GRID[axes], "extent": EXTENT[axes]}
+    spec = kind.model_validate(fields)
     return Checkpoint(spec, PassThrough().eval(), Path("fields"), "0" * 64, "test")
 
 

@@ -44,9 +44,11 @@ def model_of(image: Tensor, seed: int) -> nn.Module:
     torch.manual_seed(seed)
     name = "branched_erfnet" if axes == 2 else "branched_erfnet_3d"
     with contextlib.redirect_stdout(io.StringIO()):
-        model: nn.Module = get_model(name, {"num_classes": [2 * axes, 1], "input_channels": image.shape[1]})
+        model: Any = get_model(name, {"num_classes": [2 * axes, 1], "input_channels": image.shape[1]})
     for module in model.modules():
         if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             nn.init.uniform_(module.running_mean, -0.2, 0.2)
             nn.init.uniform_(module.running_var, 0.5, 2)
             nn.init.uniform_(module.weight, 0.7, 1.3)
@@ -64,7 +66,8 @@ def model_of(image: Tensor, seed: int) -> nn.Module:
             factor = spread / found.std()
             layer.weight[:, place] *= factor
             layer.bias[place] = (layer.bias[place] - found.mean()) * factor + mean
-    return model.requires_grad_(False)
+    result: nn.Module = model.requires_grad_(False)
+    return result
 
 
 def save_run(model: nn.Module, axes: int, folder: Path) -> Path:

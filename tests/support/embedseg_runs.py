@@ -59,7 +59,8 @@ def network_with_objects(image: Tensor) -> BranchedERFNet:
         # Small offsets, few and large objects: among many small ones, rounding decides a near tie. With these, noise of
         # 2e-5 of the largest output, ten times what machines differ by, changes no object of the standard volumes.
         wanted = [(0.0, 0.01)] * axes + [(0.3, 0.02)] * axes + [(-1.0, 2.0)]
-        layers = [(decoder[-1], place) for decoder in network.decoders for place in range(decoder[-1].bias.numel())]
+        decoders: Any = network.decoders
+        layers = [(decoder[-1], place) for decoder in decoders for place in range(decoder[-1].bias.numel())]
         output = network(image)
         for channel, ((layer, place), (mean, spread)) in enumerate(zip(layers, wanted, strict=True)):
             found = output[:, channel]

@@ -74,7 +74,11 @@ class OnnxModel:
         self.overridable = {node.name: node.type for node in self.session.get_overridable_initializers()}
 
     def _feed(self, image: np.ndarray, settings: dict[str, Any]) -> dict[str, np.ndarray]:
-        types = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+        types: dict[str, Any] = {
+            "tensor(float)": np.float32,
+            "tensor(int64)": np.int64,
+            "tensor(bool)": np.bool_,
+        }
         arrays = {name: np.array(value, dtype=types[self.overridable[name]]) for name, value in settings.items()}
         return {"image": image, **arrays}
 

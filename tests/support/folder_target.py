@@ -19,7 +19,7 @@ SIZE = 64
 """Height and width that its artefacts take if they take one size only."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class FolderTarget:
     """Writes ``metadata.json`` and a TorchScript module in a subfolder."""
 

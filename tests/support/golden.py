@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.agreement import agreement
@@ -12,7 +14,7 @@ __all__ = ["GOLDEN", "SLOW_ON_LARGE", "agreement"]
 _LARGE = ("dsb_2cfa61bef654", "dsb_61dc249314d7", "fluorescence_example", "he_example_512")
 
 
-def _cases(marks: list[pytest.MarkDecorator]) -> list[object]:
+def _cases(marks: list[pytest.MarkDecorator]) -> list[Any]:
     cases = []
     for variant in VARIANTS:
         names = [path.stem for path in sorted((SHARED / "golden" / variant).glob("*.npz"))]

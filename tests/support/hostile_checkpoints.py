@@ -15,6 +15,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -319,9 +320,9 @@ def _pickles(canary: Path) -> Iterator[Member]:
     for protocol in (0, 1, 3, 4, 5):
         steps = pickle.dumps({"a": _Touch(canary)}, protocol)
         yield Member(f"pickle, bare: a command in protocol {protocol}", file_form("model_weights.pth", steps))
-        for form in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             entries = {"data.pkl": steps + MARKER}
-            yield Member(f"pickle, zip {form}: a command in protocol {protocol}", entries_form(entries, form))
+            yield Member(f"pickle, zip {packing}: a command in protocol {protocol}", entries_form(entries, packing))
     for title, content in {
         "an unknown protocol": b"\x80\x09N.",
         "no end": b"\x80\x02" + b"N" * 1000,
@@ -495,7 +496,7 @@ def _safetensors() -> Iterator[Member]:
     for length in (2**63, 2**40, 99_999_999, 2_000, 5):
         yield Member(f"safetensors: a header of {length:,} bytes", file({name: tensor}, length=length))
     yield Member("safetensors: a header of 10 MB", file({name: tensor, "__metadata__": {"a": "b" * 10_000_000}}))
-    for title, change in {
+    headers: dict[str, dict[str, Any]] = {
         "an unknown type": {"dtype": "F77"},
         "offsets beyond the end": {"data_offsets": [0, 10**12]},
         "offsets that turn": {"data_offsets": [16, 0]},
@@ -507,7 +508,8 @@ def _safetensors() -> Iterator[Member]:
         "no shape": {"shape": None},
         "whole numbers": {"dtype": "I32"},
         "a NaN": {"shape": [float("nan")]},
-    }.items():
+    }
+    for title, change in headers.items():
         yield Member(f"safetensors: {title}", file({name: {**tensor, **change}}))
     yield Member("safetensors: overlapping data", file({name: tensor, "b": tensor}))
     yield Member("safetensors: a gap", file({name: {**tensor, "data_offsets": [16, 32]}}, bytes(32)))
@@ -601,18 +603,24 @@ def _weights() -> Iterator[Member]:
             if key.endswith(part):
                 state[key] = torch.full_like(state[key], value)
 
-    for part, value in (
+    for part, number in (
         (".1.running_var", -1.0),
         (".1.running_var", -1e-5),
         (".1.weight", 3e38),
         (".1.running_mean", 3e38),
     ):
-        title = f"batch norm: {part} is {value}"
-        change = lambda state, part=part, value=value: immense(state, part, value)  # noqa: E731
+        title = f"batch norm: {part} is {number}"
+        change = partial(immense, part=part, value=number)
         yield Member(title, run_with(change), settings={"seed_threshold": "0.5"}, harmless=part == ".1.running_mean")
 
 
 # Descriptions in files of ours
+
+
+ODD_NUMBERS: tuple[Any, ...] = (10**9, -1, 1e308, float("nan"), "nan", 10**400, [], {}, "\x1b[31m")
+ODD_TEXTS: tuple[Any, ...] = (
+    "\x1b[31mred", "a\nb", "\u202eabc", "n" * 1_000_000, ["n"] * 100_000, {"a": [[[1]]]}, None, [1],
+)  # fmt: skip
 
 
 def _descriptions() -> Iterator[Member]:
@@ -633,18 +641,19 @@ def _descriptions() -> Iterator[Member]:
         return build
 
     for key in ("channels", "dim_coords", "n_sigma", "dim_seeds", "mlp_width", "pixel_size"):
-        for value in (10**9, -1, 1e308, float("nan"), "nan", 10**400, [], {}, "\x1b[31m"):
+        for value in ODD_NUMBERS:
             yield Member(f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}))
     for key in ("name", "family", "targets", "source_datasets", "settings"):
-        for value in ("\x1b[31mred", "a\nb", "\u202eabc", "n" * 1_000_000, ["n"] * 100_000, {"a": [[[1]]]}, None, [1]):
+        for value in ODD_TEXTS:
             yield Member(
                 f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}), harmless=True
             )
-    for change in (
+    backbones: tuple[dict[str, Any], ...] = (
         *({"in_channels": 10**9}, {"layers": [10**9]}, {"layers": [4] * 60}, {"layers": []}, {"layers": [65536] * 8}),
         *({"heads": [[10**9]]}, {"heads": [[1] * 5000]}, {"heads": []}, {"norm": "layer"}, {"kind": "\x1b[31m"}),
         *({"kind": "cellsam"}, {"layers": [[4]]}, {"layers": "4"}, {"in_channels": None}),
-    ):
+    )
+    for change in backbones:
         yield Member(f"description: backbone {str(change)[:50]}", file({}, change))
     encoder = {"in_channels": 3, "patch": 8, "grid": 4, "width": 8, "head_width": 4, "mlp_width": 8, "neck": 4}
     for depth, extra in ((1_000_000, {}), (200, {"width": 65536}), (1, {"grid": 10**9}), (1, {"patch": 10**9})):
@@ -654,7 +663,7 @@ def _descriptions() -> Iterator[Member]:
             file({"backbone": {"kind": "cellposesam", "vit": vit, "heads": [[5]]}}),
         )
     swin = {"kind": "swin", "dim": 96, "depths": [2, 2, 6, 2], "heads": [3, 6, 12, 24], "window": 7}
-    for title, fields in {
+    iaunets: dict[str, dict[str, Any]] = {
         "many blocks": {"blocks_per_level": 10**9},
         "many queries": {"queries": 10**9},
         "a large hidden layer": {"hidden": 65536, "dim": 65536},
@@ -663,16 +672,18 @@ def _descriptions() -> Iterator[Member]:
         "a wide encoder": {"encoder": {**swin, "dim": 49152}},
         "a large window": {"encoder": {**swin, "window": 1024}},
         "classes with colours": {"classes": ["\x1b[31ma", "\u202eb"]},
-    }.items():
+    }
+    for title, fields in iaunets.items():
         spec = {"family": "iaunet", "name": "x", "channels": 3, "encoder": swin, **fields}
         yield Member(f"description of an IAUNet: {title}", file(json.dumps(spec)))
-    for title, fields in {
+    embedsegs: dict[str, dict[str, Any]] = {
         "a large grid": {"grid": [10**18, 10**18]},
         "an endless extent": {"extent": [1e308, 1e308]},
         "no extent": {"extent": [None, 1]},
         "an extent of nan": {"extent": ["nan", 1]},
         "three axes": {"grid": [2, 2, 2]},
-    }.items():
+    }
+    for title, fields in embedsegs.items():
         spec = {"family": "embedseg", "name": "x", "channels": 1, "grid": [64, 64], "extent": [1, 1], **fields}
         yield Member(f"description of an EmbedSeg: {title}", file(json.dumps(spec)))
     for title, said in {
@@ -806,7 +817,7 @@ def _properties() -> Iterator[Member]:
         "nothing": "",
         "null": "null",
     }.items():
-        yield Member(f"data properties: {title}", lambda folder, content=content: embedseg(folder, content))
+        yield Member(f"data properties: {title}", partial(embedseg, properties=content))
 
 
 YAMLS: dict[str, bytes | str] = {
@@ -923,7 +934,7 @@ def _cards(canary: Path) -> Iterator[Member]:
                 full = content
             fine = key in ("name", "description") or title in ("a date", "a merge with itself")
             yield Member(f"card, {key}: {title}", file_form("card.yaml", full), "card", harmless=fine)
-    for fields in (
+    wrong: tuple[dict[str, Any], ...] = (
         *({"samples": ["/etc/passwd"]}, {"samples": ["../secret.png"]}, {"samples": ["/dev/zero"]}, {"samples": ["."]}),
         *({"samples": ["\0"]}, {"samples": ["n" * 900]}, {"samples": ["x.png\x1b[31m"]}, {"license": "L" * 900}),
         *({"license": "\x1b[31m"}, {"version": "1.1.1-" + "a" * 100_000}, {"tags": ["\u202eabc"]}, {"tags": [1]}),
@@ -936,7 +947,8 @@ def _cards(canary: Path) -> Iterator[Member]:
         *({"channel_names": []}, {"channel_names": ["\x07"]}, {"cite": [{"text": "\x1b", "doi": "10.1234/a"}]}),
         *({"documentation": "\x1b]0;title\x07"}, {"description": "\u2066a"}, {"git_repo": "https://a\x1b[31m"}),
         *({"maintainers": [{"github_user": "a" * 100_000}]}, {"k" * 100_000: 1}, {"\x1b[31m": 1}, {"name": "n" * 900}),
-    ):
+    )
+    for fields in wrong:
         title = f"card: {str(fields)[:60]!r} {len(str(fields))}"
         yield Member(title, file_form("card.yaml", json.dumps({**CARD, **fields})), "card", harmless="email" in title)
 
@@ -984,8 +996,8 @@ def _special_files() -> Iterator[Member]:
             return place / file
 
         for file in ("x.pt", "model_weights.pth", "x.safetensors", "recipe.yaml", "best_iou_model.pth"):
-            yield Member(f"{kind}: {file}", lambda place, alone=alone, file=file: alone(place, file=file))
-        yield Member(f"{kind}: the card", lambda place, alone=alone: alone(place, file="card.yaml"), "card")
+            yield Member(f"{kind}: {file}", partial(alone, file=file))
+        yield Member(f"{kind}: the card", partial(alone, file="card.yaml"), "card")
 
         def beside(place: Path, file: str, make: Callable[[Path], None] = make) -> Path:
             write_run(place)
@@ -995,7 +1007,7 @@ def _special_files() -> Iterator[Member]:
             return place
 
         for file in ("model_weights.pth", "experiment_log.csv", "Results/best_params.csv"):
-            yield Member(f"{kind}: {file} in a run", lambda place, beside=beside, file=file: beside(place, file))
+            yield Member(f"{kind}: {file} in a run", partial(beside, file=file))
 
         def properties(place: Path, make: Callable[[Path], None] = make) -> Path:
             embedseg(place, "{}")
@@ -1024,7 +1036,7 @@ def _special_files() -> Iterator[Member]:
             return written(place / "recipe.json", json.dumps(recipe))
 
         for key in ("segmentation", "classifier"):
-            yield Member(f"{kind}: the {key} of a recipe", lambda place, part=part, key=key: part(place, key=key))
+            yield Member(f"{kind}: the {key} of a recipe", partial(part, key=key))
 
 
 # The command line

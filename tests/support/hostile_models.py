@@ -17,7 +17,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -237,12 +237,12 @@ def _onnx_files() -> Iterator[Member]:
     for kind in ("attribute", "branch", "function"):
         yield Member(f"ONNX: a tensor of a {kind} elsewhere", _file("model.onnx", _later(_external, "w", kind=kind)))
     for tenth in range(10):
-        yield Member(f"ONNX: cut at {tenth} tenths", _file("model.onnx", lambda tenth=tenth: _cut(_onnx(), tenth)))  # type: ignore[misc]
+        yield Member(f"ONNX: cut at {tenth} tenths", _file("model.onnx", partial(_cut, _onnx(), tenth)))
     size = len(_onnx(graph_sha256=""))
-    for place in range(0, size - 4000, max(1, (size - 4000) // 20)):
+    for bit in range(0, size - 4000, max(1, (size - 4000) // 20)):
         # All of the graph is under the hash; the last part, the description itself, is not.
-        build = _file("model.onnx", lambda place=place: _flipped(_onnx(), place))  # type: ignore[misc]
-        yield Member(f"ONNX: a bit flipped at {place}", build, harmless=place < 100)
+        build = _file("model.onnx", partial(_flipped, _onnx(), bit))
+        yield Member(f"ONNX: a bit flipped at {bit}", build, harmless=bit < 100)
     field = struct.pack("<B", 7 << 3 | 2)
     yield Member("ONNX: a graph of 2**60 bytes", _file("model.onnx", field + b"\x80\x80\x80\x80\x80\x80\x80\x80\x10"))
     yield Member("ONNX: an endless number", _file("model.onnx", field + b"\xff" * 100))
@@ -331,7 +331,7 @@ def _overlapping(data: bytes) -> bytes:
     return data[: directory + 42] + struct.pack("<I", 0) + data[directory + 46 :]
 
 
-def _replaced(file: str, make: Callable[[Path], None]) -> Build:
+def _replaced(file: str, make: Callable[[Path], object]) -> Build:
     def build(folder: Path) -> Path:
         package = write_package(folder / "package")
         (package / file).unlink()
@@ -352,7 +352,7 @@ def _socket(path: Path) -> None:
 
 
 def _package_files() -> Iterator[Member]:
-    kinds: dict[str, Callable[[Path], None]] = {
+    kinds: dict[str, Callable[[Path], object]] = {
         "a pipe": lambda path: os.mkfifo(path),
         "a folder": lambda path: path.mkdir(),
         "a socket": _socket,
@@ -360,7 +360,7 @@ def _package_files() -> Iterator[Member]:
         "a link to nothing": lambda path: path.symlink_to("nowhere"),
         "a link to itself": lambda path: path.symlink_to(path.name),
         "empty": lambda path: path.touch(),
-        "noise": lambda path: path.write_bytes(np.random.default_rng(2).bytes(5000)) and None,
+        "noise": lambda path: path.write_bytes(np.random.default_rng(2).bytes(5000)),
         "gone": lambda path: None,
     }
     for file in ("rdf.yaml", "instanseg.pt", "model.onnx", "test-input.npy", "sample-a.tif"):
@@ -479,7 +479,12 @@ def _arrays(canary: Path) -> Iterator[Member]:
         )
 
 
-def _zipped(change: Callable[[zipfile.ZipFile], None], *, package: bool = True) -> Build:
+def _fill(archive: zipfile.ZipFile, entries: dict[str, bytes]) -> None:
+    for name, data in entries.items():
+        archive.writestr(name, data)
+
+
+def _zipped(change: Callable[[zipfile.ZipFile], object], *, package: bool = True) -> Build:
     def build(folder: Path) -> Path:
         path = folder / "model.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -512,11 +517,9 @@ def _zip_bytes(change: Callable[[bytes], bytes]) -> Build:
 
 def _zips() -> Iterator[Member]:
     zeros = bytes(200_000_000)
-    changes: dict[str, Callable[[zipfile.ZipFile], None]] = {
+    changes: dict[str, Callable[[zipfile.ZipFile], object]] = {
         "a bomb": lambda archive: archive.writestr("big.bin", zeros),
-        "many small bombs": lambda archive: (
-            [archive.writestr(f"{k}.bin", zeros[:60_000_000]) for k in range(4)] and None
-        ),
+        "many small bombs": lambda archive: _fill(archive, {f"{k}.bin": zeros[:60_000_000] for k in range(4)}),
         "climbs": lambda archive: archive.writestr("../evil", "x"),
         "climbs inside": lambda archive: archive.writestr("a/../../evil", "x"),
         "absolute": lambda archive: archive.writestr("/tmp/evil", "x"),
@@ -527,7 +530,7 @@ def _zips() -> Iterator[Member]:
         "a device": lambda archive: archive.writestr(_entry("null", 0o020644), ""),
         "twice": lambda archive: archive.writestr("rdf.yaml", "name: other"),
         "a file as a folder": lambda archive: archive.writestr("rdf.yaml/x", "x"),
-        "20,000 entries": lambda archive: [archive.writestr(f"{k}", "") for k in range(20_000)] and None,
+        "20,000 entries": lambda archive: _fill(archive, {f"{k}": b"" for k in range(20_000)}),
         "control characters": lambda archive: archive.writestr("../\x1b[31m\u202e", "x"),
         "bzip2": lambda archive: archive.writestr("b", "x" * 99, zipfile.ZIP_BZIP2),
         "lzma": lambda archive: archive.writestr("b", "x" * 99, zipfile.ZIP_LZMA),
@@ -537,13 +540,18 @@ def _zips() -> Iterator[Member]:
     yield Member("zip: empty", _zipped(lambda archive: None, package=False))
     yield Member("zip: a zip in it", _zipped(lambda archive: archive.writestr("a.zip", b"PK"), package=False))
     for tenth in range(10):
-        yield Member(f"zip: cut at {tenth} tenths", _zip_bytes(lambda data, tenth=tenth: _cut(data, tenth)))  # type: ignore[misc]
+        yield Member(f"zip: cut at {tenth} tenths", _zip_bytes(partial(_cut, tenth=tenth)))
     yield Member("zip: no zip", _file("model.zip", b"hello"))
     yield Member("zip: noise", _file("model.zip", b"PK\x03\x04" + np.random.default_rng(3).bytes(9000)))
     yield Member("zip: overlapping", _zip_bytes(_overlapping))
     yield Member("zip: a wrong checksum", _zip_bytes(lambda data: _flipped(data, 300)))
     yield Member("zip: encrypted", _zip_bytes(_encrypted))
-    yield Member("zip: a folder", lambda folder: (folder / "model.zip").mkdir() or folder / "model.zip")
+    yield Member("zip: a folder", _folder_in_place_of_a_zip)
+
+
+def _folder_in_place_of_a_zip(folder: Path) -> Path:
+    (folder / "model.zip").mkdir()
+    return folder / "model.zip"
 
 
 def _encrypted(data: bytes) -> bytes:

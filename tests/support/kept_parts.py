@@ -16,6 +16,9 @@ class KeptParts(nn.Module):
 
     __jit_unused_properties__ = ["dimensions", "further", "stage_names"]  # noqa: RUF012 -- read by TorchScript
 
+    connected: Tensor
+    matched: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.channels = 2

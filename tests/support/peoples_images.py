@@ -12,8 +12,9 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import imagecodecs
 import numpy as np
@@ -156,12 +157,12 @@ def _lab(folder: Path) -> Path:
     return folder / "lab.tif"
 
 
-for dtype in (np.uint8, np.uint16):
-    scene = _scene(1, dtype)
-    white = (np.iinfo(dtype).max - scene[0]).astype(dtype)
+for unsigned in (np.uint8, np.uint16):
+    scene = _scene(1, unsigned)
+    white = (np.iinfo(unsigned).max - scene[0]).astype(unsigned)
     for compression in (None, "zlib"):
         _kind(
-            f"tiff white is zero {np.dtype(dtype).name} {compression}",
+            f"tiff white is zero {np.dtype(unsigned).name} {compression}",
             _tiff(white, photometric="miniswhite", compression=compression),
             scene,
             "inverted",
@@ -323,10 +324,10 @@ for unit in ("reference frame", "furlong"):
             "PhysicalSizeX": 2, "PhysicalSizeXUnit": unit, "PhysicalSizeY": 2, "PhysicalSizeYUnit": unit}),
         GREY16, "not understood",
     )  # fmt: skip
-for value in ("0", "-1", "nan", "inf", "1e308", "wide"):
+for size in ("0", "-1", "nan", "inf", "1e308", "wide"):
     _kind(
-        f"ome size {value}",
-        _tiff(GREY16[0], "a.ome.tif", metadata={"PhysicalSizeX": value, "PhysicalSizeY": value}),
+        f"ome size {size}",
+        _tiff(GREY16[0], "a.ome.tif", metadata={"PhysicalSizeX": size, "PhysicalSizeY": size}),
         GREY16, "not understood",
     )  # fmt: skip
 for unit in ("um", "\\u00B5m", "micron", "microns", "micrometer", "micrometre"):
@@ -382,7 +383,7 @@ _kind("aperio mpp", _tiff(last(RGB), photometric="rgb", description="Aperio Imag
 # TIFF: several images, several files
 
 
-def _several(folder: Path, images: list[tuple[np.ndarray, dict]], ome: bool) -> Path:
+def _several(folder: Path, images: list[tuple[np.ndarray, dict[str, Any]]], ome: bool) -> Path:
     path = folder / ("several.ome.tif" if ome else "several.tif")
     with tifffile.TiffWriter(path, ome=ome) as writer:
         for image, options in images:
@@ -397,15 +398,13 @@ for ome in (True, False):
     for name, order in (("first", (_SMALL, _BIG)), ("last", (_BIG, _SMALL))):
         _kind(
             f"{kind} overview {name}",
-            lambda folder, order=order, ome=ome: _several(
-                folder, [(one, {"photometric": "rgb"}) for one in order], ome
-            ),
+            partial(_several, images=[(one, {"photometric": "rgb"}) for one in order], ome=ome),
             np.moveaxis(_BIG, -1, 0),
             "2 images",
         )
     _kind(
         f"{kind} two fields",
-        lambda folder, ome=ome: _several(folder, [(THREE[0], {}), (THREE[1], {})], ome), None if ome else THREE[:2],
+        partial(_several, images=[(THREE[0], {}), (THREE[1], {})], ome=ome), None if ome else THREE[:2],
         "2 images of one size" if ome else "",
     )  # fmt: skip
 KINDS.pop()  # without OME-XML two images of one size are two pages, which is another kind
@@ -473,10 +472,20 @@ _kind("png rgba", _picture(last(RGBA), "a.png"), None, "transparent")
 _kind("png bool", _picture(GREY[0] > 90, "a.png"), GREY > 90)
 _INDEXED = Pillow.fromarray(last(RGB)).quantize(32)
 _COLOURED = np.moveaxis(np.asarray(_INDEXED.convert("RGB")), -1, 0)
+
+
+def _saved(picture: Pillow.Image, name: str) -> Callable[[Path], Path]:
+    def build(folder: Path) -> Path:
+        picture.save(folder / name)
+        return folder / name
+
+    return build
+
+
 for suffix in ("png", "gif", "bmp", "tif"):
     _kind(
         f"{suffix} palette",
-        lambda folder, suffix=suffix: _INDEXED.save(folder / f"a.{suffix}") or folder / f"a.{suffix}",
+        _saved(_INDEXED, f"a.{suffix}"),
         _COLOURED,
         "palette",
     )
@@ -712,7 +721,7 @@ _kind("ome-zarr missing chunk", ome_zarr(THREE, chunks=(1, 22, 30), lose="0/0.0.
       pixel_size=_SQUARE)  # fmt: skip
 
 
-def _zarr_array(array: np.ndarray, version: int, names: list[str] | None = None) -> Callable[[Path], Path]:
+def _zarr_array(array: np.ndarray, version: Literal[2, 3], names: list[str] | None = None) -> Callable[[Path], Path]:
     def build(folder: Path) -> Path:
         import zarr
 
@@ -732,22 +741,28 @@ def _coarse_first(folder: Path) -> Path:
     path = ome_zarr(THREE)(folder)
     group = zarr.open_group(path, mode="r+")
     group.create_array("1", data=np.ascontiguousarray(THREE[:, ::2, ::2]))
-    attributes = dict(group.attrs)
-    datasets = attributes["multiscales"][0]["datasets"]  # type: ignore[index]
+    attributes: dict[str, Any] = dict(group.attrs)
+    datasets = attributes["multiscales"][0]["datasets"]
     coarse = {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 0.5, 0.5]}]}
-    attributes["multiscales"][0]["datasets"] = [coarse, *datasets]  # type: ignore[index]
+    attributes["multiscales"][0]["datasets"] = [coarse, *datasets]
     group.attrs.update(attributes)
     return path
 
 
 _kind("ome-zarr, coarse level first", _coarse_first, THREE, "finest", pixel_size=_SQUARE)
 
-for version in (2, 3):
-    _kind(f"zarr {version} array (Y, X)", _zarr_array(GREY16[0], version), GREY16, "plain Zarr array")
-    _kind(f"zarr {version} array (C, Y, X)", _zarr_array(THREE, version), THREE, "taken for c, y, x")
-    _kind(f"zarr {version} array (Y, X, C)", _zarr_array(last(THREE), version), THREE, "taken for y, x, c")
-    _kind(f"zarr {version} array with names", _zarr_array(last(TWO), version, ["y", "x", "c"]), TWO, "plain Zarr array")
-    _kind(f"zarr {version} array (Z, Y, X) named", _zarr_array(TWO, version, ["z", "y", "x"]), None, "volume")
+_ZARRS: tuple[Literal[2, 3], ...] = (2, 3)
+for form in _ZARRS:
+    _kind(f"zarr {form} array (Y, X)", _zarr_array(GREY16[0], form), GREY16, "plain Zarr array")
+    _kind(f"zarr {form} array (C, Y, X)", _zarr_array(THREE, form), THREE, "taken for c, y, x")
+    _kind(f"zarr {form} array (Y, X, C)", _zarr_array(last(THREE), form), THREE, "taken for y, x, c")
+    _kind(
+        f"zarr {form} array with names",
+        _zarr_array(last(TWO), form, ["y", "x", "c"]),
+        TWO,
+        "plain Zarr array",
+    )
+    _kind(f"zarr {form} array (Z, Y, X) named", _zarr_array(TWO, form, ["z", "y", "x"]), None, "volume")
 
 
 def _plate(folder: Path) -> Path:

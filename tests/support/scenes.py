@@ -64,7 +64,7 @@ def labels_of(scene: Scene, overlap_threshold: float, min_size: int, connected: 
         windows[k] = window.flatten()
     shape = scene.half, scene.height, scene.width
     pixels = scene.planes * scene.height * scene.width
-    mask = windows >= THRESHOLD
+    mask = windows >= float(THRESHOLD)
     members = agreed(list_members, windows, mask, torch.zeros_like(mask), seeds, torch.tensor(THRESHOLD), *shape)
     owner = agreed(paint, members, pixels)
     merge = scene.planes, scene.height, scene.width, scene.half

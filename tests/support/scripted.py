@@ -13,7 +13,8 @@ __all__ = ["agreed", "same"]
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.jit.script(function)
+    compiled: Callable[..., Any] = torch.jit.script(function)
+    return compiled
 
 
 def same(first: Any, second: Any) -> bool:

@@ -110,4 +110,4 @@ def _plane(
 def noise_image(spec: InstanSegSpec, height: int, width: int, seed: int) -> np.ndarray:
     """Noise of a few levels: thousands of seeds, and ties everywhere."""
     rng = np.random.default_rng(seed)
-    return (rng.integers(-16, 25, (1, spec.channels, height, width)) / SCALE).astype(np.float32)
+    return (rng.integers(-16, 25, (1, spec.channels or 0, height, width)) / SCALE).astype(np.float32)

@@ -30,6 +30,7 @@ class TinySegmenter(nn.Module):
         self.conv = nn.Conv2d(2, 1, 3, padding=1, padding_mode="replicate")
         with torch.no_grad():
             self.conv.weight.fill_(1 / 18).add_(drift)
+            assert self.conv.bias is not None
             self.conv.bias.fill_(0.0)
 
     def compute(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:

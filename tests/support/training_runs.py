@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.instanseg.network import InstanSegNetwork
 from instanseg_export.families.instanseg.spec import ChannelNetSpec, InstanSegSpec, UNetSpec
 
@@ -29,7 +30,13 @@ def small_spec(**changes: Any) -> InstanSegSpec:
     return InstanSegSpec(**{**fields, **changes})
 
 
-def channel_net_spec(aggregation: str = "concat", norm: str = "instance") -> InstanSegSpec:
+def instanseg_spec(checkpoint: Checkpoint) -> InstanSegSpec:
+    """Return a checkpoint's description, which is an InstanSeg's."""
+    assert isinstance(checkpoint.spec, InstanSegSpec)
+    return checkpoint.spec
+
+
+def channel_net_spec(aggregation: Any = "concat", norm: Any = "instance") -> InstanSegSpec:
     """A description of a small network for nuclei and cells in any number of channels."""
     return small_spec(
         targets=("nuclei", "cells"),
@@ -111,7 +118,7 @@ def write_run(
     spec = spec or small_spec()
     folder.mkdir(parents=True, exist_ok=True)
     weights = upstream_state(random_network(spec)) if state is None else dict(state)
-    content = {"f1_score": 0.5, "epoch": 3, "model_state_dict": weights, "optimizer_state_dict": {"state": {}}}
-    torch.save(content, folder / "model_weights.pth")
+    content: dict[str, Any] = {"model_state_dict": weights, "optimizer_state_dict": {"state": {}}}
+    torch.save({"f1_score": 0.5, "epoch": 3, **content}, folder / "model_weights.pth")
     write_log(folder, log_of(spec) if log is None else log)
     return folder

@@ -58,7 +58,7 @@ def model_of(args: dict[str, Any], image: Tensor) -> nn.Module:
         device="cpu",
     )
     with _quietly():
-        model = method.initialize_pixel_classifier(build_model_from_dict(args), MLP_width=args["mlp_width"])
+        model: nn.Module = method.initialize_pixel_classifier(build_model_from_dict(args), MLP_width=args["mlp_width"])
         if args["channel_invariant"]:
             model = AdaptorNetWrapper(model, adaptor_net_str=args["adaptor_net_str"], norm=args["norm"])
         model.eval().requires_grad_(False)
@@ -68,7 +68,7 @@ def model_of(args: dict[str, Any], image: Tensor) -> nn.Module:
     return model
 
 
-def _round_masks(classifier: nn.Module, args: dict[str, Any]) -> None:
+def _round_masks(classifier: Any, args: dict[str, Any]) -> None:
     """Make the classifier's answer fall with the distance between embeddings, whatever its random part adds."""
     for unit in range(args["mlp_width"]):
         axis, sign = unit % 2, 1.0 if unit % 4 < 2 else -1.0
@@ -98,7 +98,7 @@ def _spread_channels(model: nn.Module, args: dict[str, Any], image: Tensor) -> N
         layer.bias[channel] = (layer.bias[channel] - found.mean()) * factor + mean
 
 
-def _last_layers(model: nn.Module) -> list[nn.Module]:
+def _last_layers(model: Any) -> list[Any]:
     """The layers with a weight that end each output block, in the order of the channels."""
     backbone = getattr(model, "model", model)
     blocks = [block for decoder in backbone.decoders for block in decoder.final_block]

@@ -63,7 +63,7 @@ def test_hashes_see_what_is_computed_and_not_what_is_said(tmp_path: Path) -> Non
     hashes: dict[str, list[str]] = {"onnx": [], "torchscript": []}
     for name, changed in (("a", False), ("b", False), ("c", True)):
         if changed:
-            forward.network.weight += 0.01
+            forward.network.get_parameter("weight").add_(0.01)
         for target, hash_of in (("onnx", onnx_hash), ("torchscript", torchscript_hash)):
             write_artifact(target, forward, small_checkpoint(name=f"model {name}"), tmp_path / f"{name}.{target}")
             hashes[target].append(hash_of(tmp_path / f"{name}.{target}"))

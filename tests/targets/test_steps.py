@@ -26,7 +26,8 @@ class Untranslated(nn.Module):
     """ONNX has no Bessel function, and nobody has written it with other operators."""
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.special.bessel_j0(image).mean(1, keepdim=True)
+        result: Tensor = torch.special.bessel_j0(image).mean(1, keepdim=True)
+        return result
 
 
 class Unscriptable(nn.Module):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def _checkpoints(folder: Path) -> dict[str, Callable[[], Checkpoint]]:
         "instanseg": lambda: load_checkpoint(DEMO),
         "iaunet, swin": lambda: iaunet_models.random_checkpoint(),
         "iaunet, resnet": lambda: iaunet_models.random_checkpoint(iaunet_models.RESNET, normalization="percentile"),
-        **{f"sam, {kind}": (lambda kind=kind: sam(kind)) for kind in sam_models.KINDS},
+        **{f"sam, {kind}": partial(sam, kind) for kind in sam_models.KINDS},
         "classified": lambda: made(two_stage_models.classified_recipe),
         "volumes": lambda: made(lambda place: embedseg_runs.write_volume_run(place / "run")),
     }
@@ -339,7 +340,8 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     asked: list[bool] = []
 
     def work(trusted: bool) -> str:
@@ -354,4 +356,4 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer
         with pytest.raises(UntrustedFileError):
             with_trust(work, False)
     assert asked == [False, True][: 1 + runs]
-    assert "Run it all the same? [y/N]" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "Run it all the same? [y/N]" in terminal.getvalue()

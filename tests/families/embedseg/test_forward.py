@@ -60,7 +60,7 @@ def check(labels: np.ndarray, expected: np.ndarray) -> None:
 @pytest.mark.parametrize("tta", [False, True], ids=["", "augmented"])
 @pytest.mark.parametrize("name", GOLDEN)
 def test_labels_of_raw_and_normalised_images_are_upstreams(shared: Path, genuine: Any, name: str, tta: bool) -> None:
-    forward = build_forward(genuine, {"tta": tta})
+    forward: Any = build_forward(genuine, {"tta": tta})
     normalised, raw, expected = golden(shared, name, tta)
     with torch.inference_mode():
         check(forward(torch.from_numpy(normalised)).numpy(), expected)

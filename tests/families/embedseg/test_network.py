@@ -15,6 +15,8 @@ def network_of(axes: int) -> BranchedERFNet:
     network = BranchedERFNet(2, (2 * axes, 1), axes).eval()
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             nn.init.uniform_(module.running_mean, -0.5, 0.5)
             nn.init.uniform_(module.running_var, 0.5, 2)
             nn.init.uniform_(module.weight, 0.5, 1.5)

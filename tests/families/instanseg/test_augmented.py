@@ -22,6 +22,7 @@ from instanseg_export.stages.augment import undo_view, view
 from support.exported_models import OnnxModel, TorchScriptModel, write_both
 from support.paths import DEMO, DEMO_IMAGES
 from support.synthetic import cells_image, synthetic_checkpoint
+from support.training_runs import instanseg_spec
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ class Files:
     """A forward and its files."""
 
     def __init__(self, checkpoint: Checkpoint, folder: Path) -> None:
-        self.spec = checkpoint.spec
+        self.spec = instanseg_spec(checkpoint)
         self.forward: Any = build_forward(checkpoint, {"tta": True})
         write_both(checkpoint, self.forward, folder)
         self.torchscript = TorchScriptModel(folder)
@@ -150,7 +151,8 @@ def test_a_network_without_a_preferred_direction_gains_nothing_and_loses_nothing
 
 @pytest.mark.parametrize("shape", [(96, 112), (83, 110)], ids=str)
 def test_the_orientation_of_the_image_does_not_matter(demo: Checkpoint, shape: tuple[int, int]) -> None:
-    picture = np.asarray(Image.open(DEMO_IMAGES / "fluorescence.png").convert("RGB"))
+    with Image.open(DEMO_IMAGES / "fluorescence.png") as opened:
+        picture = np.asarray(opened.convert("RGB"))
     image = torch.from_numpy(picture[: shape[0], : shape[1]].astype(np.float32)).permute(2, 0, 1)[None]
 
     def moved_by_views(forward: Any) -> int:
@@ -181,7 +183,7 @@ def labelled(shared: Path) -> Labelled:
         def read(name: str) -> np.ndarray:
             return np.asarray(Image.open(io.BytesIO(archive.read(name))))
 
-        for row in csv.DictReader(io.TextIOWrapper(archive.open("index.csv"))):
+        for row in csv.DictReader(archive.read("index.csv").decode().splitlines()):
             if row["split"] == "val":
                 image = np.atleast_3d(read(f"images/{row['id']}.png"))[:, :, :3]
                 image = np.broadcast_to(image, (*image.shape[:2], 3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from support.sam_models import KINDS, encoder, sam_spec, smooth_image
 from support.training_runs import random_network, randomise
 
 
-def random(module: torch.nn.Module) -> torch.nn.Module:
+def random(module: torch.nn.Module) -> Any:
     randomise(module, seed=7)
     return module.eval().requires_grad_(False)
 
@@ -59,7 +61,6 @@ def test_tokens_see_their_window_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_networks_script_and_keep_images_apart(kind: str) -> None:
     network = random_network(sam_spec(kind))
     images = smooth_image(3, 3, network.window, network.window)

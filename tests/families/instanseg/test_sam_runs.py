@@ -16,7 +16,7 @@ from instanseg_export.checkpoints import save_checkpoint
 from instanseg_export.checkpoints.summary import summarise
 from instanseg_export.errors import CheckpointError, SpecError
 from support.sam_models import KINDS, sam_log, sam_run, sam_spec, smooth_image, upstream_sam_state
-from support.training_runs import channel_net_spec, random_network, write_log, write_run
+from support.training_runs import channel_net_spec, instanseg_spec, random_network, write_log, write_run
 
 WINDOWS = {"sam_unet": 64, "cellposesam": 32, "cellsam": 24}
 
@@ -46,7 +46,7 @@ def test_a_run_is_read_as_what_it_is(tmp_path: Path, kind: str, with_log: bool) 
         if kind == "cellsam":
             overrides["window"] = "24"
     checkpoint = load_checkpoint(run, spec=overrides)
-    assert checkpoint.spec.backbone == sam_spec(kind).backbone
+    assert instanseg_spec(checkpoint).backbone == sam_spec(kind).backbone
     image = smooth_image(2, 3, WINDOWS[kind], WINDOWS[kind])
     assert torch.equal(checkpoint.network(image), network(image))
 
@@ -68,7 +68,7 @@ def test_one_decoder_for_each_target_whatever_multihead_says(tmp_path: Path) -> 
     write_log(run, rows)
     checkpoint = load_checkpoint(run)
     assert checkpoint.spec.targets == ("nuclei", "cells")
-    assert checkpoint.spec.backbone.heads == ((2, 2, 1), (2, 2, 1))
+    assert instanseg_spec(checkpoint).backbone.heads == ((2, 2, 1), (2, 2, 1))
 
 
 def test_behind_a_channelnet(tmp_path: Path) -> None:
@@ -93,8 +93,9 @@ def test_a_readout_map_that_is_not_the_identity_counts(tmp_path: Path, kind: str
     shape = content[f"{place}W2"].shape
     w2 = torch.randn(shape, generator=torch.Generator().manual_seed(3))
     checkpoint = load_checkpoint(changed(run, **{f"{place}W2".replace(".", "__"): w2}))
-    readout = network.backbone.vit if kind == "sam_unet" else network.backbone
-    found = checkpoint.network.backbone.vit if kind == "sam_unet" else checkpoint.network.backbone
+    place = "backbone.vit" if kind == "sam_unet" else "backbone"
+    readout: Any = network.get_submodule(place)
+    found = checkpoint.network.get_submodule(place)
     image = torch.rand(1, 8 if kind == "sam_unet" else 3, 32, 32)
     expected = F.conv_transpose2d(readout.out(readout.encoder(image)), w2, stride=4)
     torch.testing.assert_close(found(image), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
@@ -106,21 +107,22 @@ def test_tables_of_positions_are_brought_to_the_grid(tmp_path: Path, rows: int) 
     run, _ = sam_run(tmp_path / "run", "cellposesam")
     ramp = ((torch.arange(rows) + 0.5) / rows)[:, None].expand(rows, 8).clone()
     checkpoint = load_checkpoint(changed(run, model__encoder__blocks__1__attn__rel_pos_h=ramp))
-    table = checkpoint.network.backbone.encoder.blocks[1].attn.rel_pos_h
+    table = checkpoint.network.get_parameter("backbone.encoder.blocks.1.attn.rel_pos_h")
     expected = ((torch.arange(15) + 0.5) / 15)[:, None].expand(15, 8)
     torch.testing.assert_close(table.detach(), expected, rtol=0, atol=1e-6)
 
 
 def test_the_training_size_is_stated_or_assumed(tmp_path: Path) -> None:
     run, _ = sam_run(tmp_path / "run", "cellsam")
-    assert load_checkpoint(run).spec.backbone.window == 24
-    assert load_checkpoint(run, spec={"window": "96"}).spec.backbone.window == 96
+    assert instanseg_spec(load_checkpoint(run)).backbone.window == 24
+    assert instanseg_spec(load_checkpoint(run, spec={"window": "96"})).backbone.window == 96
     save_checkpoint(load_checkpoint(run), tmp_path / "checkpoint.pt")
-    assert load_checkpoint(tmp_path / "checkpoint.pt", spec={"window": "96"}).spec.backbone.window == 96
-    log = dict(csv.reader((run / "experiment_log.csv").open()))
+    again = load_checkpoint(tmp_path / "checkpoint.pt", spec={"window": "96"})
+    assert instanseg_spec(again).backbone.window == 96
+    log = dict(csv.reader((run / "experiment_log.csv").read_text().splitlines()))
     write_log(run, {name: value for name, value in log.items() if name != "tile_size"})
     checkpoint = load_checkpoint(run)
-    assert checkpoint.spec.backbone.window == 256
+    assert instanseg_spec(checkpoint).backbone.window == 256
     assert any(sentence.startswith("window is 256") for sentence in checkpoint.inferred)
 
 

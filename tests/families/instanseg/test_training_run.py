@@ -16,6 +16,7 @@ from instanseg_export.errors import CheckpointError, SpecError
 from instanseg_export.families.instanseg.spec import ChannelNetSpec, UNetSpec
 from support.training_runs import (
     channel_net_spec,
+    instanseg_spec,
     log_of,
     random_network,
     small_spec,
@@ -62,12 +63,12 @@ def test_without_a_log_everything_is_inferred_and_said(run: Path) -> None:
 
 @pytest.mark.parametrize("aggregation", ["concat", "sum", "no_aggregation"])
 @pytest.mark.parametrize("norm", ["batch", "instance", "none"])
-def test_channel_net_is_recognised(tmp_path: Path, aggregation: str, norm: str) -> None:
+def test_channel_net_is_recognised(tmp_path: Path, aggregation: Any, norm: Any) -> None:
     spec = channel_net_spec(aggregation, norm)
     log = log_of(spec) if aggregation != "sum" else {k: v for k, v in log_of(spec).items() if k != "adaptor_net_str"}
     checkpoint = load_checkpoint(write_run(tmp_path / "run", spec, log=log))
     assert checkpoint.spec.channels is None
-    assert checkpoint.spec.adaptor == ChannelNetSpec(
+    assert instanseg_spec(checkpoint).adaptor == ChannelNetSpec(
         out_channels=3, layers=(4, 6, 8), norm=norm, aggregation=aggregation
     )
     assert same_output(checkpoint.network, random_network(spec), channels=5)
@@ -231,27 +232,31 @@ def test_guided_classifiers_need_the_waves_that_upstream_loses(tmp_path: Path) -
     assert "feature engineering 10" in caught.value.message
     checkpoint = load_checkpoint(write_run(tmp_path / "complete", spec, state=complete))
     windows = torch.randn(2, 4, 20, 20)
-    assert torch.equal(checkpoint.network.pixel_classifier(windows), network.pixel_classifier(windows))
+    classifier = checkpoint.network.get_submodule("pixel_classifier")
+    assert torch.equal(classifier(windows), network.pixel_classifier(windows))
 
 
 @pytest.mark.parametrize("engineering", ["0", "2", "3", "7"])
 def test_feature_engineering_of_the_log(tmp_path: Path, engineering: str) -> None:
     spec = small_spec(feature_engineering=engineering)
     run = write_run(tmp_path / "run", spec)
-    assert load_checkpoint(run).spec.feature_engineering == engineering
+    assert instanseg_spec(load_checkpoint(run)).feature_engineering == engineering
     (run / "experiment_log.csv").unlink()
-    assert load_checkpoint(run).spec.feature_engineering == ("2" if engineering == "2" else "0")
+    assert instanseg_spec(load_checkpoint(run)).feature_engineering == ("2" if engineering == "2" else "0")
     if engineering != "2":
-        assert load_checkpoint(run, spec={"feature_engineering": engineering}).spec.feature_engineering == engineering
+        given = load_checkpoint(run, spec={"feature_engineering": engineering})
+        assert instanseg_spec(given).feature_engineering == engineering
 
 
 def test_genuine_runs_are_read_as_they_were_trained(shared: Path) -> None:
     folder = shared / "checkpoints"
-    multihead = load_checkpoint(folder / "multihead_seeds2_coords4").spec
+    multihead = instanseg_spec(load_checkpoint(folder / "multihead_seeds2_coords4"))
     assert (multihead.dim_coords, multihead.n_sigma, multihead.dim_seeds, multihead.mlp_width) == (4, 3, 2, 10)
+    assert isinstance(multihead.backbone, UNetSpec)
     assert multihead.backbone.heads == ((4,), (3,), (2,))
     assert multihead.backbone.norm == "none"
-    nuclei = load_checkpoint(folder / "nuclei_batchnorm").spec
+    nuclei = instanseg_spec(load_checkpoint(folder / "nuclei_batchnorm"))
+    assert isinstance(nuclei.backbone, UNetSpec)
     assert nuclei.backbone.layers == (16, 32, 64, 128)
     assert (nuclei.name, nuclei.targets, nuclei.channels) == ("nuclei_batchnorm", ("nuclei",), 3)
     both = load_checkpoint(folder / "nuclei_cells_channelnet").spec

@@ -83,7 +83,8 @@ def upstream(variant: dict[str, Any]) -> torch.nn.Module:
     elif args.get("adaptor"):
         model = AdaptorNetWrapper(model, adaptor_net_str=args["adaptor"], norm=args["norm"])
     randomise(model, seed=1)
-    return model.eval().requires_grad_(False)
+    result: torch.nn.Module = model.eval().requires_grad_(False)
+    return result
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -105,9 +106,9 @@ def test_network_and_classifier_equal_upstreams(name: str, tmp_path: Path) -> No
         image = torch.randn(shape, generator=torch.Generator().manual_seed(2))
         expected = theirs(image.clone())
         torch.testing.assert_close(ours.network(image), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
-    classifier = getattr(theirs, "model", theirs).pixel_classifier
+    classifier: Any = getattr(theirs, "model", theirs).pixel_classifier
     features = torch.randn(50, classifier.fc1.in_features, generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(ours.network.pixel_classifier(features), classifier(features.clone()))
+    torch.testing.assert_close(ours.network.get_submodule("pixel_classifier")(features), classifier(features.clone()))
 
 
 def test_guided_classifier_equals_upstreams(monkeypatch: pytest.MonkeyPatch) -> None:

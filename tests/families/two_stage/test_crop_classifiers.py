@@ -21,7 +21,6 @@ SMALL = ["efficientnet_v2_s", "mobilenetv4_conv_small"]
 
 
 @pytest.mark.parametrize("architecture", SMALL)
-@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_trunks_script_for_old_libtorch_and_do_not_shrink_at_the_stem(architecture: str) -> None:
     trunk: Any = build_trunk(architecture, 4, 1).eval()
     crops = torch.rand(2, 4, 32, 32)
@@ -64,7 +63,8 @@ def reference_attention(block: Any, query: torch.Tensor, key: torch.Tensor) -> t
         weights = torch.softmax(q[:, part] @ k[:, part].T / q.shape[1] ** 0.5, dim=1)
         parts.append(q[:, part] + weights @ v[:, part])
     hidden = block.ln0(torch.cat(parts, dim=1))
-    return block.ln1(hidden + torch.relu(block.fc_o(hidden)))
+    result: torch.Tensor = block.ln1(hidden + torch.relu(block.fc_o(hidden)))
+    return result
 
 
 @pytest.mark.parametrize("norms", [False, True])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -29,6 +29,7 @@ from instanseg_export import (
     validate,
 )
 from instanseg_export.api.export import ExportResult
+from instanseg_export.api.inspect import ModelFacts
 from instanseg_export.targets import require_metadata
 from support.paths import DEMO, DEMO_IMAGES
 
@@ -145,7 +146,10 @@ def test_package_has_the_files_and_the_figures(result: ExportResult) -> None:
     fp16, int8 = records["fp16"], records["int8"]
     assert fp16.fp32_instances == int8.fp32_instances > 50
     assert fp16.matched == fp16.fp32_instances, "fp16 finds every instance"
+    assert int8.matched_share is not None
     assert int8.matched_share > 0.97
+    assert int8.agreement is not None
+    assert fp16.agreement is not None
     assert 0.9 < int8.agreement.f1_mu < fp16.agreement.f1_mu <= 1
     assert int8.score is None
     assert int8.delta_f1_mu is None
@@ -161,8 +165,11 @@ def test_package_has_the_files_and_the_figures(result: ExportResult) -> None:
     assert "### Reduced precision" in readme
     found = f"Instances (fp32): {int8.instances} ({int8.fp32_instances})"
     assert f"- `model.int8.onnx`\n  - Result: ✓ passed\n  - Images: 2\n  - {found}\n" in readme
-    assert inspect(result.folder / "model.int8.onnx").precision == "int8"
-    assert inspect(result.folder).files == {
+    alone, whole = inspect(result.folder / "model.int8.onnx"), inspect(result.folder)
+    assert isinstance(alone, ModelFacts)
+    assert isinstance(whole, ModelFacts)
+    assert alone.precision == "int8"
+    assert whole.files == {
         "onnx": "model.onnx",
         "onnx-fp16": "model.fp16.onnx",
         "onnx-int8": "model.int8.onnx",
@@ -201,7 +208,13 @@ def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tm
     truth = session.run(None, {"image": picture[None].astype(np.float32)})[0][0]
     tifffile.imwrite(labelled / "a-labels.tif", truth.astype(np.uint16))
 
-    options = {"targets": ["onnx"], "precision": ["int8"], "calibrate": images, "labelled": labelled, "validate": False}
+    options: dict[str, Any] = {
+        "targets": ["onnx"],
+        "precision": ["int8"],
+        "calibrate": images,
+        "labelled": labelled,
+        "validate": False,
+    }
     with pytest.raises(ParityError, match=r"int8 loses too much: F1µ .* falls from 1\.0000 to 0\.\d{4}") as caught:
         export(DEMO, output=tmp_path / "refused", **options)
     assert "--calibrate" in caught.value.hint
@@ -212,7 +225,9 @@ def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tm
     allowed = export(DEMO, output=tmp_path / "allowed", allow_loss=True, **options)
     (record,) = allowed.precisions
     assert record.status == "failed"
+    assert record.delta_f1_mu is not None
     assert record.delta_f1_mu < -0.005
+    assert record.fp32_score is not None
     assert record.fp32_score.f1_mu == 1
     assert "loses more than the tolerance" in (allowed.folder / "nuclei_dsb2018_README.md").read_text()
 
@@ -283,7 +298,7 @@ def test_bad_input(tmp_path: Path, arguments: object, error: type[Exception], me
     given = arguments(folder) if callable(arguments) else arguments
     assert isinstance(given, dict)
     with pytest.raises(error, match=message) as caught:
-        export(DEMO, output=tmp_path / "out", **({"targets": ["onnx"], "precision": ["int8"]} | given))
+        export(DEMO, output=tmp_path / "out", **{"targets": ["onnx"], "precision": ["int8"], **given})
     pattern = hint.split("|")
     assert any(word in caught.value.hint for word in pattern)  # type: ignore[attr-defined]
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
@@ -304,7 +319,7 @@ def test_nothing_is_lost_on_real_labelled_images(shared: Path, tmp_path: Path) -
     """The validation split of the demo's data."""
     folder = tmp_path / "val"
     with zipfile.ZipFile(shared / "data/dsb2018/dsb2018_train.zip") as archive:
-        rows = list(csv.DictReader(io.TextIOWrapper(archive.open("index.csv"))))
+        rows = list(csv.DictReader(archive.read("index.csv").decode().splitlines()))
         for kind in ("images", "labels"):
             (folder / kind).mkdir(parents=True)
         for row in rows:
@@ -320,6 +335,9 @@ def test_nothing_is_lost_on_real_labelled_images(shared: Path, tmp_path: Path) -
     )
     for record in made.precisions:
         assert record.labelled_images == 70
+        assert record.fp32_score is not None
+        assert record.delta_f1_mu is not None
+        assert record.delta_f1_50 is not None
         assert record.fp32_score.f1_50 > 0.7
         assert abs(record.delta_f1_mu) <= 0.005
         assert abs(record.delta_f1_50) <= 0.01
