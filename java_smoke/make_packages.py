@@ -171,7 +171,8 @@ def _batch(path: Path) -> FloatImage:
 def _as_qupath_does(image: FloatImage) -> FloatImage:
     """Rescale each channel by its 0.1 and 99.9 percentiles over the whole image, and clip to [-0.5, 1.5]."""
     low, high = np.percentile(image, (0.1, 99.9), axis=(0, 2, 3), keepdims=True)
-    return np.clip((image - low) / (high - low), -0.5, 1.5).astype(np.float32)
+    normalised: FloatImage = np.clip((image - low) / (high - low), -0.5, 1.5).astype(np.float32)
+    return normalised
 
 
 def _windows(image: FloatImage, size: int, rows: tuple[int, ...], columns: tuple[int, ...]) -> FloatImage:
@@ -203,7 +204,7 @@ def make(name: str, checkpoint_path: Path, folder: Path) -> None:
         return labels
 
     for case in cases(segment, samples, checkpoint.spec.channels, settings):
-        arrays = {f"args.{key}": value for key, value in encode(case.settings).items()}
+        arrays: dict[str, Any] = {f"args.{key}": value for key, value in encode(case.settings).items()}
         labels = segment(case.image, case.settings)
         np.savez(expected / case.place, image=case.image, labels=labels, **arrays)
         count += 1

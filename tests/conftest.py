@@ -6,20 +6,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# Threads that wait for each other make small images several times slower, most of all on a busy machine.
+from support.paths import ROOT, SHARED
+from support.sharing import MadeOnce, maker
+
+# Threads that wait for each other make small images several times slower, most of all on a busy machine. torch reads
+# this when it is imported, so nothing above may import it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples everywhere: what fails on one machine fails on all.
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
-ROOT = Path(__file__).resolve().parent.parent
 DEMO_COMMAND = ("model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx")
 RUNTIME_TOML = """
 name = "{name}"
@@ -37,7 +39,6 @@ command = {command}
 [install]
 hint = "{hint}"
 """
-VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,43 +52,57 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with genuine checkpoints, real images and reference outputs."""
-    folder = Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))
-    if not (folder / "golden").is_dir():
-        pytest.skip(f"needs the shared reference data, which is not at {folder} (set INSTANSEG_EXPORT_SHARED)")
-    return folder
+    if not (SHARED / "golden").is_dir():
+        pytest.skip(f"needs the shared reference data, which is not at {SHARED} (set INSTANSEG_EXPORT_SHARED)")
+    return SHARED
 
 
 @pytest.fixture(scope="session")
-def exported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give, for a name of ``VARIANTS``, the folder with its instanseg.pt and model.onnx; each is exported once."""
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Give the folder of a name, filled by the first of all processes that asks for it."""
+    return maker(tmp_path_factory)
 
-    @cache
+
+@pytest.fixture(scope="session")
+def exported(shared: Path, made_once: MadeOnce) -> Callable[[str], Path]:
+    """Give, for a name of ``VARIANTS``, the folder with its instanseg.pt and model.onnx."""
+
     def folder_of(variant: str) -> Path:
-        from exported_models import write_both
-
         from instanseg_export import build_forward, load_checkpoint
+        from support.exported_models import write_both
 
-        checkpoint = load_checkpoint(shared / "checkpoints" / variant)
-        return write_both(checkpoint, build_forward(checkpoint), tmp_path_factory.mktemp(variant))
+        def fill(folder: Path) -> None:
+            checkpoint = load_checkpoint(shared / "checkpoints" / variant)
+            write_both(checkpoint, build_forward(checkpoint), folder)
+
+        return made_once(variant, fill)
 
     return folder_of
 
 
 @pytest.fixture(scope="session")
-def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def demo_export(made_once: MadeOnce) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The folder in which the README's first command ran, and what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
-    done = subprocess.run(
-        [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done
+
+    def fill(folder: Path) -> None:
+        place = folder / "work"
+        place.mkdir()
+        (place / "model_zoo").symlink_to(ROOT / "model_zoo")
+        done = subprocess.run(
+            [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "stdout").write_text(done.stdout)
+        (folder / "stderr").write_text(done.stderr)
+
+    folder = made_once("demo", fill)
+    printed = ((folder / name).read_text() for name in ("stdout", "stderr"))
+    return folder / "work", subprocess.CompletedProcess(DEMO_COMMAND, 0, *printed)
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +147,11 @@ def write_runtime(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
         return folder
 
     return write
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a small training run with a log."""
+    from support.training_runs import write_run
+
+    return write_run(tmp_path / "my_run")

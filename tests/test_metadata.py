@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedseg_runs import write_embedseg_run
 from hypothesis import given
 from hypothesis import strategies as st
-from iaunet_models import random_checkpoint
-from two_stage_models import classified_recipe, positivity_recipe
 
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
@@ -22,10 +19,12 @@ from instanseg_export.errors import ExportError, PackageError
 from instanseg_export.families.settings import tunables_of
 from instanseg_export.metadata import FOREIGN, FORMAT, ModelMetadata, parse_metadata
 from instanseg_export.targets.metadata import describe
+from support.embedseg_runs import write_embedseg_run
+from support.iaunet_models import random_checkpoint
+from support.paths import DATA, DEMO
+from support.two_stage_models import classified_recipe, positivity_recipe
 
-ROOT = Path(__file__).resolve().parent.parent
-DEMO = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
-FORMAT_1 = ROOT / "tests" / "data" / "metadata_format_1"
+FORMAT_1 = DATA / "metadata_format_1"
 FILE = Path("model.onnx")
 
 

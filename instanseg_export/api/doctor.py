@@ -118,7 +118,7 @@ def _libraries() -> list[Finding]:
             )
         )
     elif both:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
 
         providers = ", ".join(name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
         found.append(Finding("library", both[0], "ok", f"{_version(both[0])}, built for {providers}"))

@@ -97,7 +97,7 @@ def _swap_bytes(data: bytearray, dtype: str) -> None:
 
     if data:
         number = getattr(torch, dtype)
-        torch.frombuffer(data, dtype=number).untyped_storage().byteswap(number)  # type: ignore[no-untyped-call]
+        torch.frombuffer(data, dtype=number).untyped_storage().byteswap(number)
 
 
 class _Pickles:

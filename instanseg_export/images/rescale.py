@@ -45,9 +45,7 @@ def rescale(image: Array, from_um: PixelSize, to_um: PixelSize, axial: float = 1
     data = image.astype(np.float32)
     if shape == data.shape:
         return data
-    resized = resize(  # type: ignore[no-untyped-call]
-        data, shape, order=1, mode="reflect", anti_aliasing=min(factors) < 1, preserve_range=True
-    )
+    resized = resize(data, shape, order=1, mode="reflect", anti_aliasing=min(factors) < 1, preserve_range=True)
     return np.asarray(resized, dtype=np.float32)
 
 

@@ -57,7 +57,7 @@ def _verdict(weights: str, summary: Any) -> ZooCheck:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silence prints, Python's warnings, remarks on axes, and ONNX Runtime's on settings that can be overridden."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), quiet_reader():
         warnings.simplefilter("ignore")

@@ -33,7 +33,7 @@ def while_true(
         state: to begin with.
     """
     if torch.compiler.is_exporting():
-        result: tuple[Tensor, ...] = torch.while_loop(condition, step, state)  # type: ignore[no-untyped-call]
+        result: tuple[Tensor, ...] = torch.while_loop(condition, step, state)
         return result
     while bool(condition(*state)):
         state = step(*state)

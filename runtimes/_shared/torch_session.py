@@ -29,7 +29,7 @@ def torch_device(name: str) -> torch.device:
     return device
 
 
-class _ConvolutionClock(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _ConvolutionClock(TorchDispatchMode):
     """Notes when each convolution starts and ends, in scripted modules too."""
 
     def __init__(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,16 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+from support.paths import TESTS
+from support.planted import GRIDS, planted_checkpoint, planted_image
+from support.processes import environment
+
 Table = Callable[..., dict[tuple[str, str], dict[str, Any]]]
-
-
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import planted
-
-    return planted
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def table(tmp_path: Path) -> Table:
         done = subprocess.run(
             [
                 sys.executable,
-                str(FOLDER / "run.py"),
+                str(TESTS / "benchmarks" / "run.py"),
                 "--json",
                 str(figures),
                 "--turns",
@@ -44,7 +38,7 @@ def table(tmp_path: Path) -> Table:
                 "1",
                 *arguments,
             ],
-            env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -58,14 +52,14 @@ def table(tmp_path: Path) -> Table:
 
 
 @pytest.mark.parametrize("objects", [100, 750])
-def test_planted_fields_hold_exactly_their_objects(planted: Any, objects: int) -> None:
+def test_planted_fields_hold_exactly_their_objects(objects: int) -> None:
     from instanseg_export import build_forward
 
-    image = torch.from_numpy(planted.planted_image(objects))
-    rows, columns = planted.GRIDS[objects]
+    image = torch.from_numpy(planted_image(objects))
+    rows, columns = GRIDS[objects]
     assert rows * columns == objects
     with torch.inference_mode():
-        stages = build_forward(planted.planted_checkpoint(), {"min_size": 0}).stages(image)
+        stages = build_forward(planted_checkpoint(), {"min_size": 0}).stages(image)
     assert torch.equal(stages["network"], image * 8), "the network hands the image on, to the last bit"
     assert len(stages["seeds"]) == objects
     ids, areas = np.unique(stages["labels"].numpy(), return_counts=True)

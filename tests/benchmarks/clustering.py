@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from peers import ONNX, TORCHSCRIPT
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from agreement import agreement
-from embedseg_fields import drawn_fields, fields_checkpoint
-from exported_models import OnnxModel, TorchScriptModel, write_both
-
+from benchmarks.peers import ONNX, TORCHSCRIPT
 from instanseg_export import build_forward
 from instanseg_export.benchmark.measure import WARM_UP, Timing
+from support.agreement import agreement
+from support.embedseg_fields import drawn_fields, fields_checkpoint
+from support.exported_models import OnnxModel, TorchScriptModel, write_both
 
 __all__ = ["EMBEDSEG", "INSTALL", "take_clustering_turns"]
 

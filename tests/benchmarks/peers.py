@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
-from planted import planted_checkpoint
-from upstream import script_upstream, upstream_classifier, upstream_network
+from torch import nn
 
+from benchmarks.upstream import script_upstream, upstream_classifier, upstream_network
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.benchmark.inputs import dense_image, normalised
 from instanseg_export.benchmark.measure import Program
 from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.families.instanseg.spec import InstanSegSpec
+from instanseg_export.runtimes.description import Runtime
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, write_artifact
+from support.paths import DEMO
+from support.planted import PlantedNetwork, planted_checkpoint
 
-__all__ = ["DEMO", "ONNX", "TORCHSCRIPT", "UPSTREAM", "Files", "Peers"]
+__all__ = ["ONNX", "TORCHSCRIPT", "UPSTREAM", "Files", "Peers"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DEMO = ROOT / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
 UPSTREAM, TORCHSCRIPT, ONNX = "upstream TorchScript", "our TorchScript", "our ONNX, ONNX Runtime"
 _GOLDEN = ("nuclei_batchnorm", "he_example_512.npz")
 
@@ -39,11 +41,11 @@ class Files:
         folder.mkdir()
         self.channels = checkpoint.spec.channels or 3
         if planted:
-            network = type(checkpoint.network)(
-                self.channels, upstream_classifier(checkpoint.network.pixel_classifier)
-            ).eval()
+            classifier = upstream_classifier(checkpoint.network.get_submodule("pixel_classifier"))
+            network: nn.Module = PlantedNetwork(self.channels, classifier)
         else:
             network = upstream_network(checkpoint, folder)
+        assert isinstance(checkpoint.spec, InstanSegSpec)
         self.upstream = script_upstream(network, checkpoint.spec, folder / "upstream.pt")
         # Upstream's file ignores min_size: without it both have the same objects to paint.
         forward = build_forward(checkpoint, {"min_size": 0})
@@ -66,7 +68,7 @@ class Files:
         ]
 
 
-def _with_memory_limit(runtime):  # type: ignore[no-untyped-def]
+def _with_memory_limit(runtime: Runtime) -> Runtime:
     if sys.platform != "linux":
         return runtime
     kilobytes = int(psutil.virtual_memory().available * 0.8 / 1024)
@@ -114,12 +116,7 @@ class Peers:
         """Return drawn nuclei for the demo, normalised as upstream's file expects it."""
         return normalised(dense_image(self.demo.channels, size, objects).batch())
 
-    def _files(self, name, read, *, planted: bool = False) -> Files:  # type: ignore[no-untyped-def]
+    def _files(self, name: str, read: Callable[[], Checkpoint], *, planted: bool = False) -> Files:
         if name not in self._made:
             self._made[name] = Files(read(), self.folder / name, planted=planted)
         return self._made[name]
-
-
-def shared_folder() -> Path:
-    """Return where the genuine checkpoints are, if they are."""
-    return Path(os.environ.get("INSTANSEG_EXPORT_SHARED", ROOT.parent / "shared"))

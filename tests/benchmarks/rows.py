@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers import DEMO, ONNX, ROOT, TORCHSCRIPT, UPSTREAM, Files, Peers
-from planted import GRIDS, planted_image
 
+from benchmarks.peers import ONNX, TORCHSCRIPT, UPSTREAM, Files, Peers
 from instanseg_export.benchmark.inputs import dense_image
 from instanseg_export.benchmark.measure import Program, Timing, take_turns
 from instanseg_export.runtimes.probe import probe
 from instanseg_export.runtimes.registry import find_runtime
+from support.paths import DEMO, ROOT
+from support.planted import GRIDS, planted_image
 
 __all__ = ["ROWS", "Line", "Session"]
 
@@ -258,7 +259,7 @@ def normalisation(session: Session) -> list[Line]:
 
 def embedseg(session: Session) -> list[Line]:
     """Clustering of EmbedSeg's fields, 512 x 512 pixels with 300 objects, against its own."""
-    from clustering import EMBEDSEG, INSTALL, take_clustering_turns
+    from benchmarks.clustering import EMBEDSEG, INSTALL, take_clustering_turns
 
     measure, goal = "EmbedSeg's clustering, 512 x 512, 300 objects", 5.0
     folder = session.peers.folder / "clustering"

@@ -13,15 +13,19 @@ import dataclasses
 import json
 import os
 import platform
+import sys
 import tempfile
 from pathlib import Path
 
-from peers import Peers, shared_folder
-from rows import ROWS, Line, Session, say
+if __name__ == "__main__":  # as pytest does for tests
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.peers import Peers
+from benchmarks.rows import ROWS, Line, Session, say
 from instanseg_export.api.bench import threads_of_environment
 from instanseg_export.benchmark.floor import matrix_peak
 from instanseg_export.benchmark.measure import WARM_UP
+from support.paths import SHARED
 
 
 def main() -> int:
@@ -51,7 +55,7 @@ def main() -> int:
     }
     lines: list[tuple[str, Line]] = []
     with tempfile.TemporaryDirectory() as folder:
-        peers = Peers(Path(folder), shared_folder())
+        peers = Peers(Path(folder), SHARED)
         session = Session(peers, turns=args.turns, threads=threads, time_limit=args.time_limit, int8=args.int8)
         try:
             for name in args.only or ROWS:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from training_runs import upstream_state, write_run
-
 from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.families.instanseg.network import InstanSegNetwork
 from instanseg_export.families.instanseg.spec import InstanSegSpec
+from support.training_runs import upstream_state, write_run
 
 __all__ = ["script_upstream", "upstream_classifier", "upstream_network"]
 
@@ -25,19 +23,22 @@ def upstream_network(checkpoint: Checkpoint, folder: Path) -> nn.Module:
     """Rebuild the checkpoint's network from upstream's modules, through a run folder in ``folder``."""
     from instanseg.utils.model_loader import load_model
 
+    assert isinstance(checkpoint.spec, InstanSegSpec)
+    assert isinstance(checkpoint.network, InstanSegNetwork)
     run = write_run(folder / "run", checkpoint.spec, state=upstream_state(checkpoint.network))
+    model: nn.Module
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         model, _ = load_model(folder=run.name, path=str(run.parent))
     return model
 
 
-def upstream_classifier(classifier: nn.Module) -> nn.Module:
+def upstream_classifier(classifier: Any) -> nn.Module:
     """Return upstream's pixel classifier with the weights of ours."""
     from instanseg.utils.loss.instanseg_loss import ProbabilityNet
 
     first = classifier.fc1
-    theirs = ProbabilityNet(embedding_dim=first.in_features, width=first.out_features)
+    theirs: nn.Module = ProbabilityNet(embedding_dim=first.in_features, width=first.out_features)
     theirs.load_state_dict(classifier.state_dict())
     return theirs.eval().requires_grad_(False)
 

@@ -20,13 +20,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if __name__ == "__main__":  # as pytest does for tests
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from campaign.figures import MOST, PROPERTY, ROWS
+from support.figures import MOST, PROPERTY, ROWS
+from support.paths import ROOT
 
 __all__ = ["BEGIN", "END", "HEAD", "PAGE", "Row", "page", "rows_of"]
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = "| What was tried | How many | What happened | Time |\n|---|--:|---|--:|"

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from campaign.figures import tell
-from training_runs import write_run
 
 from instanseg_export.files import MARKER
 from instanseg_export.files.seal import read_seal
+from support.figures import tell
+from support.paths import ROOT
+from support.training_runs import write_run
 
 pytestmark = [
     pytest.mark.campaign,
@@ -30,7 +31,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes that are left by their environment"),
 ]
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = "instanseg-export-"
 PATIENCE = 20
 NEXT_RUN = 4

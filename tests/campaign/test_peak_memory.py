@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from campaign.figures import tell
+
+from support.figures import tell
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from campaign.figures import tell
-from exported_models import OnnxModel, TorchScriptModel
 from scipy import ndimage
 
 from instanseg_export.parity.compare import compare_labels
+from support.exported_models import OnnxModel, TorchScriptModel
+from support.figures import tell
 
 pytestmark = pytest.mark.campaign
 
@@ -39,7 +39,7 @@ def random_image(rng: np.random.Generator) -> np.ndarray:
         planes[:] = rng.uniform(-3, 3)
     if kind == "steps":
         planes = np.round(planes * rng.integers(1, 5))
-    image = (planes * 10.0 ** rng.uniform(-3, 4) + rng.uniform(-2, 300)).astype(np.float32)
+    image: np.ndarray = (planes * 10.0 ** rng.uniform(-3, 4) + rng.uniform(-2, 300)).astype(np.float32)
     if kind == "gaps":
         image[rng.random(image.shape) < rng.uniform(0, 0.3)] = rng.choice([np.nan, np.inf, -np.inf, 0, 65535])
     return image[None]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import random_network, small_spec, upstream_state, write_run
 
 from instanseg_export.checkpoints import READERS, load_checkpoint
 from instanseg_export.errors import CheckpointError, UnsafeFileError
+from support.training_runs import random_network, small_spec, upstream_state, write_run
 
 
 class Attack:
@@ -272,4 +272,5 @@ def test_third_parties_can_add_a_reader(tmp_path: Path, monkeypatch: pytest.Monk
     )
     path = tmp_path / "weights_best.pth"
     torch.save({"model_state_dict": {"stardist_unet.conv.weight": torch.zeros(1)}}, path)
-    assert load_checkpoint(path) == "read by the third party"
+    found: object = load_checkpoint(path)
+    assert found == "read by the third party"

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 import pytest
 import torch
 from torch import nn
-from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export import build_forward, load_checkpoint, save_checkpoint
 from instanseg_export.checkpoints import READERS, Checkpoint
@@ -24,6 +23,7 @@ from instanseg_export.families.settings import parse_settings
 from instanseg_export.families.signatures import WeightSignature
 from instanseg_export.families.spec import ModelSpec
 from instanseg_export.families.spec_family import restore_by_spec
+from support.training_runs import channel_net_spec, small_spec, write_run
 
 DEMO = Path(__file__).parents[2] / "model_zoo/nuclei_dsb2018/checkpoint.pt"
 
@@ -134,7 +134,8 @@ def test_checkpoints_of_an_added_family_are_saved_and_read(tmp_path: Path, name:
     again = load_checkpoint(tmp_path / name, spec={"name": "theirs"})
     assert again.spec == spec.model_copy(update={"name": "theirs"})
     assert torch.equal(again.network.state_dict()["0.weight"], network.state_dict()["0.weight"])
-    assert build_forward(again, {"a": 1}) == ("forward of dots", "theirs", {"a": 1})
+    built: object = build_forward(again, {"a": 1})
+    assert built == ("forward of dots", "theirs", {"a": 1})
     with pytest.raises(CheckpointError, match="do not fit a network of Dots"):
         load_checkpoint(tmp_path / name, spec={"width": "4"})
     with pytest.raises(SpecError, match="description of Dots has no field 'wide'") as caught:
@@ -180,13 +181,15 @@ class LikeUpstream(nn.Module):
         self.pixel_classifier = Scaled()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.fcn(image) + self.pixel_classifier(image)
+        first: torch.Tensor = self.fcn(image)
+        second: torch.Tensor = self.pixel_classifier(image)
+        return first + second
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_settings_of_files_of_others_are_those_that_their_family_knows(tmp_path: Path) -> None:
     for module, name in ((LikeUpstream(), "theirs.pt"), (Scaled(), "odd.pt")):
-        torch.jit.script(module.eval()).save(tmp_path / name)  # type: ignore[no-untyped-call]
+        torch.jit.script(module.eval()).save(tmp_path / name)
     with open_model(tmp_path / "theirs.pt") as model:
         assert parse_settings({"seed_threshold": "0.6"}, model.tunables) == {"seed_threshold": 0.6}
     with open_model(tmp_path / "odd.pt") as model, pytest.raises(SettingError) as caught:
@@ -196,7 +199,7 @@ def test_settings_of_files_of_others_are_those_that_their_family_knows(tmp_path:
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_a_file_of_upstreams_without_weights_is_refused(tmp_path: Path) -> None:
-    torch.jit.script(LikeUpstream().eval()).save(tmp_path / "theirs.pt")  # type: ignore[no-untyped-call]
+    torch.jit.script(LikeUpstream().eval()).save(tmp_path / "theirs.pt")
     with pytest.raises(CheckpointError, match=r"no InstanSeg network: .* no weights under fcn\. or pixel_cl"):
         load_checkpoint(tmp_path / "theirs.pt")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 from instanseg_export import load_checkpoint
 from instanseg_export.archives.torch_file import load_tensors
+from support.training_runs import log_of, random_network, small_spec, upstream_state, write_log, write_run
 
 State = dict[str, torch.Tensor]
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 import torch
-from campaign.figures import tell
-from campaign.hostile_checkpoints import Member, members
-from training_runs import write_run
 
 from instanseg_export import load_checkpoint
 from instanseg_export.cli import main
 from instanseg_export.errors import CheckpointError
-
-SCRIPT = Path(__file__).resolve().parents[1] / "campaign" / "try_hostile.py"
+from support.figures import tell
+from support.hostile_checkpoints import Member, members
+from support.processes import run_module
+from support.training_runs import write_run
 
 MEMORY = 300_000_000
 """Bytes that reading may take beyond eight times the file's: the costliest pickle of so many steps, and libraries."""
@@ -47,8 +46,7 @@ def faults(row: dict[str, Any]) -> list[str]:
 
 
 def tried(folder: Path, part: int, parts: int) -> list[dict[str, Any]]:
-    command = [sys.executable, str(SCRIPT), str(folder), str(part), str(parts)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_module("support.try_hostile", folder, str(part), str(parts))
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"the next one after {rows[-1]['name'] if rows else 'none'}:\n{done.stderr[-4000:]}"
     assert not (folder / "canary").exists(), "code was executed"

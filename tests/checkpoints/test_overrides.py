@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_runs import random_network, small_spec, upstream_state
 
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.errors import SpecError
+from support.training_runs import instanseg_spec, random_network, small_spec, upstream_state
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_overrides_say_what_one_joint_output_block_does_not(tmp_path: Path) -> N
     assert "--spec n_sigma=" in caught.value.hint
     split = {"dim_coords": "2", "n_sigma": "2", "dim_seeds": "1"}
     joint = load_checkpoint(tmp_path / "joint.pth", spec=split)
-    assert joint.spec.backbone.heads == ((5,),)
+    assert instanseg_spec(joint).backbone.heads == ((5,),)
     image = torch.randn(1, 3, 32, 32)
     torch.testing.assert_close(joint.network(image), network(image))
     with pytest.raises(SpecError, match="give 5 in all"):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from instanseg_export.errors import CheckpointError, OutputError, SpecError
+from support.training_runs import channel_net_spec, small_spec, write_run
 
 SUFFIXES = (".pt", ".safetensors")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from training_runs import channel_net_spec, small_spec, write_run
 
 from instanseg_export.checkpoints import load_checkpoint
 from instanseg_export.checkpoints.summary import summarise
 from instanseg_export.families.instanseg.spec import UNetSpec
+from support.training_runs import channel_net_spec, small_spec, write_run
 
 
 def encoder_macs(inputs: int, outputs: int) -> int:

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import tifffile
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
+from support.paths import DEMO
+
 Done = subprocess.CompletedProcess
 Command = Callable[..., Done[str]]
 Refused = Callable[..., None]
@@ -349,7 +349,8 @@ def test_a_lack_of_memory_is_no_defect(
     from instanseg_export.api import doctor as diagnosis
     from instanseg_export.cli import main
 
-    allocate = {"python": bytearray, "numpy": np.ones, "torch": torch.ones}[library]
+    libraries: dict[str, Callable[[int], object]] = {"python": bytearray, "numpy": np.ones, "torch": torch.ones}
+    allocate = libraries[library]
     monkeypatch.setattr(diagnosis, "doctor", lambda **_: allocate(1 << 55))
     assert main(["doctor"]) == 2
     error, hint = capsys.readouterr().err.splitlines()

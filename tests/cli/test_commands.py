@@ -18,10 +18,9 @@ from instanseg_export import read_image, run
 from instanseg_export.files import MARKER
 from instanseg_export.targets import read_metadata
 from instanseg_export.targets.onnx.embedded import with_metadata
+from support.paths import DEMO, DEMO_IMAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
-IMAGES = sorted((DEMO.parent / "images").iterdir()) if (DEMO.parent / "images").is_dir() else []
+IMAGES = sorted(DEMO_IMAGES.iterdir())
 Done = subprocess.CompletedProcess
 Command = Callable[..., Done[str]]
 
@@ -139,7 +138,7 @@ def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: 
     shutil.copytree(demo_package, package)
     model = onnx.load(package / "model.onnx")
     (threshold,) = [tensor for tensor in model.graph.initializer if tensor.name == "mask_threshold"]
-    threshold.CopyFrom(numpy_helper.from_array(np.float32(0.9).reshape(()), "mask_threshold"))
+    threshold.CopyFrom(numpy_helper.from_array(np.array(0.9, np.float32), "mask_threshold"))
     metadata = read_metadata(demo_package / "model.onnx")
     assert metadata is not None
     (package / "model.onnx").write_bytes(with_metadata(model, metadata))
@@ -169,7 +168,8 @@ def test_run_finds_the_same_cells_with_every_form_of_the_model(
     expected = tifffile.imread(reference.labels)
     assert (labels != expected).mean() <= 1e-5
     assert document["found"][0]["instances"] == reference.found[0].instances
-    overlay = np.asarray(Pillow.open(tmp_path / "image_overlay.png"))
+    with Pillow.open(tmp_path / "image_overlay.png") as picture:
+        overlay = np.asarray(picture)
     assert overlay.shape == (*labels.shape, 3)
 
 

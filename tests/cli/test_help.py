@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import instanseg_export
+from support.paths import ROOT
 
 Done = subprocess.CompletedProcess
 
@@ -88,7 +89,7 @@ def test_names_are_functions_even_after_the_modules_are_imported() -> None:
 
 
 def test_the_installed_command_is_this_main() -> None:
-    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {"instanseg-export": "instanseg_export.__main__:main"}
     from instanseg_export.__main__ import main
 

@@ -17,8 +17,8 @@ from instanseg_export import __version__
 from instanseg_export.families.instanseg.settings import INSTANSEG_TUNABLES
 from instanseg_export.targets import TARGETS
 from instanseg_export.targets.settings import is_fixed
+from support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
     pytest.param(match[1], match[2], id=f"{page.name}-{index}")

@@ -8,8 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from instanseg_export import limits
-
-ROOT = Path(__file__).resolve().parents[2]
+from support.paths import ROOT
 
 
 def limits_table() -> str:

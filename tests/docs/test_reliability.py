@@ -8,10 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from campaign.figures import PROPERTY, ROWS
-from campaign.report import BEGIN, END, HEAD, PAGE, page, rows_of
 
-TESTS = Path(__file__).resolve().parents[1]
+from campaign.report import BEGIN, END, HEAD, PAGE, page, rows_of
+from support.figures import PROPERTY, ROWS
+from support.paths import TESTS
 
 
 def test_the_table_has_the_rows_of_the_campaign() -> None:

@@ -13,16 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "campaign"))
-
-from campaign import peak
-from campaign.figures import tell
-from hostile_models import Member, members, write_package
-
 from instanseg_export import run, validate
 from instanseg_export.api.inspect import inspect
 from instanseg_export.errors import InstansegExportError
 from instanseg_export.exported_model import open_model
+from support import peak
+from support.figures import tell
+from support.hostile_models import Member, members, write_package
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process")
 

@@ -1,23 +1,21 @@
 """At every step of an exchange the whole old or the whole new output is in its place, and nothing of the user is lost.
 
-``interference.py`` stops the writing of an output at one step after the other, by signals and by users who are quick.
+``support/interference.py`` stops the writing of an output at one step after the other, by signals and by quick users.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign.figures import tell
 
-PROGRAM = Path(__file__).parent / "interference.py"
+from support.figures import tell
+from support.processes import run_module
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -39,12 +37,7 @@ def interfere(scenario: str, event: str, stride: int, folder: Path) -> dict[str,
 
 def tried(scenario: str, event: str, stride: int, folder: Path) -> dict[str, Any]:
     """Return all that the program found, after asserting that nothing was wrong."""
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), scenario, event, str(stride), str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module("support.interference", scenario, event, str(stride), folder)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["wrong"] == []

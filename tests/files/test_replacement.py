@@ -531,6 +531,11 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 10**12)
+
+
 RECORDS: dict[str, Callable[[Path], object]] = {
     "none": lambda path: None,
     "one of another folder": lambda path: path.write_text('{"format": "instanseg-export work", "outputs": {}}'),
@@ -547,7 +552,7 @@ RECORDS: dict[str, Callable[[Path], object]] = {
     "a folder": lambda path: path.mkdir(),
     "a deep text": lambda path: path.write_text("[" * 100_000),
     "a long number": lambda path: path.write_text('{"folder": ' + "9" * 6000 + "}"),
-    "a huge file": lambda path: (path.touch(), os.truncate(path, 10**12)),
+    "a huge file": huge,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_cmyk_is_refused_as_cmyk(cases: Path) -> None:
 def found(demo_package: Path, cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[int, str]]:
     """Run the demo model on a case; give the number of nuclei and the notes."""
 
-    def nuclei(name: str, **options: object) -> tuple[int, str]:
+    def nuclei(name: str, **options: Any) -> tuple[int, str]:
         result = instanseg_export.run(
             demo_package, cases / name, output=tmp_path_factory.mktemp("run"), runtime="onnxruntime", **options
         )

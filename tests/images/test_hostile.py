@@ -6,20 +6,16 @@ All are read in a process of their own with 1.5 GB of memory, so that what a fil
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from campaign.figures import tell
-from campaign.hostile_images import HOSTILE, ROOM
 
-CAMPAIGN = Path(__file__).resolve().parents[1] / "campaign"
-ROOT = CAMPAIGN.parents[1]
+from support.figures import tell
+from support.hostile_images import HOSTILE, ROOM
+from support.processes import run_module
+
 READ_AND_SAID = ("imagej images",)
 """ImageJ's own count of images is known to be wrong: what its axes say counts."""
 
@@ -30,16 +26,9 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def _child(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(CAMPAIGN))), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=1500
-    )
-
-
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, tuple[str, str]]:
-    done = _child(str(CAMPAIGN / "hostile_images.py"))
+    done = run_module("support.hostile_images", timeout=1500)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, tuple[str, str]] = json.loads(done.stdout)
     return found
@@ -69,7 +58,7 @@ def test_all_are_refused(outcomes: dict[str, tuple[str, str]], record_property: 
 
 
 def test_damaged_bytes_give_an_image_or_an_error() -> None:
-    done = _child(str(CAMPAIGN / "damaged_images.py"), "60", "7", *DAMAGED)
+    done = run_module("support.damaged_images", "60", "7", *DAMAGED, timeout=1500)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     assert len(done.stdout.splitlines()) == len(DAMAGED)
     assert all(int(count) > 0 for count in re.findall(r"(\d+) refused", done.stdout))

@@ -73,6 +73,7 @@ def test_what_says_that_nobody_calibrated(unit: str) -> None:
 def test_a_size_is_used_only_if_a_pixel_can_have_it(y: float | None, x: float) -> None:
     found = stated(y, x, "tags", f"{y} x {x}")
     if y is not None and 1e-5 <= y <= 1e5:
+        assert found.size is not None
         assert found.size == pytest.approx((y, x), rel=1e-3)
         assert found.understood
         assert ("not square" in found.note) == (found.size[0] != found.size[1])

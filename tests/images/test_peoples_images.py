@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaign.figures import tell
-from campaign.peoples_images import KINDS, Expectation
 
 from instanseg_export.errors import ImageError
 from instanseg_export.images import Region, probe_image, read_image
+from support.figures import tell
+from support.peoples_images import KINDS, Expectation
 
 TABLE = [pytest.param(builder, expected, id=name) for name, builder, expected in KINDS]
+READABLE = [param for param, (_, _, expected) in zip(TABLE, KINDS, strict=True) if expected.planes is not None]
 
 
 @pytest.mark.parametrize(("builder", "expected"), TABLE)
-def test_read_right_or_refused(builder, expected: Expectation, tmp_path: Path) -> None:
+def test_read_right_or_refused(builder: Callable[[Path], Path], expected: Expectation, tmp_path: Path) -> None:
     path = builder(tmp_path)
     if expected.planes is None:
         with pytest.raises(ImageError, match=expected.says) as caught:
@@ -47,8 +48,10 @@ def test_all_read_right_or_refused(tmp_path: Path, record_property: Callable[[st
     tell(record_property, "Images as people's tools write them", len(KINDS), figures)
 
 
-@pytest.mark.parametrize(("builder", "expected"), [entry for entry in TABLE if entry.values[1].planes is not None])
-def test_what_is_known_before_and_a_part_agree_with_the_whole(builder, expected: Expectation, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("builder", "expected"), READABLE)
+def test_what_is_known_before_and_a_part_agree_with_the_whole(
+    builder: Callable[[Path], Path], expected: Expectation, tmp_path: Path
+) -> None:
     path = builder(tmp_path)
     whole = read_image(path, expected.dimensions)
     info = probe_image(path, expected.dimensions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_every_kind_of_data_science_bowl_picture(shared: Path, tmp_path: Path) -
     shapes = set()
     for name in names:
         image = read_image(tmp_path / name)
-        expected = np.atleast_3d(np.asarray(Pillow.open(tmp_path / name)))
+        with Pillow.open(tmp_path / name) as opened:
+            expected = np.atleast_3d(np.asarray(opened))
         np.testing.assert_array_equal(image.array, np.moveaxis(expected, -1, 0))
         shapes.add(image.array.shape[0])
     assert shapes == {1, 3}
@@ -88,7 +90,7 @@ def test_every_kind_of_data_science_bowl_picture(shared: Path, tmp_path: Path) -
     ],
     ids=["YX", "ome CYX", "imagej CYX", "pages", "YXS", "SYX", "singleton T and Z", "bigtiff lzw", "big-endian tiles"],
 )
-def test_layout(tmp_path: Path, array: np.ndarray, options: dict) -> None:
+def test_layout(tmp_path: Path, array: np.ndarray, options: dict[str, Any]) -> None:
     path = tmp_path / ("image.ome.tif" if options.get("ome") else "image.tif")
     tifffile.imwrite(path, array, **options)
     expected = PLANES[:1] if array.ndim == 2 else PLANES
@@ -157,7 +159,7 @@ def test_only_the_finest_level_of_a_pyramid_is_read(tmp_path: Path) -> None:
         ({"description": "Aperio Image Library v1\r\n20x30|AppMag = 40|MPP = 0.2500"}, 0.25),
     ],
 )
-def test_pixel_size(tmp_path: Path, options: dict, expected: float | tuple[float, float] | None) -> None:
+def test_pixel_size(tmp_path: Path, options: dict[str, Any], expected: float | tuple[float, float] | None) -> None:
     path = tmp_path / ("image.ome.tif" if options.get("ome") else "image.tif")
     tifffile.imwrite(path, PLANES[0], **options)
     size = (expected, expected) if isinstance(expected, float) else expected
@@ -171,7 +173,7 @@ def test_pixel_size(tmp_path: Path, options: dict, expected: float | tuple[float
         {"imagej": True, "metadata": {"axes": "CYX", "Labels": ["DAPI", "CD3", "CD8"]}},
     ],
 )
-def test_channel_names(tmp_path: Path, options: dict) -> None:
+def test_channel_names(tmp_path: Path, options: dict[str, Any]) -> None:
     path = tmp_path / ("image.ome.tif" if options.get("ome") else "image.tif")
     tifffile.imwrite(path, PLANES, **options)
     assert read_image(path).channel_names == ("DAPI", "CD3", "CD8")
@@ -219,7 +221,7 @@ def _ome_zarr(path: Path, version: str, *, axes: str = "cyx", array: np.ndarray 
     for level, step in enumerate((1, 2)):
         group.create_array(str(level), data=array[..., ::step, ::step])
     kinds = {"t": "time", "z": "space", "c": "channel", "y": "space", "x": "space"}
-    attributes = {
+    attributes: dict[str, Any] = {
         "multiscales": [
             {
                 "version": version,
@@ -334,8 +336,8 @@ def test_missing_file_and_plain_folder(tmp_path: Path) -> None:
 def test_an_image_that_claims_more_than_its_file_holds_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.tif"
     tifffile.imwrite(path, PLANES[0], metadata=None)
-    with tifffile.TiffFile(path, mode="r+b") as tif:
+    with tifffile.TiffFile(path, mode="r+") as tif:
         for tag in ("ImageWidth", "ImageLength"):
-            tif.pages[0].tags[tag].overwrite(2**21)
+            tif.pages.first.tags[tag].overwrite(2**21)
     with pytest.raises(ImageError, match="should have 104858 strips or tiles, and lists 1"):
         read_image(path)

@@ -45,11 +45,11 @@ def test_the_file_is_an_imagej_hyperstack_with_named_pages(tmp_path: Path) -> No
     path = tmp_path / "labels.tif"
     write_labels(path, _two_targets(), 0.5, names=("nuclei", "cells"))
     with tifffile.TiffFile(path) as tif:
-        assert tif.is_imagej
+        assert tif.imagej_metadata is not None
         assert tif.imagej_metadata["channels"] == 2
         assert tif.imagej_metadata["Labels"] == ["nuclei", "cells"]
         assert tif.imagej_metadata["unit"] == "micron"
-        assert tif.pages[0].compression.name == "ADOBE_DEFLATE"
+        assert tif.pages.first.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 50), (1, 1, 1), (3, 7, 9)])

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -17,9 +18,9 @@ from shapely.geometry import shape
 
 from instanseg_export import read_image, run
 from instanseg_export.errors import ImageError, OutputError
+from support.paths import DEMO_IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/images"
-GREY, HISTOLOGY = IMAGES / "fluorescence.png", IMAGES / "histology.png"
+GREY, HISTOLOGY = DEMO_IMAGES / "fluorescence.png", DEMO_IMAGES / "histology.png"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -27,10 +28,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _features(path: Path) -> list[dict]:
+def _features(path: Path) -> list[dict[str, Any]]:
     content = json.loads(path.read_text("utf-8"))
     assert content["type"] == "FeatureCollection"
-    return content["features"]
+    features: list[dict[str, Any]] = content["features"]
+    return features
 
 
 def test_all_files_agree_about_the_nuclei_of_a_real_image(demo_package: Path, tmp_path: Path) -> None:
@@ -58,6 +60,7 @@ def test_all_files_agree_about_the_nuclei_of_a_real_image(demo_package: Path, tm
     assert all(shape(feature["geometry"]).is_valid for feature in features)
     assert {feature["properties"]["objectType"] for feature in features} == {"detection"}
     rois = roifile.roiread(result.polygons[1])
+    assert isinstance(rois, list)
     assert [roi.name for roi in rois] == [f"nuclei-{label:05d}" for label in sorted(areas)]
     for roi in rois:
         if not roi.composite:
@@ -120,7 +123,9 @@ def test_of_a_region_the_labels_are_its_own_and_the_rest_lies_in_the_whole_image
         down, right = np.nonzero(labels == int(row["label"]))
         assert (int(row["box_x"]), int(row["box_y"])) == (right.min() + x, down.min() + y)
         assert float(row["centroid_x_px"]) == pytest.approx(right.mean() + x + 0.5, rel=1e-6)
-    roi = roifile.roiread(part.polygons[1])[0]
+    rois = roifile.roiread(part.polygons[1])
+    assert isinstance(rois, list)
+    roi = rois[0]
     assert (roi.left, roi.top) == (np.nonzero(labels == 1)[1].min() + x, np.nonzero(labels == 1)[0].min() + y)
 
 
@@ -147,7 +152,7 @@ def test_a_region_outside_of_the_image_is_refused(
     ],
 )
 def test_wishes_that_cannot_be_met_are_refused_before_anything_is_read(
-    demo_package: Path, tmp_path: Path, wishes: dict, words: str
+    demo_package: Path, tmp_path: Path, wishes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises((OutputError, ImageError), match=words):
         run(demo_package, tmp_path / "not there.tif", output=tmp_path / "out", **wishes)

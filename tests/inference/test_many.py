@@ -19,9 +19,9 @@ from instanseg_export import run, run_many
 from instanseg_export.errors import ImageError
 from instanseg_export.inference import RunFailure, RunResult
 from instanseg_export.inference.inputs import expand, name_outputs
+from support.paths import DEMO_IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/images"
-HISTOLOGY = IMAGES / "histology.png"
+HISTOLOGY = DEMO_IMAGES / "histology.png"
 
 
 def _folder(tmp_path: Path) -> Path:
@@ -32,7 +32,7 @@ def _folder(tmp_path: Path) -> Path:
         picture.save(folder / "b.tif")
         picture.crop((0, 0, 120, 100)).save(folder / "a.png")
         picture.crop((0, 0, 90, 80)).save(folder / "inner/a.png")
-    shutil.copy(IMAGES / "fluorescence.png", folder / "grey.png")
+    shutil.copy(DEMO_IMAGES / "fluorescence.png", folder / "grey.png")
     (folder / "broken.tif").write_bytes((folder / "b.tif").read_bytes()[:2000])
     (folder / "empty.tif").touch()
     (folder / "notes.txt").write_text("none")
@@ -84,7 +84,7 @@ def test_on_the_command_line_a_table_says_what_became_of_each(demo_package: Path
 
 def test_images_that_are_normalised_and_raw_ones_in_one_run(demo_package: Path, tmp_path: Path) -> None:
     """Each gets its own setting, whatever the order."""
-    with Pillow.open(IMAGES / "fluorescence.png") as picture:
+    with Pillow.open(DEMO_IMAGES / "fluorescence.png") as picture:
         raw = np.asarray(picture).astype(np.float32)
     low, high = np.percentile(raw, (0.1, 99.9))
     for name, image in (("a", raw / 65535), ("b", (raw - low) / (high - low)), ("c", raw)):

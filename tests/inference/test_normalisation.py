@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
 from instanseg_export import read_image, run
+from instanseg_export.inference.result import RunResult
+from support.paths import DEMO_IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/images"
-GREY = IMAGES / "fluorescence.png"
+GREY = DEMO_IMAGES / "fluorescence.png"
 
 
 def _grey() -> np.ndarray:
-    return read_image(GREY).array[0]
+    grey: np.ndarray = read_image(GREY).array[0]
+    return grey
 
 
-def _run(demo_package: Path, tmp_path: Path, array: np.ndarray, **wishes):
+def _run(demo_package: Path, tmp_path: Path, array: np.ndarray, **wishes: Any) -> RunResult:
     tifffile.imwrite(tmp_path / "image.tif", array)
     return run(demo_package, tmp_path / "image.tif", channels=[1, 1, 1], output=tmp_path / "out", **wishes)
 
 
-KINDS = {
+KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "uint8": lambda image: image,
     "uint16": lambda image: image.astype(np.uint16) * 257,
     "int16 with an offset": lambda image: image.astype(np.int16) * 10 - 1000,

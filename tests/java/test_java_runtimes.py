@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from embedseg_runs import write_volume_run
 
 from instanseg_export import export
 from instanseg_export.api.validate import validate
@@ -21,6 +20,7 @@ from instanseg_export.images.synthetic_volumes import standard_volumes
 from instanseg_export.parity.report import Report
 from instanseg_export.runtimes.build import CACHE_VARIABLE, build, build_folder
 from instanseg_export.runtimes.registry import find_runtime, list_runtimes
+from support.embedseg_runs import write_volume_run
 
 JAVA_RUNTIMES = (
     "djl_libtorch_2_0",

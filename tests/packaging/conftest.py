@@ -1,13 +1,16 @@
-"""Genuine checkpoints, exported once, and packages made of them."""
+"""Genuine checkpoints with their files, and packages made of them; copy a package before you change it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from exported_model import DEMO, Exported, export
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
+from support.packaged import Exported, exported_from
+from support.paths import DEMO
+from support.sharing import MadeOnce
 
 
 @pytest.fixture(scope="session")
@@ -16,31 +19,30 @@ def demo_checkpoint() -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return export(DEMO, tmp_path_factory.mktemp("exported_demo"))
+def demo(demo_package: Path) -> Exported:
+    return exported_from(DEMO, demo_package)
 
 
 @pytest.fixture(scope="session")
-def demo_folder(demo: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package of the demo; copy it before you change it."""
-    return demo.package(tmp_path_factory.mktemp("packages") / "demo")
+def demo_folder(demo: Exported, made_once: MadeOnce) -> Path:
+    return made_once("package of the demo", lambda folder: demo.package(folder / "demo")) / "demo"
 
 
 @pytest.fixture(scope="session")
-def channelnet(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+def channelnet(shared: Path, exported: Callable[[str], Path]) -> Exported:
     """Nuclei and cells, any number of channels, without a card."""
-    return export(shared / "checkpoints" / "nuclei_cells_channelnet", tmp_path_factory.mktemp("exported_channelnet"))
+    variant = "nuclei_cells_channelnet"
+    return exported_from(shared / "checkpoints" / variant, exported(variant))
 
 
 @pytest.fixture(scope="session")
-def channelnet_folder(channelnet: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return channelnet.package(tmp_path_factory.mktemp("packages") / "channelnet")
+def channelnet_folder(channelnet: Exported, made_once: MadeOnce) -> Path:
+    return made_once("package of channelnet", lambda folder: channelnet.package(folder / "channelnet")) / "channelnet"
 
 
 @pytest.fixture(scope="session")
-def multihead_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def multihead_folder(shared: Path, exported: Callable[[str], Path], made_once: MadeOnce) -> Path:
     """The options that few checkpoints use."""
-    exported = export(
-        shared / "checkpoints" / "multihead_seeds2_coords4", tmp_path_factory.mktemp("exported_multihead")
-    )
-    return exported.package(tmp_path_factory.mktemp("packages") / "multihead")
+    variant = "multihead_seeds2_coords4"
+    files = exported_from(shared / "checkpoints" / variant, exported(variant))
+    return made_once("package of multihead", lambda folder: files.package(folder / "multihead")) / "multihead"

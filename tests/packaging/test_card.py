@@ -13,6 +13,7 @@ from instanseg_export.checkpoints import Checkpoint, load_checkpoint
 from instanseg_export.errors import CardError
 from instanseg_export.packaging import card_for, card_template, default_card, load_card, with_pixel_size
 from instanseg_export.packaging.checkpoint_card import check_fit, model_name
+from support.paths import ROOT
 
 MINIMAL = """\
 name: my nuclei
@@ -209,7 +210,7 @@ def test_a_card_must_fit_its_checkpoint(demo_checkpoint: Checkpoint, tmp_path: P
 
 
 def test_the_zoo_index_says_what_the_cards_say() -> None:
-    zoo = Path(__file__).resolve().parents[2] / "model_zoo"
+    zoo = ROOT / "model_zoo"
     index = json.loads((zoo / "index.json").read_text(encoding="utf-8"))
     listed = {entry["name"] for entry in index["models"]}
     assert listed == {path.parent.name for path in zoo.glob("*/card.yaml")}

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.images.named import NamedImage
+from support.tiny_model import TinySegmenter
 
 
 @pytest.fixture(scope="module")

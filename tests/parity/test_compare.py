@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,7 +178,8 @@ def test_what_rounding_at_a_threshold_can_do_is_tolerable_and_no_more(name: str)
 
 
 def test_rounding_is_no_difference_but_is_reported() -> None:
-    reference, other = stages(), stages()
+    reference: dict[str, Any] = stages()
+    other: dict[str, Any] = stages()
     other["network"] = other["network"] + 0.5 * 40 * TOLERANCES["network"]
     (network,) = (row for row in compare_stages(reference, other) if row.stage == "network")
     assert network.same

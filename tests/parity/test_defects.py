@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.api.validate import validate
 from instanseg_export.images.named import NamedImage
 from instanseg_export.parity.report import Report
+from support.tiny_model import TinySegmenter
 
 WriteRuntime = Callable[..., Path]
 
@@ -35,7 +36,7 @@ SOUND = {"drifted_a_little": {"drift": 1e-6}}
 def report(package: Path, write_runtime: WriteRuntime, squares: NamedImage) -> Report:
     """One validation of a sound file and of all the defective ones, each run by the TorchScript runner."""
     runtimes = ["torchscript"]
-    planted = {name: row[0] for name, row in (DEFECTS | HIDDEN).items()}  # type: ignore[operator]
+    planted: dict[str, Any] = {name: arguments for name, (arguments, *_) in [*DEFECTS.items(), *HIDDEN.items()]}
     for name, arguments in {**planted, **SOUND}.items():
         torch.jit.script(TinySegmenter(**arguments)).save(package / f"{name}.pt")
         runtimes.append(str(write_runtime(name, filename=f"{name}.pt")))

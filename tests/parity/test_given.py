@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "campaign"))
-
-from hostile_models import write_package
-
 from instanseg_export.errors import ImageError
 from instanseg_export.parity.given import read_given
+from support.hostile_models import write_package
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.api.validate import validate
 from instanseg_export.errors import ImageError, PackageError, SettingError, UnsafeFileError
 from instanseg_export.images.named import NamedImage
 from instanseg_export.images.synthetic import standard_images
 from instanseg_export.parity.report import Report
+from support.tiny_model import TinySegmenter
 
 WriteRuntime = Callable[..., Path]
 

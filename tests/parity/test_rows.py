@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from programs import program
-
 from instanseg_export.api.validate import validate
 from instanseg_export.images.named import NamedImage
+from support.programs import program
 
 Write = Callable[..., Path]
 

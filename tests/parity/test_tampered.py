@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from tiny_model import TinySegmenter
 
 from instanseg_export.api.validate import validate
 from instanseg_export.files import sha256_of
 from instanseg_export.images.named import NamedImage
+from support.paths import DATA
+from support.tiny_model import TinySegmenter
 
 WriteRuntime = Callable[..., Path]
-DESCRIPTION = Path(__file__).resolve().parent.parent / "data" / "metadata_format_1" / "demo-torchscript.json"
+DESCRIPTION = DATA / "metadata_format_1" / "demo-torchscript.json"
 TEST = "test-input.npy, normalised"
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from agreement import agreement
 from torch import Tensor
 
 from instanseg_export import build_forward, load_checkpoint
+from support.agreement import agreement
 
 pytest.importorskip(
     "EmbedSeg.utils.utils",
     reason="needs EmbedSeg: pip install --no-deps --target PEERS/EmbedSeg EmbedSeg==0.2.5, and PYTHONPATH=PEERS",
 )
 
-from embedseg_models import model_of, predict, save_run
+from support.embedseg_models import model_of, predict, save_run
 
 pytestmark = pytest.mark.peer
 
@@ -39,7 +39,8 @@ def image_of(*size: int) -> Tensor:
     noise = torch.rand(1, *size, generator=generator)
     kernel = 5
     smooth = torch.nn.AvgPool2d if len(size) == 3 else torch.nn.AvgPool3d
-    return (smooth(kernel, stride=1, padding=kernel // 2)(noise) * 4 - 1.5 + 0.1 * noise).clamp(-0.5, 1.5)
+    blurred: Tensor = smooth(kernel, stride=1, padding=kernel // 2)(noise)
+    return (blurred * 4 - 1.5 + 0.1 * noise).clamp(-0.5, 1.5)
 
 
 @pytest.mark.parametrize("tta", [False, True], ids=["", "augmented"])

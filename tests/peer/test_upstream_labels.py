@@ -10,17 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from instanseg_export import build_forward, load_checkpoint
-from instanseg_export.evaluation.metrics import match, overlaps
 
 pytest.importorskip("instanseg", reason="needs upstream's package: pip install '.[peer]'")
 
-from upstream_models import BASE, export, model_of, save_run
+from support.training_runs import instanseg_spec
+from support.upstream_models import BASE, assert_same_instances, export, image_of, model_of, save_run
 
 pytestmark = pytest.mark.peer
 
@@ -42,32 +40,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one channel": {"dim_in": 1},
     "ChannelNet": {"channel_invariant": True, "norm": "INSTANCE", "cells_and_nuclei": True},
 }
-
-
-def image_of(channels: int, height: int, width: int, seed: int = 0) -> Tensor:
-    """Smooth noise in the range of normalised images."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, channels, height // 8 + 1, width // 8 + 1, generator=generator)
-    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
-    return (smooth + 0.1 * torch.rand(1, channels, height, width, generator=generator)).clamp(-0.5, 1.5)
-
-
-def assert_same_instances(found: np.ndarray, expected: np.ndarray, at_least: int) -> None:
-    """At least 99.9 % of instances matched at IoU 0.99, and of pixels in matched instances.
-
-    Random weights make small instances, of which a single pixel is more than a hundredth: one pixel may differ.
-    """
-    assert found.shape == expected.shape
-    for ours, theirs in zip(found, expected, strict=True):
-        pairs = overlaps(ours, theirs)
-        assert len(pairs.second_ids) >= at_least
-        assert np.median(pairs.second_areas) >= 10
-        differing = (1 / pairs.iou - 1) * pairs.shared
-        matched = match(pairs, 0.5)
-        matched = matched[(pairs.iou[matched] >= 0.99) | (differing[matched] < 1.5)]
-        assert len(matched) >= 0.999 * max(len(pairs.first_ids), len(pairs.second_ids))
-        agreeing = pairs.shared[matched].sum() + ((ours == 0) & (theirs == 0)).sum()
-        assert agreeing >= 0.9999 * ours.size
 
 
 Runs = Callable[[str], tuple[Any, Any, Path]]
@@ -136,8 +108,9 @@ def test_exported_file_of_upstream_goes_through_our_reader(upstream: Runs, tmp_p
     torch.jit.save(theirs, path)
     args = {**BASE, **VARIANTS[name]}
     checkpoint = load_checkpoint(path)
-    assert (checkpoint.spec.dim_coords, checkpoint.spec.dim_seeds) == (args["dim_coords"], args["dim_seeds"])
-    assert (checkpoint.spec.channels is None) == args["channel_invariant"]
+    spec = instanseg_spec(checkpoint)
+    assert (spec.dim_coords, spec.dim_seeds) == (args["dim_coords"], args["dim_seeds"])
+    assert (spec.channels is None) == args["channel_invariant"]
     ours = build_forward(checkpoint, AS_UPSTREAM)
     expected = torch.jit.load(path)(image.clone())
     assert_same_instances(ours(image)[0].numpy(), expected[0].numpy(), at_least=10)

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from test_upstream_labels import assert_same_instances, image_of
 from torch import Tensor, nn
-from training_runs import randomise, write_log
-from upstream_models import BASE, export, model_of, save_run
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.stages.tiles import TiledNetwork
+from support.training_runs import instanseg_spec, randomise, write_log
+from support.upstream_models import BASE, assert_same_instances, export, image_of, model_of, save_run
 
 pytest.importorskip("cellpose.vit_sam", reason="needs upstream's packages: pip install '.[peer]'")
 pytestmark = pytest.mark.peer
@@ -29,7 +28,7 @@ def encoder(width: int, depth: int, heads: int, whole: tuple[int, ...]) -> nn.Mo
     """SAM's own encoder, built as its package builds it."""
     from segment_anything.modeling import ImageEncoderViT
 
-    return ImageEncoderViT(
+    made: nn.Module = ImageEncoderViT(
         img_size=1024,
         patch_size=16,
         embed_dim=width,
@@ -41,6 +40,7 @@ def encoder(width: int, depth: int, heads: int, whole: tuple[int, ...]) -> nn.Mo
         window_size=14,
         global_attn_indexes=whole,
     )
+    return made
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_networks_equal_upstreams(name: str, tmp_path: Path) -> None:
     args = {**BASE, **VARIANTS[name]}
     theirs = upstream(args)
     ours = load_checkpoint(saved(theirs, args, tmp_path))
-    assert ours.spec.backbone.window == 256
+    assert instanseg_spec(ours).backbone.window == 256
     image = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(2))
     assert_close(ours.network(image), theirs(image.clone()))
 
@@ -132,7 +132,7 @@ class CellSam(nn.Module):
 
     def __init__(self, channels: int, width: int, depth: int, heads: int, whole: tuple[int, ...]) -> None:
         super().__init__()
-        self.model = nn.Module()
+        self.model: Any = nn.Module()
         self.model.image_encoder = encoder(width, depth, heads, whole)
         doubling = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
         first = (nn.BatchNorm2d(256), nn.ReLU(), doubling(256, 128, bias=False))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import program
 
 from instanseg_export.runtimes.build import CACHE_VARIABLE, build, build_folder, command_of
 from instanseg_export.runtimes.description import Runtime
@@ -15,6 +14,7 @@ from instanseg_export.runtimes.probe import make_ready, probe
 from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import read_runtime
 from instanseg_export.runtimes.selection import select_runtimes
+from support.programs import program
 
 DESCRIPTION = """
 name = "compiled"
@@ -116,9 +116,9 @@ def test_a_build_that_fails_gives_its_reason_and_leaves_nothing(folder: Path, co
     runtime = changed(
         folder, ("mkdir -p out && cat head.txt lib/deep/tail.txt > out/runner && echo . >> {folder}/builds", command)
     )
-    runtime = runtime.model_copy(
-        update={"build": runtime.build.model_copy(update={"commands": runtime.build.commands[:1]})}
-    )  # type: ignore[union-attr]
+    assert runtime.build is not None
+    build = runtime.build.model_copy(update={"commands": runtime.build.commands[:1]})
+    runtime = runtime.model_copy(update={"build": build})
     assert make_ready(runtime) == reason
     assert not build_folder(runtime).exists()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import program
 
 from instanseg_export.errors import RuntimeUnavailableError
 from instanseg_export.runtimes.outcome import Outcome
 from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import read_runtime
+from support.programs import program
 
 Write = Callable[..., Path]
 

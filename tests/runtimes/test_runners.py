@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tiny_model import TinySegmenter
 
 from instanseg_export.runtimes.registry import builtin_folder
+from support.tiny_model import TinySegmenter
 
 
 def test_runners_share_no_code_with_the_exporter() -> None:

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scripted import agreed
 
 from instanseg_export.stages.augment import undo_view, view, view_count, view_windows
 from instanseg_export.stages.windows import WindowGrid, open_windows
+from support.scripted import agreed
 
 VIEWS = pytest.mark.parametrize("index", range(view_count()))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.augment_embedding import turn, turn_back, views
+from support.scripted import agreed
 
 
 def field_of(image: Tensor) -> Tensor:

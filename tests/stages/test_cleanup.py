@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.cleanup import clean_up, pack, unpack
 from instanseg_export.stages.sentinels import huge
+from support.scripted import agreed
 
 EIGHT = np.ones((3, 3), dtype=bool)
 THRESHOLD = torch.tensor(0.25)
@@ -23,7 +23,8 @@ ON, OFF = torch.tensor(True), torch.tensor(False)
 def reached(start: np.ndarray, domain: np.ndarray) -> np.ndarray:
     """Every 8-connected component of the domain that holds a start."""
     components, _ = ndimage.label(domain, EIGHT)
-    return np.isin(components, components[start & domain]) & domain
+    found: np.ndarray = np.isin(components, components[start & domain]) & domain
+    return found
 
 
 def reference(logits: np.ndarray, inside: np.ndarray, seed: tuple[int, int], threshold: float) -> np.ndarray:

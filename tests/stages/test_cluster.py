@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ GRID = WindowGrid(HALF, HEIGHT, WIDTH)
 class Stage(nn.Module):
     """Both steps of a clustering stage."""
 
-    def __init__(self, clustering: nn.Module, height: int, width: int) -> None:
+    def __init__(self, clustering: Any, height: int, width: int) -> None:
         super().__init__()
         self.clustering = clustering
         self.height = height

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawn_parts import SHAPES, broken_cells, in_one_piece, kept
-from exported_models import OnnxModel, TorchScriptModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kept_parts import KeptParts
-from scripted import agreed
 
 from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts, TunableRow
 from instanseg_export.stages.connected import connected_cells, connected_labels
@@ -20,6 +16,10 @@ from instanseg_export.stages.number import number_instances
 from instanseg_export.stages.parts import find_parts, largest_parts
 from instanseg_export.stages.sentinels import no_owner
 from instanseg_export.targets import TARGETS
+from support.drawn_parts import SHAPES, broken_cells, in_one_piece, kept
+from support.exported_models import OnnxModel, TorchScriptModel
+from support.kept_parts import KeptParts
+from support.scripted import agreed
 
 
 def part(numbers: np.ndarray, min_size: int = 0) -> np.ndarray:
@@ -182,9 +182,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         tunables=tuple(TunableRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
         outputs=(OutputFacts(name=LABELS, role="labels"),),
     )
+    stage: Any = KeptParts()
     for name in ("torchscript", "onnx"):
         target = TARGETS.get(name)
-        target.write(KeptParts(), metadata, folder / target.filename)
+        target.write(stage, metadata, folder / target.filename)
     return {
         "torchscript": TorchScriptModel(folder),
         "onnx": OnnxModel(folder),

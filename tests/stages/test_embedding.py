@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from embedseg_fields import EXTENT, GRID, drawn_fields, noise_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed, same
 from torch import Tensor
 
-from instanseg_export.stages.embedding import Points, list_members_of_seeds, read_points
-
-HALF = torch.tensor(0.5)
-
-
-def steps(axes: int) -> Tensor:
-    return torch.tensor([extent / (grid - 1) for extent, grid in zip(EXTENT[axes], GRID[axes], strict=True)])
-
-
-def points_of(fields: Tensor, threshold: Tensor = HALF) -> Points:
-    axes = (fields.shape[1] - 1) // 2
-    spatial = fields[:, :, None] if axes == 2 else fields
-    points: Points = agreed(read_points, spatial, steps(axes), threshold)
-    return points
+from instanseg_export.stages.embedding import Points, list_members_of_seeds
+from support.embedseg_fields import drawn_fields, noise_fields, points_of
+from support.scripted import agreed, same
 
 
 def all_members(points: Points, seed: int) -> Tensor:

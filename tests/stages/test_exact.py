@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from scripted import agreed
 
 from instanseg_export.stages.exact import exp, logit, sigmoid, tanh
+from support.scripted import agreed
 
 
 def test_tanh_is_accurate_to_2e_7() -> None:

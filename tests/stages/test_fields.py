@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scripted import agreed
 
 from instanseg_export.stages.fields import coordinate_step, read_fields
+from support.scripted import agreed
 
 HALF = torch.tensor(0.5)
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scripted import agreed
 
 from instanseg_export.stages.graph import connect, lower
+from support.scripted import agreed
 
 
 def check(edges: np.ndarray, count: int) -> np.ndarray:

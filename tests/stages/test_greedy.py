@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from embedseg_fields import drawn_fields, noise_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
-from test_embedding import points_of
 from torch import Tensor
 
 from instanseg_export.stages.embedding import Points, are_members
 from instanseg_export.stages.greedy import Clusters, cluster_greedily, number_clusters
+from support.embedseg_fields import drawn_fields, noise_fields, points_of
+from support.scripted import agreed
 
 
 def one_by_one(points: Points, seed_threshold: float, min_size: int) -> tuple[Tensor, Tensor]:

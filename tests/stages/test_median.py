@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 import torch
-from scripted import agreed
 
 from instanseg_export.stages.median import median_of_eight
 from instanseg_export.stages.sentinels import huge
+from support.scripted import agreed
 
 
 def _cases() -> dict[str, torch.Tensor]:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.normalize import finite, normalize, percentiles
+from support.scripted import agreed
 
 AUTO, ALWAYS, NEVER = (torch.tensor(mode) for mode in range(3))
 SHAPES = [(1, 1), (1, 2), (27, 37), (10, 100), (7, 143), (1, 1002), (50, 100), (61, 89)]

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 
 from instanseg_export.stages.nuclei_to_cells import match_nuclei_to_cells
+from support.scripted import agreed
 
 
 def reference(nuclei: np.ndarray, cells: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed, same
 from torch import Tensor
 
 from instanseg_export.stages.object_crops import chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
+from support.scripted import agreed, same
 
 
 def label_map(seed: int, batch: int, height: int, width: int, objects: int) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 
 from instanseg_export.stages.pad import crop_axis, pad_axis, pad_to_multiple
+from support.scripted import agreed
 
 
 @settings(max_examples=50, deadline=None)

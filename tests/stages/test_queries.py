@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.amodal import full_masks, label_instances
@@ -19,6 +18,7 @@ from instanseg_export.stages.queries import (
     suppress_duplicates,
 )
 from instanseg_export.stages.upsample import enlarge
+from support.scripted import agreed
 
 ZERO = torch.tensor(0.0)
 HALF = torch.tensor(0.5)

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 
 from instanseg_export.stages.resample import labels_back, resample
+from support.scripted import agreed
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), [(1, 2), (2, 1), (3, 2), (2, 3), (5, 1), (1, 4), (1, 1)])

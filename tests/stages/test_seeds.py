@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 from torch import Tensor
 
 from instanseg_export.stages.seeds import pick_seeds
+from support.scripted import agreed
 
 
 def by_pooling(seed_map: Tensor, radius: int, threshold: float) -> Tensor:

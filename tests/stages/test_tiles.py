@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 from torch import Tensor, nn
 
 from instanseg_export.stages.tiles import TiledNetwork, overlap_of, tile_starts
+from support.scripted import agreed
 
 CPU = torch.device("cpu")
 

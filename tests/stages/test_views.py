@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from scripted import agreed
 
 from instanseg_export.stages.intensities import divide_raw
 from instanseg_export.stages.views import eight_views, mean_of_views
+from support.scripted import agreed
 
 
 def test_views_are_all_rotations_and_flips() -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import agreed
 
 from instanseg_export.stages.windows import WindowGrid, chunk_seeds, open_windows, window_corners
+from support.scripted import agreed
 
 
 @settings(max_examples=80, deadline=None)

@@ -12,12 +12,12 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from graph_hashes import onnx_hash, torchscript_hash
-from small_forward import SmallForward, small_checkpoint
 from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
+from support.graph_hashes import onnx_hash, torchscript_hash
+from support.small_forward import SmallForward, small_checkpoint
 
 
 def test_targets_share_a_capture_only_inside_of_the_block() -> None:
@@ -65,7 +65,7 @@ def test_hashes_see_what_is_computed_and_not_what_is_said(tmp_path: Path) -> Non
     hashes: dict[str, list[str]] = {"onnx": [], "torchscript": []}
     for name, changed in (("a", False), ("b", False), ("c", True)):
         if changed:
-            forward.network.weight += 0.01
+            forward.network.get_parameter("weight").add_(0.01)
         for target, hash_of in (("onnx", onnx_hash), ("torchscript", torchscript_hash)):
             write_artifact(target, forward, small_checkpoint(name=f"model {name}"), tmp_path / f"{name}.{target}")
             hashes[target].append(hash_of(tmp_path / f"{name}.{target}"))

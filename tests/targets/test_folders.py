@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,11 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from folder_target import SIZE, FolderTarget, write_runtime
-from small_forward import SmallForward, small_checkpoint
 
 import instanseg_export.registry as registry
 from instanseg_export import export, inspect, run, validate
 from instanseg_export.api.export import ExportResult
+from instanseg_export.api.inspect import ModelFacts
 from instanseg_export.errors import ExportError, ImageError, OutputError, PackageError, SettingError
 from instanseg_export.files import sha256_of, size_of
 from instanseg_export.images.named import NamedImage
@@ -28,8 +28,10 @@ from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 from instanseg_export.targets.settings import is_fixed
+from support.folder_target import SIZE, FolderTarget, write_runtime
+from support.paths import DEMO, DEMO_IMAGES
+from support.small_forward import SmallForward, small_checkpoint
 
-DEMO = Path(__file__).resolve().parents[2] / "model_zoo/nuclei_dsb2018/checkpoint.pt"
 FLAGS = ("overridable", "dynamic_shapes", "exposes_stages")
 
 
@@ -48,7 +50,7 @@ class Point:
 def targets() -> Iterator[list[Point]]:
     """Targets that other packages add, while these tests run."""
     points = [Point(FolderTarget())]
-    installed = registry.entry_points
+    installed = entry_points
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             registry,
@@ -79,6 +81,12 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_runtime(tmp_path_factory.mktemp("runtimes") / "folder"))
 
 
+def facts_of(path: Path) -> ModelFacts:
+    facts = inspect(path)
+    assert isinstance(facts, ModelFacts)
+    return facts
+
+
 def test_a_folder_is_packaged_file_by_file(result: ExportResult, tmp_path: Path) -> None:
     artifact = result.artifacts[1]
     assert (artifact.target, artifact.path) == ("folder", result.folder / "model.bundle")
@@ -97,9 +105,9 @@ def test_a_folder_is_packaged_file_by_file(result: ExportResult, tmp_path: Path)
 
 def test_a_folder_is_found_alone_in_a_package_and_in_its_zip(result: ExportResult, tmp_path: Path) -> None:
     both = {"torchscript": "instanseg.pt", "folder": "model.bundle"}
-    assert inspect(result.folder).files == inspect(result.zip).files == both
+    assert facts_of(result.folder).files == facts_of(result.zip).files == both
     alone = shutil.copytree(result.folder / "model.bundle", tmp_path / "renamed.bundle")
-    facts = inspect(alone)
+    facts = facts_of(alone)
     assert facts.files == {"folder": "renamed.bundle"}
     assert facts.spec["name"] == "nuclei_dsb2018"
     assert require_metadata(alone).target == "folder"
@@ -108,13 +116,13 @@ def test_a_folder_is_found_alone_in_a_package_and_in_its_zip(result: ExportResul
 @pytest.mark.parametrize("change", ["other", "missing", "added"])
 def test_a_folder_that_is_not_what_was_packaged_is_told(result: ExportResult, tmp_path: Path, change: str) -> None:
     package = shutil.copytree(result.folder, tmp_path / "package")
-    assert inspect(package).changed == inspect(package / "model.bundle").changed == ()
+    assert facts_of(package).changed == facts_of(package / "model.bundle").changed == ()
     module = package / "model.bundle" / "Data" / "module.pt"
     if change == "missing":
         module.unlink()
     else:
         (module if change == "other" else module.with_name("more")).write_bytes(b"something else")
-    assert inspect(package).changed == inspect(package / "model.bundle").changed == ("model.bundle",)
+    assert facts_of(package).changed == facts_of(package / "model.bundle").changed == ("model.bundle",)
 
 
 def test_the_hash_of_a_folder_is_that_of_names_and_contents(tmp_path: Path) -> None:
@@ -193,7 +201,7 @@ def _image(folder: Path, side: int) -> Path:
 def _picture() -> np.ndarray:
     from instanseg_export import read_image
 
-    picture = read_image(DEMO.parent / "images" / "histology.png").array
+    picture = read_image(DEMO_IMAGES / "histology.png").array
     return np.moveaxis(np.repeat(picture, 3, axis=0) if len(picture) == 1 else picture, 0, -1)
 
 

@@ -14,8 +14,7 @@ from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.errors import ExportError
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript.operators import unknown_operators
-
-DEMO = Path(__file__).resolve().parent.parent.parent / "model_zoo" / "nuclei_dsb2018" / "checkpoint.pt"
+from support.paths import DEMO
 
 
 class OldOperators(nn.Module):

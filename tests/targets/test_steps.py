@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_forward import SmallForward, small_checkpoint
 from torch import Tensor, nn
 
 from instanseg_export.errors import ExportError
 from instanseg_export.targets import TARGETS, write_artifact
+from support.small_forward import SmallForward, small_checkpoint
 
 
 class BranchesOnData(nn.Module):
@@ -26,7 +26,8 @@ class Untranslated(nn.Module):
     """ONNX has no Bessel function, and nobody has written it with other operators."""
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.special.bessel_j0(image).mean(1, keepdim=True)
+        result: Tensor = torch.special.bessel_j0(image).mean(1, keepdim=True)
+        return result
 
 
 class Unscriptable(nn.Module):

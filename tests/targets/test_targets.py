@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from exported_models import MODELS, VARIANTS, OnnxModel
 
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, PackageError, UnknownNameError
@@ -22,8 +21,9 @@ from instanseg_export.families.instanseg.forward import Intermediates
 from instanseg_export.files import sha256_of
 from instanseg_export.metadata import FORMAT
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
+from support.exported_models import MODELS, OnnxModel
+from support.paths import ROOT, VARIANTS
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = {"torchscript": "instanseg.pt", "onnx": "model.onnx"}
 Exported = Callable[[str], Path]
 

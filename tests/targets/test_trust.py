@@ -8,16 +8,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import embedseg_runs
-import iaunet_models
 import numpy as np
 import onnx
 import pytest
-import sam_models
 import torch
-import two_stage_models
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
@@ -29,10 +26,10 @@ from instanseg_export.images.named import NamedImage
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.torchscript.code import suspicious
 from instanseg_export.targets.trust import check_trust
+from support import embedseg_runs, iaunet_models, sam_models, two_stage_models
+from support.paths import DEMO, DEMO_IMAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "model_zoo/nuclei_dsb2018/checkpoint.pt"
-IMAGE = DEMO.parent / "images/histology.png"
+IMAGE = DEMO_IMAGES / "histology.png"
 
 
 # Ours
@@ -50,7 +47,7 @@ def _checkpoints(folder: Path) -> dict[str, Callable[[], Checkpoint]]:
         "instanseg": lambda: load_checkpoint(DEMO),
         "iaunet, swin": lambda: iaunet_models.random_checkpoint(),
         "iaunet, resnet": lambda: iaunet_models.random_checkpoint(iaunet_models.RESNET, normalization="percentile"),
-        **{f"sam, {kind}": (lambda kind=kind: sam(kind)) for kind in sam_models.KINDS},
+        **{f"sam, {kind}": partial(sam, kind) for kind in sam_models.KINDS},
         "classified": lambda: made(two_stage_models.classified_recipe),
         "volumes": lambda: made(lambda place: embedseg_runs.write_volume_run(place / "run")),
     }
@@ -343,7 +340,8 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     asked: list[bool] = []
 
     def work(trusted: bool) -> str:
@@ -358,4 +356,4 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer
         with pytest.raises(UntrustedFileError):
             with_trust(work, False)
     assert asked == [False, True][: 1 + runs]
-    assert "Run it all the same? [y/N]" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "Run it all the same? [y/N]" in terminal.getvalue()

@@ -38,7 +38,9 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
     if image.ndim == 4:
         place = fullest_slice(labels)
         image, labels = image[:, place], labels[:, place]
-    picture = _picture(_finite(image.astype(np.float32)))
+    with np.errstate(over="ignore"):  # what float32 has no room for is infinite, and drawn like other infinities
+        values = image.astype(np.float32)
+    picture = _picture(_finite(values))
     maps = (labels if labels.ndim == 3 else labels[None]).astype(np.int64)
     rows, columns = np.indices(picture.shape[:2])
     dashes = (rows + columns) % 6 < 3

@@ -17,8 +17,8 @@ def halve_network(part: onnx.ModelProto) -> onnx.ModelProto:
         part: of :func:`targets.quantization.network.cut_network`; it is not changed.
     """
     import onnx
-    from onnxruntime.quantization.onnx_model import ONNXModel  # type: ignore[import-untyped]
-    from onnxruntime.transformers.float16 import convert_float_to_float16  # type: ignore[import-untyped]
+    from onnxruntime.quantization.onnx_model import ONNXModel
+    from onnxruntime.transformers.float16 import convert_float_to_float16
 
     copy = onnx.ModelProto()
     copy.CopyFrom(part)

@@ -31,7 +31,7 @@ def quantize_network(part: onnx.ModelProto, inputs: Iterable[dict[str, Any]]) ->
         inputs: of the network, by name: one set per calibration image.
     """
     import onnx
-    from onnxruntime.quantization import (  # type: ignore[import-untyped]
+    from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
         QuantType,

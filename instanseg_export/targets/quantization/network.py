@@ -155,7 +155,7 @@ class BorderReader:
 
     def __init__(self, model: onnx.ModelProto, part: onnx.ModelProto) -> None:
         import onnx
-        import onnxruntime as ort  # type: ignore[import-untyped]
+        import onnxruntime as ort
 
         self._names = [value.name for value in part.graph.input]
         probe = onnx.ModelProto()

@@ -107,6 +107,7 @@ def test_rois_hold_the_same_outlines(tmp_path: Path, far: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.namelist() == ["nuclei-00001.roi", "nuclei-00002.roi", "cells-00001.roi"]
     rois = roifile.roiread(tmp_path / "a.zip")
+    assert isinstance(rois, list)
     assert [(roi.name, roi.group, roi.position) for roi in rois] == [
         ("nuclei-00001", 1, 0),
         ("nuclei-00002", 1, 0),

@@ -1,0 +1,90 @@
+# Compiled by torch.jit.script: annotations have to be real types here.
+"""A forward that keeps the whole contract and is exported in seconds: normalise, a network, a threshold."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional  # noqa: UP035 -- TorchScript reads these
+
+import torch
+from torch import Tensor, nn
+
+from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.families.base import SegmentationForward
+from instanseg_export.families.outputs import FurtherOutput
+from instanseg_export.families.settings import NORMALIZE_MODES, Tunable
+from support.training_runs import small_spec
+
+__all__ = ["SmallForward", "small_checkpoint"]
+
+TUNABLES = (
+    Tunable("normalize", "choice", "always", choices=NORMALIZE_MODES, help="divide by the largest value."),
+    Tunable("level", "float", 0.5, help="brighter pixels are the instance."),
+    Tunable("reach", "int", 1, maximum=9, decides="graph", help="by how many pixels the instance grows."),
+    Tunable("mirror", "bool", False, decides="forward", help="look at the mirrored image."),
+)
+
+
+class Mean(nn.Module):
+    """The network: one weight per channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.2, 0.3, 0.5])[:, None, None])
+
+    def forward(self, image: Tensor) -> Tensor:
+        return (image * self.weight).sum(1, keepdim=True)
+
+
+class SmallForward(SegmentationForward):
+    """Labels what is bright as instance 1.
+
+    Args:
+        network: maps (B, 3, H, W) to (B, 1, H, W).
+        promised: names of further outputs that it says it has, and has not.
+    """
+
+    level: Tensor
+
+    def __init__(self, network: nn.Module | None = None, promised: tuple[str, ...] = ()) -> None:
+        network = (network or Mean()).eval().requires_grad_(False)
+        network.multiple = 1  # type: ignore[assignment]
+        super().__init__(network, 3, 2, TUNABLES, {tunable.name: tunable.default for tunable in TUNABLES})
+        self.reach = 1
+        self._promised = promised
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        return 0.0, 100.0
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        return "normalize", "network", "labels"
+
+    @property
+    def further(self) -> tuple[FurtherOutput, ...]:
+        return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
+
+    def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
+        return self.compute(image, args)[2]
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
+        normal, network, labels = self.compute(image, args)
+        return {"normalize": normal, "network": network, "labels": labels}
+
+    def compute(self, image: Tensor, args: Optional[Dict[str, Tensor]]) -> List[Tensor]:  # noqa: UP006, UP045
+        level = self.override(args, "level", self.level)
+        mode = self.override(args, "normalize", self.normalize)
+        reach = self.reach
+        if args is not None and "reach" in args:
+            reach = int(args["reach"].item())
+        largest = image.amax(dim=[1, 2, 3], keepdim=True).clamp(min=1e-6)
+        normal = torch.where(mode == 2, image, image / largest)
+        network = self.network(normal)
+        bright = (network > level).to(torch.float32)
+        labels = nn.functional.max_pool2d(bright, 2 * reach + 1, 1, reach)
+        return [normal, network, labels]
+
+
+def small_checkpoint(**fields: Any) -> Checkpoint:
+    """Return the checkpoint that a :class:`SmallForward` was built from, as far as its files tell."""
+    return Checkpoint(small_spec(**fields), nn.Identity(), Path("small"), "0" * 64, "test")

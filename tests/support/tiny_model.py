@@ -1,0 +1,71 @@
+# Compiled by torch.jit.script: annotations have to be real types here.
+"""A segmenter that keeps the contract of an exported file: normalise, one convolution, connected parts."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+
+class TinySegmenter(nn.Module):
+    """Labels the 8-connected parts of what is bright, ids in raster order; each defect changes one thing.
+
+    Args:
+        scale: the normalised image is multiplied by it.
+        drift: added to the convolution's weights.
+        shift: columns by which the result is moved to the right.
+        drop: the id that is removed; 0 for none.
+        permute: 1 to count the ids backwards.
+        grow: 1 to widen every object by a pixel.
+    """
+
+    def __init__(
+        self, scale: float = 1.0, drift: float = 0.0, shift: int = 0, drop: int = 0, permute: int = 0, grow: int = 0
+    ) -> None:
+        super().__init__()
+        self.scale = scale
+        self.shift = shift
+        self.drop = drop
+        self.permute = permute
+        self.grow = grow
+        self.conv = nn.Conv2d(2, 1, 3, padding=1, padding_mode="replicate")
+        with torch.no_grad():
+            self.conv.weight.fill_(1 / 18).add_(drift)
+            assert self.conv.bias is not None
+            self.conv.bias.fill_(0.0)
+
+    def compute(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        normalised = image / 255.0 * self.scale
+        network = self.conv(normalised)
+        mask = (network > 0.5).to(torch.float32)
+        if self.grow == 1:
+            mask = max_pool2d(mask, 3, 1, 1)
+        batch, _, height, width = mask.shape
+        # Every pixel starts with a number of its own, higher for earlier ones; the highest floods each part.
+        place = torch.arange(height * width, 0, -1, dtype=torch.float32).reshape(1, 1, height, width)
+        flood = place * mask
+        going = True
+        while going:
+            wider = max_pool2d(flood, 3, 1, 1) * mask
+            going = bool((wider != flood).any())
+            flood = wider
+        labels = torch.zeros_like(flood)
+        for index in range(batch):
+            numbers = torch.unique(flood[index][flood[index] > 0]).flip(0)
+            for k in range(numbers.shape[0]):
+                label = numbers.shape[0] - k if self.permute == 1 else k + 1
+                if self.drop > 0 and label >= self.drop:
+                    label = 0 if label == self.drop else label - 1
+                labels[index][flood[index] == numbers[k]] = float(label)
+        if self.shift > 0:
+            moved = torch.zeros_like(labels)
+            moved[:, :, :, self.shift :] = labels[:, :, :, : width - self.shift]
+            labels = moved
+        return normalised, network, labels
+
+    def forward(self, image: Tensor, args: dict[str, Tensor] | None = None) -> Tensor:
+        return self.compute(image)[2]
+
+    @torch.jit.export
+    def stages(self, image: Tensor, args: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        normalised, network, labels = self.compute(image)
+        return {"normalize": normalised, "network": network, "labels": labels}
