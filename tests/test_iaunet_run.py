@@ -10,9 +10,8 @@ import pytest
 import tifffile
 from iaunet_models import random_checkpoint
 
-from instanseg_export import build_forward
+from instanseg_export import build_forward, run
 from instanseg_export.errors import OutputError
-from instanseg_export.inference import run
 from instanseg_export.targets import write_artifact
 
 

@@ -6,11 +6,11 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from ..progress import Progress, Steps
 from ..runtimes.registry import Runtime, build_runtime, list_runtimes
 from ..targets import TARGETS
 
@@ -43,23 +43,23 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(*, build_java: bool = False, progress: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+def doctor(*, build_java: bool = False, progress: Progress | None = None) -> list[Finding]:
     """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
 
     Args:
         build_java: build the runtimes in Java first; the finding of one that cannot be built says why.
-        progress: called with what is being built, builds done, and builds in all.
+        progress: told what is being built.
     """
     runtimes = _built(list_runtimes(), progress) if build_java else list_runtimes()
     return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
 
 
-def _built(runtimes: list[Runtime], progress: Callable[[str, int, int], None] | None) -> list[Runtime]:
+def _built(runtimes: list[Runtime], progress: Progress | None) -> list[Runtime]:
     found: list[Runtime] = []
-    total = sum(bool(runtime.java) for runtime in runtimes)
+    steps = Steps(progress, sum(bool(runtime.java) for runtime in runtimes))
     for runtime in runtimes:
-        if runtime.java and progress is not None:
-            progress(f"building {runtime.name}", sum(bool(one.java) for one in found), total)
+        if runtime.java:
+            steps.start(f"building {runtime.name}")
         found.append(build_runtime(runtime))
     return found
 

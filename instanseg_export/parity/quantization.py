@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import ParityError
 from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
 from ..files import scratch_folder, sha256_of
+from ..progress import Steps
 from ..runtimes.process import run_runtime
 from ..runtimes.registry import find_runtime
 from .compare import compare_planes
@@ -144,7 +145,7 @@ def compare_precisions(
     *,
     allow_loss: bool = False,
     settings: Mapping[str, Any] | None = None,
-    on_image: Callable[[str], None] = lambda what: None,
+    steps: Steps | None = None,
 ) -> tuple[PrecisionRecord, ...]:
     """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
 
@@ -152,7 +153,7 @@ def compare_precisions(
         subject: files and images.
         allow_loss: note in the records that a file may fail.
         settings: tunables to override in all files, by name.
-        on_image: told what was done after each image.
+        steps: counts the images that were run.
 
     Raises:
         ParityError: the fp32 file gives no label map for an image.
@@ -160,7 +161,9 @@ def compare_precisions(
     images = [*subject.images, *(image for image, _ in subject.labelled)]
     truths = [truth for _, truth in subject.labelled]
     with scratch_folder() as folder:
-        runner = _Runner(folder, images, settings or {}, on_image)
+        steps = steps or Steps()
+        steps.expect(len(images) * (1 + len(subject.files)))
+        runner = _Runner(folder, images, settings or {}, steps)
         expected, version = runner.run(subject.reference)
         missing = next((error for error in expected if isinstance(error, str)), None)
         if missing is not None:
@@ -191,12 +194,12 @@ class _Runner:
         folder: Path,
         images: Sequence[npt.NDArray[Any]],
         settings: Mapping[str, Any],
-        on_image: Callable[[str], None],
+        steps: Steps,
     ) -> None:
         self._settings = settings
         self._runtime = find_runtime(_RUNTIME)
         self._folder = folder
-        self._on_image = on_image
+        self._steps = steps
         self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
         for path, image in zip(self._inputs, images, strict=True):
             np.save(path, np.ascontiguousarray(image[None], dtype=np.float32), allow_pickle=False)
@@ -212,7 +215,7 @@ class _Runner:
             outputs,
             time_limit=_TIME_LIMIT,
             settings=self._settings,
-            on_image=lambda place: self._on_image(f"{model.name}: image {place + 1} of {count}"),
+            on_image=lambda place: self._steps.end(f"{model.name}: image {place + 1} of {count}"),
         )
         found: list[Labels | str] = []
         for outcome in outcomes:

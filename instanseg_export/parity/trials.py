@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..errors import ImageError, PackageError
 from ..exported_model.model import Subject
 from ..images.synthetic import NamedImage
+from ..progress import Steps
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
 from ..runtimes.registry import Runtime
@@ -20,9 +21,8 @@ from ..targets import known_target
 from ..targets.capabilities import require_shape
 from .stages import StageDifference, compare_stages
 
-__all__ = ["Labels", "Progress", "Trial", "Validation"]
+__all__ = ["Labels", "Trial", "Validation"]
 
-Progress = Callable[[str, int, int], None]
 Labels = npt.NDArray[np.int64]
 
 
@@ -49,7 +49,7 @@ class Validation:
         device: str,
         time_limit: float,
         settings: Mapping[str, Any],
-        progress: Progress | None,
+        steps: Steps,
     ) -> None:
         self.subject = subject
         self.images = images
@@ -58,20 +58,12 @@ class Validation:
         self._device = device
         self._time_limit = time_limit
         self._settings = settings
-        self._progress = progress
-        self._steps_done = 0
-        self.steps = 0
+        self.steps = steps
         for index, batch in enumerate(self.batches):
             np.save(self._input(index), batch, allow_pickle=False)
 
     def _input(self, index: int) -> Path:
         return self._folder / f"image-{index:03d}.npy"
-
-    def tell(self, message: str, advance: int = 1) -> None:
-        """Report progress."""
-        self._steps_done += advance
-        if self._progress is not None:
-            self._progress(message, min(self._steps_done, self.steps), self.steps)
 
     def prepare(self, runtime: Runtime) -> Trial:
         """Find out whether the runtime can be run on this model."""
@@ -129,7 +121,7 @@ class Validation:
             time_limit=self._time_limit,
             settings=self._settings,
             stages=stages,
-            on_image=lambda place: self.tell(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
+            on_image=lambda place: self.steps.end(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
         )
 
     def _read_labels(self, outcome: Outcome) -> tuple[Labels | None, str]:
@@ -149,7 +141,7 @@ class Validation:
         wanted = sorted({index for _, indices in others.values() for index in indices})
         if not wanted or not _gives_stages(reference.runtime):
             return {}
-        self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
+        self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others.values()))
         expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
         found = {}
         for name, (trial, indices) in others.items():

@@ -18,11 +18,11 @@ from ..exported_model.model import Subject, open_subject
 from ..families.settings import parse_settings, tunables_of
 from ..files import scratch_folder, sha256_of
 from ..images.synthetic import NamedImage, standard_images
+from ..progress import Steps
 from ..runtimes.outcome import Outcome
 from ..runtimes.registry import Runtime, build_runtime, find_runtime, list_runtimes
 from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
-from ..untrusted.numbers import check_time_limit
 from .compare import FEW_PIXELS, PPM, Comparison, compare_labels, compare_values
 from .defects import name_defect
 from .pictures import Pictures
@@ -30,7 +30,7 @@ from .quantization import PrecisionRecord, PrecisionSubject, compare_precisions
 from .records import Cell, ImageRecord, Machine, RuntimeRecord, Status, overall
 from .report import Report
 from .stages import TOLERANCES, StageDifference, first_difference
-from .trials import Labels, Progress, Trial, Validation
+from .trials import Labels, Trial, Validation
 
 __all__ = ["RULE", "run_validation"]
 
@@ -47,16 +47,28 @@ def run_validation(
     path: Path,
     *,
     images: Sequence[NamedImage] | None,
-    runtimes: Sequence[str] | None,
-    device: str,
-    time_limit: float,
-    settings: Mapping[str, Any] | None,
-    precisions: Sequence[PrecisionRecord] | None,
+    runtimes: Sequence[str] | None = None,
+    device: str = "cpu",
+    time_limit: float = 120.0,
+    settings: Mapping[str, Any] | None = None,
+    precisions: Sequence[PrecisionRecord] | None = None,
     trust: bool,
-    progress: Progress | None,
+    steps: Steps,
 ) -> Report:
-    """See :func:`instanseg_export.parity.validate`."""
-    check_time_limit(time_limit)
+    """Run a model in every runtime and compare what they find; see :func:`instanseg_export.validate`.
+
+    Args:
+        path: a package folder, its zip, or one exported file.
+        images: to run; None for the package's samples and the standard set.
+        runtimes: their names, or folders with a runtime.toml; None for all that there are.
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        time_limit: seconds that a runtime may take for one image.
+        settings: tunables to override in every runtime, by name.
+        precisions: what is known already of a package's files of reduced precision. By default they are compared with
+            fp32 here, on the images that are pictures of something, where all runtimes are asked for.
+        trust: run files that this package did not write.
+        steps: counts the images that were run.
+    """
     # A runtime in Java is built where it is asked for by name, since that takes a minute and a network.
     selected = list_runtimes() if runtimes is None else [build_runtime(find_runtime(name)) for name in runtimes]
     with open_subject(path) as subject, scratch_folder() as folder:
@@ -77,7 +89,7 @@ def run_validation(
             # Eager PyTorch reads weights and description of the file, and executes nothing of it.
             if runtime.available and not runtime.needs_exporter and file is not None:
                 check_trust(file, trusted=trust, shown=path)
-        validation = Validation(subject, chosen, folder, device, time_limit, checked, progress)
+        validation = Validation(subject, chosen, folder, device, time_limit, checked, steps)
         report = _validate(validation, selected, device, checked)
         if precisions is None:
             precisions = _precisions(validation, checked) if runtimes is None else ()
@@ -104,7 +116,9 @@ def _precisions(validation: Validation, settings: Mapping[str, Any]) -> tuple[Pr
     pictures = [image for image in validation.images if image.sample] or list(validation.images)
     images = [one for image in pictures for one in image.batch()]
     source = f"{len(images)} image{'s' * (len(images) != 1)}: {', '.join(image.name for image in pictures)}"
-    return compare_precisions(PrecisionSubject(reference, files, images, source), settings=settings)
+    return compare_precisions(
+        PrecisionSubject(reference, files, images, source), settings=settings, steps=validation.steps
+    )
 
 
 def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
@@ -141,13 +155,13 @@ def _validate(validation: Validation, selected: Sequence[Runtime], device: str, 
     order = [runtime.name for runtime in list_runtimes()]
     candidates.sort(key=lambda trial: order.index(trial.runtime.name) if trial.runtime.name in order else len(order))
     count = len(validation.images)
-    validation.steps = count * sum(not trial.why for trial in trials.values())
+    validation.steps.expect(count * sum(not trial.why for trial in trials.values()))
     reference = None
     for candidate in candidates:
         if candidate.why:
             continue
         if candidate.runtime.name not in trials:
-            validation.steps += count
+            validation.steps.expect(count)
         validation.run(candidate)
         if candidate.runtime.name not in trials and not candidate.why:
             # Also where it dies: a row says so, although nobody asked for it, for it would have been the reference.

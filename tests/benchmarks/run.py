@@ -19,9 +19,8 @@ from pathlib import Path
 from peers import Peers, shared_folder
 from rows import ROWS, Line, Session, say
 
-from instanseg_export.api.bench import threads_of_environment
 from instanseg_export.benchmark.floor import matrix_peak
-from instanseg_export.benchmark.measure import WARM_UP
+from instanseg_export.benchmark.measure import WARM_UP, threads_of_environment
 
 
 def main() -> int:
