@@ -103,7 +103,7 @@ MAX_LAYERS = 64
 """Levels, blocks or layers in a row in a description. The deepest network that is known here has 32."""
 
 MAX_GRID = 10_000_000
-"""Pixels along an axis of EmbedSeg's grid of coordinates."""
+"""Pixels along an axis of a network's grid of coordinates."""
 
 MAX_CARD_ENTRIES = 1_000
 """Entries of a list in a card, such as authors or tags."""

@@ -20,6 +20,7 @@ __all__ = [
     "FOREIGN",
     "FORMAT",
     "LABELS",
+    "METADATA_FILE",
     "METADATA_KEY",
     "Axis",
     "Calibration",
@@ -38,7 +39,10 @@ FORMAT = 2
 """Rises when a reader of older metadata would misunderstand newer. Older ones are brought up to it while parsing."""
 
 METADATA_KEY = "instanseg_export"
-"""Name of the metadata property (ONNX), and with ``.json`` of the extra file (TorchScript)."""
+"""Name of the metadata property in an ONNX file."""
+
+METADATA_FILE = f"{METADATA_KEY}.json"
+"""Name of the extra file with the metadata in a TorchScript archive."""
 
 LABELS = "instance_segmentation"
 """Name of every file's first output. Among the stages it is called "labels"."""
@@ -323,12 +327,14 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
 
 def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a description of the first format, whose outputs were names without roles, up to the second."""
-    spec, rows = content["spec"], content.get("rows", {})
+    spec, rows, dimensions = content["spec"], content.get("rows", {}), content.get("dimensions", 2)
     result = {key: value for key, value in content.items() if key != "rows"}
     result |= {
         "format": 2,
-        "dimensions": content.get("dimensions", 2),
-        "outputs": [_output_of_format_1(name, rows.get(name), spec) for name in content.get("outputs", [LABELS])],
+        "dimensions": dimensions,
+        "outputs": [
+            _output_of_format_1(name, rows.get(name), spec, dimensions) for name in content.get("outputs", [LABELS])
+        ],
         "convolves_after_network": spec.get("feature_engineering") == "10" or "classifier" in spec,
     }
     return result
@@ -351,9 +357,9 @@ def _tunable_with_decides(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in row.items() if key != "static_in"}, "decides": decides}
 
 
-def _output_of_format_1(name: Any, row: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _output_of_format_1(name: Any, row: Any, spec: Mapping[str, Any], dimensions: Any) -> dict[str, Any]:
     if name == LABELS:
-        spatial = ("z", "y", "x") if spec["family"] == "embedseg_3d" else ("y", "x")
+        spatial = ("z", "y", "x") if dimensions == 3 else ("y", "x")
         return {"name": name, "role": "labels", "axes": ["batch", "channel", *spatial]}
     if row is not None:
         role = "classes" if row["values"] else "rows"

@@ -21,6 +21,22 @@ settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_COMMAND = ("model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx")
+RUNTIME_TOML = """
+name = "{name}"
+title = "{name}"
+description = "for tests"
+program = {program}
+start_limit = {start_limit}
+{more}
+[artefact]
+target = "torchscript"
+filename = "{filename}"
+[probe]
+modules = {modules}
+command = {command}
+[install]
+hint = "{hint}"
+"""
 VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
 
 
@@ -78,3 +94,41 @@ def demo_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproc
 def demo_package(demo_export: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
     """The demo, exported. Copy it before you change it."""
     return demo_export[0] / "nuclei_dsb2018"
+
+
+@pytest.fixture(scope="module")
+def write_runtime(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a runtime's folder; ``source`` is its program in Python, by default the TorchScript runner."""
+
+    def write(
+        name: str,
+        *,
+        source: str | None = None,
+        filename: str = "instanseg.pt",
+        start_limit: float = 60.0,
+        modules: tuple[str, ...] = (),
+        command: tuple[str, ...] = (),
+        hint: str = "pip install it",
+        more: str = "",
+    ) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        from instanseg_export.runtimes.registry import builtin_folder
+
+        program = builtin_folder() / "torchscript" / "runner.py"
+        if source is not None:
+            program = folder / "program.py"
+            program.write_text(source)
+        text = RUNTIME_TOML.format(
+            name=name,
+            program=[sys.executable, str(program)],
+            start_limit=start_limit,
+            filename=filename,
+            modules=list(modules),
+            command=list(command),
+            hint=hint,
+            more=more,
+        )
+        (folder / "runtime.toml").write_text(text)
+        return folder
+
+    return write

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import torch
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.families.base import Forward
+from instanseg_export.families.base import SegmentationForward
 from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["MODELS", "VARIANTS", "OnnxModel", "TorchScriptModel", "write_both"]
@@ -20,7 +20,7 @@ __all__ = ["MODELS", "VARIANTS", "OnnxModel", "TorchScriptModel", "write_both"]
 VARIANTS = ("nuclei_batchnorm", "nuclei_cells_channelnet", "multihead_seeds2_coords4")
 
 
-def write_both(checkpoint: Checkpoint, forward: Forward, folder: Path) -> Path:
+def write_both(checkpoint: Checkpoint, forward: SegmentationForward, folder: Path) -> Path:
     """Write instanseg.pt and model.onnx into ``folder``."""
     for name in ("torchscript", "onnx"):
         write_artifact(name, forward, checkpoint, folder / TARGETS.get(name).filename)

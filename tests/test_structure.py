@@ -1,15 +1,29 @@
-"""The structure of the code: imports lead one way, also those inside of functions."""
+"""The structure of the code: imports lead one way, also inside of functions, and families keep to their folders."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import instanseg_export
+from instanseg_export.families.registry import FAMILIES
 
 PACKAGE = Path(instanseg_export.__file__).parent
+RUNTIMES = PACKAGE.parent / "runtimes"
+
+OTHER_MEANINGS = re.compile(
+    r"instanseg[-_]export(er)?|InstansegExportError|instanseg\.pt\b"  # this product, and the file that QuPath loads
+    r"|instanseg\.export\.\w+|instanseg-torch\b"  # the runners in Java, and a package that doctor looks for
+    r"|InstanSeg extension|\*Extensions > InstanSeg > Run InstanSeg\*",  # of QuPath, which runs any family's files
+    re.IGNORECASE,
+)
+BUILT_ON = {"two_stage": {"instanseg"}}
+"""Families whose networks contain one of another family."""
 
 
 def _modules() -> dict[str, Path]:
@@ -35,3 +49,45 @@ def test_no_module_needs_itself() -> None:
     needs = {name: {other for other in _imported(name, path) if other in modules} for name, path in modules.items()}
     order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the circle
     assert order.index("instanseg_export.errors") < order.index("instanseg_export.api.export")
+
+
+def _names() -> dict[str, set[str]]:
+    """The names by which each family could be told, by its folder."""
+    folders: dict[str, set[str]] = {}
+    for name in FAMILIES.names():
+        folder = FAMILIES.get(name).spec.__module__.split(".")[2]
+        folders.setdefault(folder, {folder}).add(name)
+    return folders
+
+
+def _without_prose(text: str) -> str:
+    """The code alone: a stage may cite the paper that it follows."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant(...)
+    return ast.unparse(tree)
+
+
+def _texts() -> Iterator[tuple[Path, str]]:
+    for root in (PACKAGE, RUNTIMES):
+        for path in sorted(root.rglob("*")):
+            if path.suffix in (".py", ".toml", ".ijm", ".md", ".txt", ".html", ".json", ".yaml"):
+                text = path.read_text(encoding="utf-8")
+                yield path, _without_prose(text) if path.parent == PACKAGE / "stages" and path.suffix == ".py" else text
+
+
+@pytest.mark.parametrize("folder", sorted(_names()))
+def test_no_family_is_named_outside_of_its_folder(folder: str) -> None:
+    """Whoever needs something of a family asks it, so that a new one is its folder and a line in the registry."""
+    homes = {PACKAGE / "families" / name for name in (folder, *(k for k, on in BUILT_ON.items() if folder in on))}
+    wanted = re.compile("|".join(sorted(_names()[folder])), re.IGNORECASE)
+    seen, found = 0, []
+    for path, text in _texts():
+        lines = [line for line in text.splitlines() if wanted.search(OTHER_MEANINGS.sub("", line))]
+        if path == PACKAGE / "families" / "registry.py" or homes.intersection(path.parents):
+            seen += len(lines)
+        else:
+            found += [f"{path.relative_to(PACKAGE.parent)}: {line.strip()}" for line in lines]
+    assert seen > 1
+    assert not found, "\n".join(found)

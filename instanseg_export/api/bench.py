@@ -13,13 +13,14 @@ from ..benchmark.inputs import batches_of, choose_images
 from ..benchmark.measure import WARM_UP, take_turns, threads_of_environment
 from ..benchmark.programs import check_that_some_ran, name_apart, programs_of, reasons
 from ..benchmark.result import Benchmark, this_machine
-from ..benchmark.rows import row_of, with_ratios
+from ..benchmark.rows import BenchmarkImage, row_of, with_ratios
 from ..errors import PackageError, RuntimeUnavailableError
-from ..exported_model.model import Subject, open_subject
-from ..families.settings import parse_settings, tunables_of
+from ..exported_model import ExportedModel, open_model
+from ..families.settings import parse_settings
 from ..images.named import NamedImage
+from ..metadata import SettingValue
 from ..progress import Progress
-from ..runtimes.registry import build_runtime, find_runtime, list_runtimes
+from ..runtimes.selection import select_runtimes
 from ..targets.trust import check_trust
 from .given_images import GivenImage, image_files, named_images
 from .options import BenchKeywords, BenchOptions
@@ -75,14 +76,14 @@ def _measure(
     paths: Sequence[Path], options: BenchOptions, images: Sequence[NamedImage] | None, progress: Progress | None
 ) -> Benchmark:
     threads = options.threads or threads_of_environment()
-    selected = [build_runtime(find_runtime(name)) for name in options.runtimes] or list_runtimes()
+    selected = select_runtimes(options.runtimes or None)
     with contextlib.ExitStack() as stack:
-        subjects = name_apart([stack.enter_context(open_subject(path)) for path in paths], paths)
-        settings = _check(subjects, options.settings)
-        chosen = choose_images(subjects, images, options.size, options.objects)
-        batches, notes = batches_of(chosen, subjects)
+        opened = name_apart([stack.enter_context(open_model(path)) for path in paths], paths)
+        settings = _check(opened, options.settings)
+        chosen = choose_images(opened, images, options.size, options.objects)
+        batches, notes = batches_of(chosen, opened)
         notes += dict.fromkeys(note for image in chosen for note in image.notes)
-        programs, not_run = programs_of(subjects, selected)
+        programs, not_run = programs_of(opened, selected)
         if not programs:
             raise RuntimeUnavailableError(
                 f"No runtime here runs {' or '.join(map(str, paths))}: {reasons(not_run)}.",
@@ -102,15 +103,15 @@ def _measure(
             progress=progress,
         )
         measured = [
-            row_of(program, subject.name, image.name, batch, timing, threads)
-            for (program, subject), found in zip(programs, timings, strict=True)
+            row_of(program, model.name, image.name, batch, timing, threads)
+            for (program, model), found in zip(programs, timings, strict=True)
             for image, batch, timing in zip(chosen, batches, found, strict=True)
         ]
         check_that_some_ran(measured, paths, options.device)
         peak = matrix_peak(threads) if options.device == "cpu" else None
         floors = [
-            floor_of(subject.file("instanseg.pt"), subject.name, image.name, batch.shape, peak)
-            for subject in subjects
+            floor_of(model.file("instanseg.pt"), model.name, image.name, batch.shape, peak)
+            for model in opened
             for image, batch in zip(chosen, batches, strict=True)
         ]
     if peak is None:
@@ -122,21 +123,21 @@ def _measure(
         turns=options.turns,
         warm_up=WARM_UP,
         images=tuple(
-            {"name": image.name, "shape": list(batch.shape), "note": image.note}
+            BenchmarkImage(name=image.name, shape=list(batch.shape), note=image.note)
             for image, batch in zip(chosen, batches, strict=True)
         ),
         matrix_peak_gflops=peak,
         floors=tuple(floors),
-        rows=tuple(with_ratios([*measured, *not_run], subjects[0].name)),
+        rows=tuple(with_ratios([*measured, *not_run], opened[0].name)),
         notes=tuple(notes),
     )
 
 
-def _check(subjects: Sequence[Subject], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check(opened: Sequence[ExportedModel], settings: Mapping[str, Any]) -> Mapping[str, SettingValue]:
     """Refuse volumes, and return the settings as numbers."""
-    checked: Mapping[str, Any] = {}
-    for subject in subjects:
-        if subject.dimensions == 3:
-            raise PackageError(f"{subject.name} takes volumes.", hint="Only models of images can be measured yet.")
-        checked = parse_settings(settings, tunables_of(subject.metadata))
+    checked: Mapping[str, SettingValue] = {}
+    for model in opened:
+        if model.dimensions == 3:
+            raise PackageError(f"{model.name} takes volumes.", hint="Only models of images can be measured yet.")
+        checked = parse_settings(settings, model.tunables)
     return checked

@@ -11,7 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from ..progress import Progress, Steps
-from ..runtimes.registry import Runtime, build_runtime, list_runtimes
+from ..runtimes.description import Runtime
+from ..runtimes.probe import make_ready, probe
+from ..runtimes.registry import list_runtimes
 from ..targets import TARGETS
 
 __all__ = ["Finding", "doctor"]
@@ -43,24 +45,25 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(*, build_java: bool = False, progress: Progress | None = None) -> list[Finding]:
+def doctor(*, build_runtimes: bool = False, progress: Progress | None = None) -> list[Finding]:
     """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
 
     Args:
-        build_java: build the runtimes in Java first; the finding of one that cannot be built says why.
+        build_runtimes: build first those that have to be built; the finding of one that cannot be says why.
         progress: told what is being built.
     """
-    runtimes = _built(list_runtimes(), progress) if build_java else list_runtimes()
+    runtimes = _built(progress) if build_runtimes else [(one, probe(one)) for one in list_runtimes()]
     return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
 
 
-def _built(runtimes: list[Runtime], progress: Progress | None) -> list[Runtime]:
-    found: list[Runtime] = []
-    steps = Steps(progress, sum(bool(runtime.java) for runtime in runtimes))
+def _built(progress: Progress | None) -> list[tuple[Runtime, str]]:
+    runtimes = list_runtimes()
+    steps = Steps(progress, sum(runtime.build is not None for runtime in runtimes))
+    found = []
     for runtime in runtimes:
-        if runtime.java:
+        if runtime.build is not None:
             steps.start(f"building {runtime.name}")
-        found.append(build_runtime(runtime))
+        found.append((runtime, make_ready(runtime)))
     return found
 
 
@@ -152,12 +155,12 @@ def _targets() -> list[Finding]:
     return found
 
 
-def _runtimes(runtimes: list[Runtime]) -> list[Finding]:
+def _runtimes(runtimes: list[tuple[Runtime, str]]) -> list[Finding]:
     return [
-        Finding("runtime", one.name, "ok", f"runs {one.filename}")
-        if one.available
-        else Finding("runtime", one.name, "missing", one.reason, one.install)
-        for one in runtimes
+        Finding("runtime", one.name, "missing", lacks, one.install.hint)
+        if lacks
+        else Finding("runtime", one.name, "ok", f"runs {one.filename}")
+        for one, lacks in runtimes
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Unpack
 
 from ..checkpoints import Checkpoint, load_checkpoint
 from ..errors import ExportError, SettingError
-from ..families.base import Forward
+from ..families.base import SegmentationForward
 from ..families.registry import build_forward
 from ..files import staged_folder
 from ..images.image_sets import ImageSet, LabelledImage, calibration_set, read_calibration, read_labelled
@@ -19,7 +19,7 @@ from ..images.synthetic import standard_images
 from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_package, zip_package, zoo_test
 from ..packaging.checkpoint_card import with_pixel_size
 from ..packaging.contents import Contents
-from ..parity.quantization import PrecisionRecord, PrecisionSubject, compare_precisions, require_kept
+from ..parity.quantization import PrecisionFiles, PrecisionRecord, compare_precisions, require_kept
 from ..parity.report import Report
 from ..parity.validation import run_validation
 from ..progress import Progress, Steps
@@ -150,7 +150,7 @@ class _Model:
 
     checkpoint: Checkpoint
     card: Card
-    forward: Forward
+    forward: SegmentationForward
     samples: Sequence[Path]
     calibration: ImageSet | None
     labelled: Sequence[LabelledImage]
@@ -231,14 +231,14 @@ def _compare(model: _Model, files: _Files, options: ExportOptions, folder: Path,
     precisions: tuple[PrecisionRecord, ...] = ()
     if files.reduced:
         steps.start("comparing precisions")
-        subject = PrecisionSubject(
+        compared = PrecisionFiles(
             reference=folder / filename_of("fp32"),
             files={name: artifact.path for name, artifact in files.reduced.items()},
             images=files.images.images,
             source=files.images.source,
             labelled=[(one.image, one.labels) for one in model.labelled],
         )
-        precisions = compare_precisions(subject, allow_loss=options.allow_loss, steps=steps)
+        precisions = compare_precisions(compared, allow_loss=options.allow_loss, steps=steps)
         require_kept(precisions)
     if not options.validate:
         return _Proof(precisions, None)

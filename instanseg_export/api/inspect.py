@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import READERS, Checkpoint, load_checkpoint
+from ..archives.torch_archive import is_script_file
+from ..checkpoints import Checkpoint, load_checkpoint
 from ..errors import CheckpointError, PackageError
 from ..metadata import SettingValue
 from ..targets import TARGETS, is_artifact, read_metadata
@@ -123,8 +124,8 @@ def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Check
     exported = path.suffix != ".pt" and is_artifact(path)  # a .pt can be a checkpoint
     if exported or path.suffix in (".zip", ".onnx") or (path / "rdf.yaml").is_file():
         return _model_facts(path)
-    is_torchscript = path.suffix == ".pt" and path.is_file() and READERS.get("torchscript").recognises(path)
-    if is_torchscript and read_metadata(path) is not None:  # else upstream exported it: for us it is a checkpoint
+    is_torchscript = path.suffix == ".pt" and path.is_file() and is_script_file(path)
+    if is_torchscript and read_metadata(path) is not None:  # else others exported it: for us it is a checkpoint
         return _model_facts(path)
     return _checkpoint_facts(path, load_checkpoint(path, spec=spec))
 
@@ -148,30 +149,30 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
 
 def _model_facts(path: Path) -> ModelFacts:
     from ..checkpoints.single_file import parse_spec
-    from ..exported_model.model import open_subject
+    from ..exported_model import open_model
 
-    with open_subject(path) as subject:
-        if subject.metadata is None:
+    with open_model(path) as exported:
+        if exported.metadata is None:
             raise PackageError(
                 f"{path} holds no file that says what it is.",
                 hint="Only files that instanseg-export wrote do: export the checkpoint again.",
             )
         names = {target: TARGETS.get(target).filename for target in TARGETS.names()}
-        files = {target: file.name for target, name in names.items() if (file := subject.file(name)) is not None}
-        if subject.path.is_dir():
+        files = {target: file.name for target, name in names.items() if (file := exported.file(name)) is not None}
+        if exported.path.is_dir():
             reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
-            files |= {key: name for key, name in reduced.items() if subject.file(name) is not None}
-        spec = subject.metadata.spec.whole()
+            files |= {key: name for key, name in reduced.items() if exported.file(name) is not None}
+        spec = exported.metadata.spec.whole()
         return ModelFacts(
             path=path,
             files=files,
             spec=spec,
             architecture=parse_spec(spec, path).architecture,
-            settings=subject.metadata.settings,
-            version=subject.metadata.version,
-            source_sha256=subject.metadata.source_sha256,
-            precision=subject.metadata.precision,
-            changed=subject.changed,
+            settings=exported.metadata.settings,
+            version=exported.metadata.version,
+            source_sha256=exported.metadata.source_sha256,
+            precision=exported.metadata.precision,
+            changed=exported.changed,
         )
 
 

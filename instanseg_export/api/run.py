@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ..errors import ImageError, InstansegExportError, OutputError
-from ..exported_model.model import open_subject
+from ..exported_model import open_model
 from ..files import check_file, scratch_folder
 from ..images.writers import check_table
 from ..inference.batch import Batch, Job
@@ -157,8 +157,8 @@ def _check(options: RunOptions) -> None:
 @contextmanager
 def _opened(model: Path, options: RunOptions) -> Iterator[Ready]:
     """Choose a file of the model and what runs it."""
-    with open_subject(model) as subject:
-        ready = get_ready(model, subject, options.settings, options.runtime, options.device)
+    with open_model(model) as exported:
+        ready = get_ready(model, exported, options.settings, options.runtime, options.device)
         if options.polygons and ready.contract.dimensions == 3:
             raise OutputError(
                 "Polygons outline the objects of images, and this model finds those of volumes.",

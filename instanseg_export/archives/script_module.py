@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import CheckpointError
 from .safe_unpickling import InertObject
 from .torch_archive import TorchArchive, damaged
 from .torch_file import ArchiveStorages, read_pickle
@@ -13,7 +14,7 @@ from .torch_file import ArchiveStorages, read_pickle
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["InertObject", "plain_attributes", "read_script_module", "tensors_of"]
+__all__ = ["InertObject", "plain_attributes", "read_script_module", "tensors_below", "tensors_of"]
 
 _MAXIMUM_MODULES = 20_000
 """No network has more modules; files in which modules share each other reach it."""
@@ -56,6 +57,27 @@ def tensors_of(module: InertObject, path: Path) -> dict[str, Tensor]:
             elif isinstance(value, InertObject):
                 waiting.append((f"{prefix}{name}.", value))
     return found
+
+
+def tensors_below(module: InertObject, path: Path, parts: tuple[str, ...], title: str) -> dict[str, Tensor]:
+    """Return the tensors of some of a module's parts.
+
+    Args:
+        module: of the file.
+        path: of the file, for messages.
+        parts: beginnings of names, with the dot.
+        title: of the family that has such parts, for messages.
+
+    Raises:
+        CheckpointError: there are none, or modules are more than any network has.
+    """
+    state = {name: tensor for name, tensor in tensors_of(module, path).items() if name.startswith(parts)}
+    if not state:
+        raise CheckpointError(
+            f"{path} is a TorchScript file, but no {title} network: it has no weights under {' or '.join(parts)}",
+            hint="Give the file as its exporter wrote it, or the training checkpoint.",
+        )
+    return state
 
 
 def plain_attributes(module: InertObject) -> dict[str, Any]:

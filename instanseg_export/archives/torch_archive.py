@@ -12,7 +12,7 @@ from ..errors import CheckpointError, UnsafeFileError
 from ..limits import MAX_ARCHIVE_DIRECTORY, MAX_PICKLE_BYTES, MAX_SAFETENSORS_HEADER
 from ..untrusted.boundary import allowed, parsing, plain, regular_file
 
-__all__ = ["FileKind", "TorchArchive", "damaged", "first_line", "kind_of", "peek"]
+__all__ = ["FileKind", "TorchArchive", "damaged", "first_line", "is_script_file", "kind_of", "peek"]
 
 FileKind = Literal["missing", "folder", "special", "empty", "zip", "pickle", "safetensors", "other"]
 
@@ -223,6 +223,17 @@ class TorchArchive:
                 f"has an entry {plain(entry.filename, 100)} that claims to unpack to {entry.file_size:,} bytes, where "
                 "torch never packs its data"
             )
+
+
+def is_script_file(path: Path) -> bool:
+    """Tell whether a file is a TorchScript archive."""
+    if kind_of(path) != "zip":
+        return False
+    try:
+        with TorchArchive(path) as archive:
+            return "data.pkl" in archive and any(name.startswith("code/") for name in archive.names())
+    except CheckpointError:
+        return False
 
 
 def peek(path: Path) -> bytes:

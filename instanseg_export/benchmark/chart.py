@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .rows import Floor, Row
+from .rows import BenchmarkImage, Floor, Row
 
 __all__ = ["draw_chart"]
 
@@ -18,14 +18,14 @@ _WHOLE, _INK, _GREY = (120, 120, 120), (30, 30, 30), (110, 110, 110)
 _NAMES, _BAR, _FIGURES, _LINE, _EDGE = 380, 460, 240, 30, 20
 
 
-def draw_chart(images: Sequence[dict[str, Any]], rows: Sequence[Row], floors: Sequence[Floor]) -> Image.Image:
+def draw_chart(images: Sequence[BenchmarkImage], rows: Sequence[Row], floors: Sequence[Floor]) -> Image.Image:
     """Return the picture: a block per image, in it a bar of seconds for each row that was measured.
 
     The line across a bar is the floor: the network's operations at the machine's matrix peak. Bars whose parts cannot
     be told apart are grey.
 
     Args:
-        images: name, shape and note of each.
+        images: that were run.
         rows: of all images.
         floors: of all images and models.
     """

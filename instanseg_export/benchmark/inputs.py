@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
-from ..exported_model.model import Subject
+from ..exported_model import ExportedModel
 from ..images.synthetic import NamedImage, draw_nuclei
 
 __all__ = ["batches_of", "choose_images", "dense_image", "normalised"]
@@ -24,7 +24,7 @@ _SIZE, _LARGEST_SIZE = 512, 32768
 
 
 def choose_images(
-    subjects: Sequence[Subject], images: Sequence[NamedImage] | None, size: int | None, objects: int | None
+    models: Sequence[ExportedModel], images: Sequence[NamedImage] | None, size: int | None, objects: int | None
 ) -> list[NamedImage]:
     """Return what to run.
 
@@ -33,40 +33,40 @@ def choose_images(
     """
     if images and (size is not None or objects is not None):
         raise ImageError("Images are given, and a size or a number of objects too.", hint="Give one or the other.")
-    channels = next((subject.channels for subject in subjects if subject.channels is not None), 3)
+    channels = next((model.channels for model in models if model.channels is not None), 3)
     if images is not None:
         chosen = list(images)
-    elif size is None and objects is None and subjects[0].samples:
-        chosen = list(subjects[0].samples)
+    elif size is None and objects is None and models[0].samples:
+        chosen = list(models[0].samples)
     else:
         chosen = [dense_image(channels, size, objects)]
     if not chosen:
         raise ImageError("There is no image to run.", hint="Give at least one, or none for the package's own.")
     for image in chosen:
-        _check(image, subjects)
+        _check(image, models)
     return chosen
 
 
-def _check(image: NamedImage, subjects: Sequence[Subject]) -> None:
+def _check(image: NamedImage, models: Sequence[ExportedModel]) -> None:
     try:
         shape = image.batch().shape
     except ValueError as error:
         raise ImageError(f"{error}.", hint="Give images as (C, H, W), or (B, C, H, W) for a batch.") from error
-    for subject in subjects:
-        if subject.channels is not None and shape[1] != subject.channels:
+    for model in models:
+        if model.channels is not None and shape[1] != model.channels:
             raise ImageError(
-                f"The image {image.name} has {shape[1]} channel{'s' * (shape[1] != 1)}, but {subject.name} takes "
-                f"{subject.channels}.",
-                hint=f"Give images with {subject.channels} channels, or none for a drawn one.",
+                f"The image {image.name} has {shape[1]} channel{'s' * (shape[1] != 1)}, but {model.name} takes "
+                f"{model.channels}.",
+                hint=f"Give images with {model.channels} channels, or none for a drawn one.",
             )
 
 
 def batches_of(
-    images: Sequence[NamedImage], subjects: Sequence[Subject]
+    images: Sequence[NamedImage], models: Sequence[ExportedModel]
 ) -> tuple[list[npt.NDArray[np.float32]], list[str]]:
     """Return the images as float32 (B, C, H, W), and a note where they are normalised for models that may not do it."""
     batches = [image.batch() for image in images]
-    foreign = [subject.name for subject in subjects if subject.metadata is None]
+    foreign = [model.name for model in models if model.metadata is None]
     if not foreign:
         return batches, []
     note = f"Images are normalised beforehand for all models, since {' and '.join(foreign)} may not do it."

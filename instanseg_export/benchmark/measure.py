@@ -7,16 +7,16 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..files import scratch_folder
+from ..metadata import SettingValue
 from ..progress import Progress, Steps
+from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
-from ..runtimes.registry import Runtime
 
 __all__ = ["WARM_UP", "Program", "Timing", "take_turns", "threads_of_environment"]
 
@@ -30,7 +30,7 @@ class Program:
 
     Attributes:
         title: for progress; unique among those that are measured together.
-        runtime: an available one.
+        runtime: of which a probe found nothing missing.
         model: the file.
     """
 
@@ -95,7 +95,7 @@ def take_turns(
     turns: int,
     threads: int | None,
     device: str = "cpu",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, SettingValue] | None = None,
     time_limit: float = 600.0,
     split: bool = True,
     progress: Progress | None = None,

@@ -7,41 +7,40 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
-from ..exported_model.model import Subject
-from ..runtimes.registry import Runtime
+from ..exported_model import ExportedModel
+from ..runtimes.description import Runtime
 from .measure import Program
 from .rows import Row
 
 __all__ = ["check_that_some_ran", "name_apart", "programs_of", "reasons"]
 
 
-def name_apart(subjects: Sequence[Subject], paths: Sequence[Path]) -> list[Subject]:
-    """Return the subjects under names that differ."""
-    names = [subject.name for subject in subjects]
+def name_apart(models: Sequence[ExportedModel], paths: Sequence[Path]) -> list[ExportedModel]:
+    """Return the models under names that differ."""
+    names = [model.name for model in models]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
-    return [replace(subject, name=name) for subject, name in zip(subjects, names, strict=True)]
+    return [replace(model, name=name) for model, name in zip(models, names, strict=True)]
 
 
 def programs_of(
-    subjects: Sequence[Subject], runtimes: Sequence[Runtime]
-) -> tuple[list[tuple[Program, Subject]], list[Row]]:
-    """Return what can be run, and a row for each pair that cannot."""
+    models: Sequence[ExportedModel], runtimes: Sequence[tuple[Runtime, str]]
+) -> tuple[list[tuple[Program, ExportedModel]], list[Row]]:
+    """Return what can be run, and a row for each pair that cannot; with each runtime comes what it lacks here."""
     programs, rows = [], []
-    for subject in subjects:
-        for runtime in runtimes:
-            file = subject.file(runtime.filename)
+    for model in models:
+        for runtime, why in runtimes:
+            file = model.file(runtime.filename)
             if file is None:
                 continue
-            why = runtime.reason
-            if not why and runtime.needs_exporter and subject.metadata is None:
+            if not why and runtime.needs_exporter and model.metadata is None:
                 why = "the file does not describe its network, so that its forward cannot be built again"
             if why:
-                rows.append(Row(subject.name, runtime.name, runtime.title, "", "not run", why))
+                rows.append(Row(model.name, runtime.name, runtime.title, "", "not run", why))
             else:
-                programs.append((Program(f"{subject.name} in {runtime.title}", runtime, file), subject))
+                programs.append((Program(f"{model.name} in {runtime.title}", runtime, file), model))
     return programs, rows
 
 

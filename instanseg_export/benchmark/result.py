@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import __version__
 from .chart import draw_chart
-from .rows import Floor, Row
+from .rows import BenchmarkImage, Floor, Row
 
 __all__ = ["Benchmark", "this_machine"]
 
@@ -26,19 +26,19 @@ class Benchmark:
         threads: that each runtime was given.
         turns: counted runs of each row.
         warm_up: runs before each of them that were not counted.
-        images: name, shape and note of each.
+        images: that were run.
         matrix_peak_gflops: GFLOP/s of a float32 product of matrices on the CPU; None on other devices.
         floors: per model and image.
         rows: per image, model and runtime.
         notes: a sentence for each thing that a reader of the figures must know.
     """
 
-    machine: dict[str, Any]
+    machine: dict[str, str | int]
     device: str
     threads: int
     turns: int
     warm_up: int
-    images: tuple[dict[str, Any], ...]
+    images: tuple[BenchmarkImage, ...]
     matrix_peak_gflops: float | None
     floors: tuple[Floor, ...]
     rows: tuple[Row, ...]
@@ -54,7 +54,7 @@ class Benchmark:
         draw_chart(self.images, self.rows, self.floors).save(folder / "bench.png")
 
 
-def this_machine() -> dict[str, Any]:
+def this_machine() -> dict[str, str | int]:
     """Return system, processor, cores and versions, which figures depend on."""
     return {
         "system": platform.platform(),

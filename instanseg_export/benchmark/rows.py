@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from .measure import Program, Timing
 
-__all__ = ["Floor", "Row", "row_of", "with_ratios"]
+__all__ = ["BenchmarkImage", "Floor", "Row", "row_of", "with_ratios"]
 
 _PARTS = ("normalisation", "network", "post-processing")
+
+
+class BenchmarkImage(TypedDict):
+    """An image that was run: its name in rows, (B, C, H, W), and what it is."""
+
+    name: str
+    shape: list[int]
+    note: str
 
 
 @dataclass(frozen=True)

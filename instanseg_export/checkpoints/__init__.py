@@ -1,7 +1,7 @@
 """What lies on disk becomes a :class:`Checkpoint`: a description and a network with its weights.
 
-One reader per kind of file, in a registry that other packages may join (entry-point group
-``instanseg_export.readers``). Nothing that a file carries is executed.
+One reader per kind of file: some for all families, those that each family names, and those of other packages
+(entry-point group ``instanseg_export.readers``). Nothing that a file carries is executed.
 """
 
 from __future__ import annotations
@@ -11,30 +11,18 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from ..families.checkpoint import Checkpoint, Reader
-from ..registry import Registry
 from ..untrusted.boundary import enough_memory
+from .readers import READERS
 
 __all__ = ["READERS", "Checkpoint", "Reader", "load_checkpoint", "save_checkpoint"]
-
-READERS: Registry[Reader] = Registry(
-    "reader",
-    "instanseg_export.readers",
-    {
-        "single-file": "instanseg_export.checkpoints.single_file:READER",
-        "torchscript": "instanseg_export.checkpoints.exported_file:READER",
-        "training-run": "instanseg_export.families.instanseg.training_run:READER",
-        "embedseg": "instanseg_export.families.embedseg.reader:READER",
-        "recipe": "instanseg_export.families.two_stage.reader:READER",
-    },
-)
 
 
 def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Checkpoint:
     """Read a checkpoint of any registered kind.
 
     Args:
-        path: a training run's folder or its ``model_weights.pth``, a ``checkpoint.pt`` or ``.safetensors`` of ours, or
-            a TorchScript file that upstream or this package exported.
+        path: a training run's folder or its file of weights, a ``checkpoint.pt`` or ``.safetensors`` of ours, a
+            TorchScript file that this package or a family's own exporter wrote, or a recipe that names checkpoints.
         spec: fields of the description that override what the files say, as text (``{"pixel_size": "0.5"}``).
 
     Returns:
@@ -55,8 +43,12 @@ def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) 
     with enough_memory(path, "the checkpoint", CheckpointError):
         for reader in READERS:
             if reader.recognises(path):
-                return reader.read(path, overrides)
+                return reader.read(path, overrides, _load)
         raise explain(path)
+
+
+def _load(path: Path, overrides: dict[str, str]) -> Checkpoint:
+    return load_checkpoint(path, spec=overrides)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path, *, overwrite: bool = False) -> None:

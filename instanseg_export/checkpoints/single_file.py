@@ -14,7 +14,7 @@ from ..archives.safetensors_file import load_safetensors
 from ..archives.torch_archive import damaged, kind_of, peek
 from ..archives.torch_file import load_tensors
 from ..errors import CheckpointError, InstansegExportError, OutputError, SpecError, UnknownNameError
-from ..families.checkpoint import Checkpoint
+from ..families.checkpoint import Checkpoint, Load
 from ..families.registry import FAMILIES
 from ..families.spec import ModelSpec, first_finding
 from ..files import sha256_of, staged_file
@@ -39,7 +39,7 @@ class SingleFileReader:
     def recognises(self, path: Path) -> bool:
         return kind_of(path) in ("zip", "safetensors") and _FORMAT.encode() in peek(path)
 
-    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+    def read(self, path: Path, overrides: dict[str, str], load: Load) -> Checkpoint:
         content = _read_safetensors(path) if kind_of(path) == "safetensors" else _read_torch(path)
         spec = parse_spec(content["spec"], path)
         return FAMILIES.get(spec.family).restore(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..archives.safetensors_file import check_safetensors
-from ..archives.torch_archive import TorchArchive, kind_of, peek
+from ..archives.script_module import read_script_module
+from ..archives.torch_archive import TorchArchive, is_script_file, kind_of, peek
 from ..archives.torch_file import load_tensors
 from ..errors import CheckpointError
-from ..untrusted.boundary import parsing, plain, regular_file
-from .weight_signatures import BACKBONES, family_of
+from ..families.registry import FAMILIES
+from ..families.signatures import network_of
+from ..untrusted.boundary import parsing, regular_file
+from .readers import READERS
 
-__all__ = ["explain", "family_error"]
+__all__ = ["explain"]
 
 _MAGIC = {
     b"\xff\xd8\xff": "a JPEG image",
@@ -27,8 +30,6 @@ _MAGIC = {
 
 
 def _known() -> str:
-    from . import READERS
-
     return "Known are: " + "; ".join(reader.describes for reader in READERS) + "."
 
 
@@ -37,13 +38,6 @@ def _is_there(path: Path) -> bool:
         return path.is_symlink() or path.exists()
     except (OSError, ValueError):  # a name that none can have
         return False
-
-
-def family_error(path: Path, family: str, where: str | None = None) -> CheckpointError:
-    """Return the error for a checkpoint of a family that no reader knows."""
-    name = BACKBONES.get(family.lower(), plain(family, 100))
-    said = f" ({where} says so)" if where else ""
-    return CheckpointError(f"{path} belongs to a network of another family: {name}{said}.", hint=_known())
 
 
 def explain(path: Path) -> CheckpointError:
@@ -65,8 +59,14 @@ def explain(path: Path) -> CheckpointError:
         return _explain_folder(path)
     if kind == "empty":
         return CheckpointError(f"{path} is empty (0 bytes).", hint="Copy or download the file again.")
-    if (family := family_of(peek(path))) not in (None, "InstanSeg"):
-        return family_error(path, str(family))
+    names = peek(path)
+    networks = (network_of(names, family.signatures) for family in FAMILIES)
+    if (network := next(filter(None, networks), None)) is not None:
+        return CheckpointError(f"{path} belongs to a network of another family: {network}.", hint=_known())
+    if is_script_file(path):
+        with TorchArchive(path) as archive:
+            read_script_module(archive)
+        return CheckpointError(f"{path} is a TorchScript file, but of no network that we know.", hint=_known())
     if kind == "zip":
         with TorchArchive(path) as archive:
             if "data.pkl" not in archive:
@@ -83,23 +83,24 @@ def explain(path: Path) -> CheckpointError:
 
 
 def _explain_folder(path: Path) -> CheckpointError:
-    from . import READERS
-
-    weights = path / "model_weights.pth"
-    if kind_of(weights) not in ("missing", "folder"):
-        return explain(weights)
+    run_files = list(dict.fromkeys(name for family in FAMILIES for name in family.run_files))
+    for name in run_files:
+        if kind_of(path / name) not in ("missing", "folder") and not _is_recognised(path / name):
+            return explain(path / name)
+    fact = f"The folder {path} holds no training run: no {', '.join(run_files[:-1])} or {run_files[-1]} that fits."
     with parsing(path, "the folder", CheckpointError):
         files = sorted(entry for entry in path.iterdir() if entry.suffix in (".pt", ".pth", ".safetensors"))
     if not files:
-        return CheckpointError(
-            f"The folder {path} has no model_weights.pth.", hint="Give the folder of a training run, or a file."
-        )
-    if len(files) == 1 and not any(reader.recognises(files[0]) for reader in READERS):
+        return CheckpointError(fact, hint="Give the folder of a training run, or a file.")
+    if len(files) == 1 and not _is_recognised(files[0]):
         return explain(files[0])
     return CheckpointError(
-        f"The folder {path} has no model_weights.pth.",
-        hint=f"If you meant one of its files, name it: {', '.join(str(file) for file in files[:3])}.",
+        fact, hint=f"If you meant one of its files, name it: {', '.join(str(file) for file in files[:3])}."
     )
+
+
+def _is_recognised(path: Path) -> bool:
+    return any(reader.recognises(path) for reader in READERS)
 
 
 def _explain_safetensors(path: Path) -> CheckpointError:

@@ -218,16 +218,16 @@ def bench(
 
 
 @app.command
-def doctor(*, build_java: bool = False, json: bool = False) -> int:
+def doctor(*, build_runtimes: bool = False, json: bool = False) -> int:
     """Show what this machine can export and run, and how to install the rest.
 
     Parameters
     ----------
-    build_java
-        First build the runtimes in Java, which needs a JDK, Maven and a network, and a few minutes.
+    build_runtimes
+        First build the runtimes that have to be built. Those in Java need a JDK, Maven, a network and a few minutes.
     json
         Print one JSON document.
     """
     from .commands import doctor_command
 
-    return doctor_command(build_java=build_java, as_json=json)
+    return doctor_command(build_runtimes=build_runtimes, as_json=json)

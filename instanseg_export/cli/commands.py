@@ -141,12 +141,12 @@ def bench_command(
     return 0
 
 
-def doctor_command(*, build_java: bool, as_json: bool) -> int:
+def doctor_command(*, build_runtimes: bool, as_json: bool) -> int:
     """Return 0: what is missing is a fact, not a failure."""
-    with progress(quiet=as_json or not build_java) as shown:
+    with progress(quiet=as_json or not build_runtimes) as shown:
         from ..api.doctor import doctor
 
-        findings = doctor(build_java=build_java, progress=shown)
+        findings = doctor(build_runtimes=build_runtimes, progress=shown)
     if as_json:
         show_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
         return 0

@@ -44,7 +44,7 @@ def show_report(report: Report) -> None:
 
     rows = []
     for runtime in report.runtimes:
-        cells = report.cells_of(runtime.name)
+        cells = report.results_of(runtime.name)
         worst_cell = worst(cells)
         compared = [cell.comparison for cell in cells if cell.comparison is not None]
         found = sum(cell.instances or 0 for cell in cells)

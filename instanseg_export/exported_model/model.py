@@ -1,4 +1,4 @@
-"""What is validated: a package folder, its zip, or one exported file."""
+"""An exported model on disk: a package folder, its zip, or one exported file or folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InstansegExportError, PackageError
+from ..families.registry import foreign_tunables
+from ..families.settings import Tunable, tunables_of
 from ..files import files_in, scratch_folder, sha256_of, size_of
 from ..images.named import NamedImage
 from ..metadata import FOREIGN, Contract, ModelMetadata
@@ -15,13 +17,13 @@ from ..untrusted.boundary import plain, present, regular_file
 from ..untrusted.zips import unpack
 from .package_files import RDF_FILE, Description, read_description, read_samples, read_test
 
-__all__ = ["Subject", "open_subject"]
+__all__ = ["ExportedModel", "open_model"]
 
 _AGAIN = "Export the model again, or get it again from its publisher."
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExportedModel:
     """The files of one model.
 
     Attributes:
@@ -51,6 +53,14 @@ class Subject:
             return self.metadata.contract
         return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
 
+    @property
+    def tunables(self) -> tuple[Tunable, ...]:
+        """What can be set, by what a file says of itself or, for files of others, by what their family knows."""
+        if self.metadata is not None:
+            return tunables_of(self.metadata)
+        files = [file for name in _artefacts() if (file := self.file(name)) is not None]
+        return next(filter(None, map(foreign_tunables, files)), ())
+
     def file(self, filename: str) -> Path | None:
         """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""
         if self.path.is_dir() and not _is_exported_folder(self.path):
@@ -60,7 +70,7 @@ class Subject:
 
 
 @contextmanager
-def open_subject(path: Path) -> Iterator[Subject]:
+def open_model(path: Path) -> Iterator[ExportedModel]:
     """Yield what lies at ``path``; a zip is unpacked for as long as the block runs. Nothing in it is executed.
 
     Raises:
@@ -92,9 +102,9 @@ def _naming(path: Path, folder: Path) -> Iterator[None]:
         raise
 
 
-def _read_package(folder: Path, name: str, path: Path) -> Subject:
+def _read_package(folder: Path, name: str, path: Path) -> ExportedModel:
     description = read_description(folder)
-    places = [folder / one for one in _filenames()]
+    places = [folder / one for one in _artefacts()]
     files = [place for place in places if _is_exported_folder(place) or present(place, PackageError)]
     if description is None and not files:
         raise PackageError(
@@ -107,10 +117,10 @@ def _read_package(folder: Path, name: str, path: Path) -> Subject:
     # During an export there is no description yet, and the folder has whatever name the user likes.
     own_name = (description.name if description else None) or (metadata.spec.name if metadata is not None else name)
     changed, test = _changed(files, folder, description), _test(folder, description, channels, dimensions)
-    return Subject(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed, test)
+    return ExportedModel(plain(own_name, 200), folder, metadata, channels, samples, dimensions, changed, test)
 
 
-def _read_file(path: Path) -> Subject:
+def _read_file(path: Path) -> ExportedModel:
     if path.suffix not in _suffixes():
         raise PackageError(
             f"{path} is neither a package nor an exported file.",
@@ -123,26 +133,29 @@ def _read_file(path: Path) -> Subject:
     channels = _channels(metadata, None)
     beside = _description_beside(path)
     changed, test = _changed([path], path.parent, beside), _test(path.parent, beside, channels, dimensions)
-    return Subject(plain(path.stem, 200), path, metadata, channels, (), dimensions, changed, test)
+    return ExportedModel(plain(path.stem, 200), path, metadata, channels, (), dimensions, changed, test)
 
 
-def _filenames() -> list[str]:
+def _artefacts() -> dict[str, str]:
+    """Return what runtimes take and targets write: whether it is a "file" or a "folder", by its name in a package."""
     from ..runtimes.registry import list_runtimes
     from ..targets import TARGETS
 
-    taken = (runtime.filename for runtime in list_runtimes() if runtime.filename)
-    return list(dict.fromkeys([*taken, *(target.filename for target in TARGETS)]))
+    taken = {runtime.filename: runtime.artefact.kind for runtime in list_runtimes() if not runtime.defect}
+    return {**taken, **{target.filename: target.artefact for target in TARGETS}}
 
 
 def _suffixes() -> set[str]:
-    return {Path(name).suffix for name in _filenames()}
+    return {Path(name).suffix for name in _artefacts()}
 
 
 def _is_exported_folder(path: Path) -> bool:
-    """Tell whether there is a folder that a target writes, not the folder of a package."""
-    from ..targets import is_artifact
-
-    return path.is_dir() and is_artifact(path) and not (path / RDF_FILE).exists()
+    """Tell whether there is a folder that a target writes or a runtime takes, not the folder of a package."""
+    if not path.is_dir() or (path / RDF_FILE).exists():
+        return False
+    kinds = _artefacts()
+    alike = [kind for name, kind in kinds.items() if Path(name).suffix == path.suffix]
+    return kinds.get(path.name, alike[0] if alike else "file") == "folder"
 
 
 def _metadata(path: Path) -> ModelMetadata | None:

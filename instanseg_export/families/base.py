@@ -1,101 +1,131 @@
-"""What every family's forward offers to the targets."""
+# TorchScript compiles what is here, so annotations stay evaluated (no `from __future__ import annotations`).
+"""What the forwards of all families share, and what they offer to the targets."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Any, Dict, Optional  # noqa: UP035 -- TorchScript reads Dict and Optional
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+import torch
+from torch import Tensor, nn
 
-from ..metadata import LABELS, Axis, Role
+from .outputs import FurtherOutput
 from .settings import Tunable, Value
 
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-__all__ = ["LABELS", "Forward", "FurtherOutput", "label_map"]
+__all__ = ["SegmentationForward"]
 
 
-@dataclass(frozen=True)
-class FurtherOutput:
-    """A result beside the label map.
-
-    Attributes:
-        name: as clients know it; it is also the name of the stage that gives it.
-        help: what it holds, in one sentence.
-        role: what it is for, so that later stations need not know its name; see ``metadata.Role``.
-        axes: of the tensor. "instance" stands for rows whose number depends on the image: row r belongs to label r + 1.
-            "channel" for columns; "y" and "x" for those of the image; "batch" for images.
-        channels: what each column of the axis "channel" is; empty where they are the image's own channels.
-        values: what each value from 0 on means, where values are numbers of classes.
-        dtype: as a package declares it. An output with ``values`` has an unsigned one, or the model zoo refuses them,
-            and only beside it QuPath reads the names of classes.
-    """
-
-    name: str
-    help: str
-    axes: tuple[Axis, ...]
-    role: Role = field(kw_only=True)
-    channels: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
-    dtype: str = "float32"
+def _baked(tunable: Tunable, value: Any) -> Tensor:
+    """Return the value of a setting as a scalar; a choice is its place among the choices."""
+    if tunable.kind == "choice":
+        return torch.tensor(tunable.choices.index(value))
+    if tunable.kind == "float":
+        return torch.tensor(float(value), dtype=torch.float32)
+    return torch.tensor(bool(value) if tunable.kind == "bool" else int(value))
 
 
-class Forward(Protocol):
-    """An ``nn.Module`` in eval mode: image in, label map out.
+class SegmentationForward(nn.Module):
+    """Image in, label map out, in eval mode.
+
+    A subclass computes the results. It has the methods ``forward(image, args=None)``, which maps (B, C, [D,] H, W)
+    float32 to labels (B, T, [D,] H, W) float32 or, with further outputs, to a tuple with the labels first; and
+    ``stages(image, args=None)``, which returns the intermediate results that ``stage_names`` names. ``args`` override
+    settings in a call. TorchScript compiles both.
+
+    Args:
+        network: maps images, whose sizes are multiples of its attribute ``multiple``, to feature maps.
+        channels: of the image; None where any number is taken.
+        dimensions: spatial axes of the image, 2 or 3.
+        tunables: what the family lets users tune.
+        settings: a value for each tunable. Those that decide values alone become buffers, so that each format can
+            offer them to its clients.
 
     Attributes:
         channels: of the image; 0 where any number is taken.
         dimensions: spatial axes of the image, 2 or 3.
-        percentiles: by which ``normalize`` rescales, low and high.
-        stage_names: the intermediate results that ``stages`` gives, in the order of computing: "normalize" (the image
-            that the network sees), "network" (its raw output), what the family computes from it, "labels", and the
-            names of further outputs.
-        further: results beside the label map; their order is that of the tuple that a call then returns.
-        tunables: what can be tuned.
-        values: the value of each tunable that was baked in.
-        convolves_after_network: whether there are convolutions in post-processing too, so that the network's end cannot
-            be told by the last one.
     """
 
-    channels: int
+    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "convolves_after_network",
+        "further",
+        "percentiles",
+        "stage_names",
+        "tunables",
+        "values",
+    ]
+
+    normalize: Tensor
+
+    if TYPE_CHECKING:
+
+        def stages(self, image: Tensor, args: dict[str, Tensor] | None = None) -> dict[str, Tensor]: ...
+
+    def __init__(
+        self,
+        network: nn.Module,
+        channels: int | None,
+        dimensions: int,
+        tunables: tuple[Tunable, ...],
+        settings: dict[str, Value],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.channels = channels or 0
+        self.dimensions = dimensions
+        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+        self._tunables = tunables
+        self._values = dict(settings)
+        for tunable in tunables:
+            if tunable.decides == "values":
+                self.register_buffer(tunable.name, _baked(tunable, settings[tunable.name]))
 
     @property
-    def dimensions(self) -> int: ...
+    def percentiles(self) -> tuple[float, float]:
+        """By which ``normalize`` rescales, low and high."""
+        return 0.1, 99.9
 
     @property
-    def percentiles(self) -> tuple[float, float]: ...
+    def stage_names(self) -> tuple[str, ...]:
+        """The results that ``stages`` gives, in the order of computing.
 
-    @property
-    def stage_names(self) -> tuple[str, ...]: ...
-
-    @property
-    def further(self) -> tuple[FurtherOutput, ...]: ...
-
-    @property
-    def tunables(self) -> tuple[Tunable, ...]: ...
-
-    @property
-    def values(self) -> dict[str, Value]: ...
-
-    @property
-    def convolves_after_network(self) -> bool: ...
-
-    def __call__(self, image: Tensor, args: dict[str, Tensor] | None = None) -> Tensor | tuple[Tensor, ...]:
-        """Map (B, C, [D,] H, W) float32 to labels (B, T, [D,] H, W) float32; ``args`` override settings in this call.
-
-        With further outputs it returns a tuple, the labels first.
+        They are "normalize" (the image that the network sees), "network" (its raw output), what the family computes
+        from it, "labels", and the names of further outputs.
         """
-        ...
+        raise NotImplementedError
 
-    def stages(self, image: Tensor, args: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Return the intermediate results that ``stage_names`` names."""
-        ...
+    @property
+    def further(self) -> tuple[FurtherOutput, ...]:
+        """Results beside the label map; their order is that of the tuple that a call then returns."""
+        return ()
 
-    def to(self, device: torch.device | str) -> Forward:
-        """Move the weights to a device."""
-        ...
+    @property
+    def tunables(self) -> tuple[Tunable, ...]:
+        """What can be tuned."""
+        return self._tunables
 
+    @property
+    def values(self) -> dict[str, Value]:
+        """The value of each tunable that was baked in."""
+        return {tunable.name: self._values[tunable.name] for tunable in self.tunables}
 
-def label_map(result: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """Return the labels among the results of a call."""
-    return result[0] if isinstance(result, tuple) else result
+    @property
+    def convolves_after_network(self) -> bool:
+        """Whether there are convolutions in post-processing too, so that the last one is not the network's end."""
+        return False
+
+    def check(self, image: Tensor) -> None:
+        """Refuse, in words, an image that the network cannot take.
+
+        Raises:
+            ValueError: another number of axes or channels than the network takes, or no pixels.
+        """
+        if image.dim() != self.dimensions + 2:
+            expected = "height, width" if self.dimensions == 2 else "depth, height, width"
+            raise ValueError(f"expected an image of shape (batch, channels, {expected}), got {image.shape}")
+        if self.channels > 0 and image.shape[1] != self.channels:
+            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
+        if image.numel() == 0:
+            raise ValueError(f"the image is empty: its shape is {image.shape}")
+
+    def override(self, args: Optional[Dict[str, Tensor]], name: str, baked: Tensor) -> Tensor:  # noqa: UP006, UP045
+        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
+        if args is not None and name in args:
+            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
+        return baked

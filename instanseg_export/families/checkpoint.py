@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from .spec import ModelSpec
 
-__all__ = ["Checkpoint", "Reader"]
+__all__ = ["Checkpoint", "Load", "Reader"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Checkpoint:
     Attributes:
         spec: the description, of the network's own family.
         network: on the CPU, float32, in eval mode; maps images (B, C, [D,] H, W), whose sizes are multiples of its
-            attribute ``multiple``, to feature maps. It owns whatever else has trained weights, such as InstanSeg's
-            ``pixel_classifier``, which forwards call.
+            attribute ``multiple``, to feature maps. It owns whatever else has trained weights, such as a classifier of
+            pixels or objects, which forwards call.
         source: the file that the weights came from.
         sha256: of that file, in hex.
         reader: the name of the reader that read it.
@@ -37,8 +38,17 @@ class Checkpoint:
     inferred: tuple[str, ...] = ()
 
 
+Load = Callable[[Path, dict[str, str]], Checkpoint]
+"""Reads a checkpoint of any kind, with overrides of its description."""
+
+
 class Reader(Protocol):
-    """Reads one kind of checkpoint. Members of the registry in ``checkpoints/__init__.py``."""
+    """Reads one kind of checkpoint.
+
+    Attributes:
+        name: unique; users see it.
+        describes: the kind of file, in a few words, for messages.
+    """
 
     name: str
     describes: str
@@ -47,12 +57,13 @@ class Reader(Protocol):
         """Tell by name and first bytes, without loading weights, whether ``path`` is of this kind."""
         ...
 
-    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+    def read(self, path: Path, overrides: dict[str, str], load: Load) -> Checkpoint:
         """Load the checkpoint.
 
         Args:
             path: the file, or the folder of a training run.
             overrides: ``--spec key=value`` of the command line; they win over what the files say.
+            load: for files that name other checkpoints.
 
         Raises:
             CheckpointError: it is damaged, unsafe, incomplete or contradictory.

@@ -1,53 +1,20 @@
-"""Families of networks: what turns a description and named tensors into a checkpoint, in a registry."""
+"""The registry of families, and what asks the family of a checkpoint or file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
-from .base import Forward
 from .checkpoint import Checkpoint
-from .spec import ModelSpec
+from .family import Family
+from .settings import Tunable
 
-__all__ = ["FAMILIES", "FORWARDS", "Family", "build_forward"]
+if TYPE_CHECKING:
+    from .base import SegmentationForward
 
-
-class Family(Protocol):
-    """A kind of network. Members of :data:`FAMILIES`; a description names its own in ``family``."""
-
-    @property
-    def spec(self) -> type[ModelSpec]:
-        """The class of its descriptions."""
-        ...
-
-    def restore(
-        self,
-        spec: ModelSpec,
-        state: Mapping[Any, Any],
-        overrides: Mapping[str, str],
-        path: Path,
-        *,
-        sha256: str,
-        reader: str,
-    ) -> Checkpoint:
-        """Build the network of a description and fill it with weights that this package wrote.
-
-        Args:
-            spec: of this family.
-            state: name to tensor, as :func:`.save_checkpoint` or an export left them; batch norms may be folded.
-            overrides: ``--spec key=value`` of the command line.
-            path: of the file, for messages.
-            sha256: of its bytes.
-            reader: the name of the calling reader.
-
-        Raises:
-            SpecError: an override is unknown or malformed, or contradicts the weights.
-            CheckpointError: the weights do not fit.
-        """
-        ...
-
+__all__ = ["FAMILIES", "build_forward", "foreign_tunables"]
 
 FAMILIES: Registry[Family] = Registry(
     "family",
@@ -62,22 +29,8 @@ FAMILIES: Registry[Family] = Registry(
     },
 )
 
-FORWARDS: Registry[Callable[[Checkpoint, Mapping[str, Any]], Forward]] = Registry(
-    "family",
-    "instanseg_export.forwards",
-    {
-        "instanseg": "instanseg_export.families.instanseg.forward:build",
-        "embedseg": "instanseg_export.families.embedseg.forward:build",
-        "embedseg_3d": "instanseg_export.families.embedseg.forward:build",
-        "iaunet": "instanseg_export.families.iaunet.forward:build",
-        "classified": "instanseg_export.families.two_stage.forward:build_classified",
-        "positivity": "instanseg_export.families.two_stage.forward:build_positivity",
-    },
-)
-"""What builds the forward of each family of ``families.registry.FAMILIES``."""
 
-
-def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> Forward:
+def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = None) -> SegmentationForward:
     """Join a checkpoint's network with the stages of its family.
 
     Args:
@@ -87,9 +40,15 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
 
     Returns:
         An ``nn.Module`` in eval mode; ``forward(image, args=None)`` maps (B, C, H, W) float32 to labels (B, T, H, W)
-        float32; see :class:`.base.Forward`.
+        float32; see :class:`.base.SegmentationForward`.
 
     Raises:
         SettingError: a setting has an unknown name or an unfit value.
     """
-    return FORWARDS.get(checkpoint.spec.family)(checkpoint, settings or {})
+    return FAMILIES.get(checkpoint.spec.family).build_forward(checkpoint, settings or {})
+
+
+def foreign_tunables(path: Path) -> tuple[Tunable, ...]:
+    """Return what can be set in an exported file that says nothing of itself; nothing where no family knows it."""
+    claims = (family.foreign for family in FAMILIES)
+    return next((claim.tunables for claim in claims if claim is not None and claim.recognises(path)), ())

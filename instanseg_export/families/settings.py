@@ -120,16 +120,8 @@ def normalize_tunable(low: float, high: float) -> Tunable:
     )
 
 
-def tunables_of(metadata: ModelMetadata | None) -> tuple[Tunable, ...]:
-    """Return what can be tuned in an exported file, with the baked values as defaults.
-
-    Args:
-        metadata: what the file says of itself; None for upstream's files, which have the settings of InstanSeg.
-    """
-    if metadata is None:
-        from .instanseg.settings import INSTANSEG_TUNABLES
-
-        return INSTANSEG_TUNABLES
+def tunables_of(metadata: ModelMetadata) -> tuple[Tunable, ...]:
+    """Return what can be tuned in an exported file that says so itself, with the baked values as defaults."""
     return tuple(
         Tunable(
             name=row.name,
@@ -157,7 +149,10 @@ def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict
         if name not in known:
             guess = closest(name, known)
             suggestion = f"Did you mean {guess!r}? " if guess else ""
-            raise SettingError(f"There is no setting {name!r}.", hint=f"{suggestion}Settings are: {', '.join(known)}.")
+            hint = (
+                f"{suggestion}Settings are: {', '.join(known)}." if known else "This file does not name any settings."
+            )
+            raise SettingError(f"There is no setting {name!r}.", hint=hint)
         settings[name] = known[name].check(value)
     return settings
 

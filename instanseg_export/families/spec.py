@@ -77,6 +77,11 @@ class ModelSpec(SpecPart, ABC):
         """The network in a few words, as in "U-Net 32 64 128 256, batch normalisation"."""
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """What the family cannot do, one sentence each in Markdown, for the documents of a package."""
+        return ()
+
+    @property
     @abstractmethod
     def tags(self) -> tuple[str, ...]:
         """Words under which a model zoo lists the model."""

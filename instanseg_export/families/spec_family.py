@@ -1,9 +1,8 @@
-"""The family of networks that their description defines in full."""
+"""What families need whose description defines the network in full, as most do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,14 @@ from ..registry import closest
 from ..untrusted.boundary import plain
 from .checkpoint import Checkpoint
 from .facts import text_or_none
+from .family import Restore
 from .spec import ModelSpec, findings
 from .weights import dense_weights, fill
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DescribedFamily", "override"]
+__all__ = ["override", "restore_by_spec"]
 
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "name": str.strip,
@@ -32,22 +32,15 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
 """What can be said of any model without contradicting its weights, and how its text is read."""
 
 
-@dataclass(frozen=True)
-class DescribedFamily:
-    """See :class:`.family.Family`. Most families need no more than this.
+def restore_by_spec(network: Callable[[Any], nn.Module], fields: Mapping[str, Callable[[str], Any]]) -> Restore:
+    """Return what restores a family's checkpoints. Most families need no more than this.
 
-    Attributes:
-        spec: the class of its descriptions.
+    Args:
         network: builds the network of a description; its weights are random until they are loaded. Imports torch.
-        fields: further fields that ``--spec`` may override, and how their text is read.
+        fields: what ``--spec`` may override beside the fields of every family, and how their text is read.
     """
 
-    spec: type[ModelSpec]
-    network: Callable[[Any], nn.Module]
-    fields: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
-
     def restore(
-        self,
         spec: ModelSpec,
         state: Mapping[Any, Any],
         overrides: Mapping[str, str],
@@ -55,20 +48,22 @@ class DescribedFamily:
         *,
         sha256: str,
         reader: str,
+        folded: bool = False,
     ) -> Checkpoint:
         from ..layers.folding import for_inference
 
-        spec = override(spec, overrides, path, self.fields)
+        spec = override(spec, overrides, path, fields)
         weights = dense_weights(state, path, rename=lambda name: name.removeprefix("network."))
 
         def build() -> nn.Module:
-            network = self.network(spec)
-            if any(name.endswith(".running_mean") and name not in weights for name in network.state_dict()):
-                network = for_inference(network)  # as the export did, so that the weights fit
-            return network
+            built = network(spec)
+            if any(name.endswith(".running_mean") and name not in weights for name in built.state_dict()):
+                built = for_inference(built)  # as the export did, so that the weights fit
+            return built
 
-        network = fill(build, weights, path, title=spec.title)
-        return Checkpoint(spec, network, path, sha256, reader)
+        return Checkpoint(spec, fill(build, weights, path, title=spec.title), path, sha256, reader)
+
+    return restore
 
 
 def override(

@@ -13,33 +13,18 @@ from ..untrusted.boundary import enough_memory, plain
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["canonical_weights", "dense_weights", "fill", "need"]
-
-_WRAPPERS = ("module.", "_orig_mod.", "model.", "fcn.", "network.")
-"""What wrappers put in front of names: data parallel, compiled, channel invariant, upstream's and our exported file."""
-
-_UNUSED = ("adaptor.upcat_1.reduce_block.",)
-"""Upstream creates these weights and never calls them: after ChannelNet's last block the channels are joined."""
-
-_DIAMETERS = (".diam_labels", ".diam_mean")
-"""Cellpose's encoder carries them for Cellpose's own use."""
-
-
-def canonical_weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
-    """Return the weights as float32 under the names of :class:`InstanSegNetwork`; see :func:`dense_weights`."""
-    return dense_weights(state, path, rename=_rename, unused=_UNUSED)
+__all__ = ["dense_weights", "fill", "need"]
 
 
 def dense_weights(
-    state: Mapping[Any, Any], path: Path, *, rename: Callable[[str], str] = str, unused: tuple[str, ...] = ()
+    state: Mapping[Any, Any], path: Path, *, rename: Callable[[str], str | None] = str
 ) -> dict[str, Tensor]:
     """Return the weights as float32 under the names of a network of ours.
 
     Args:
         state: name to tensor, as a file holds them.
         path: of the file, for messages.
-        rename: from the file's name to ours.
-        unused: beginnings of names, ours, of weights that nothing needs.
+        rename: from the file's name to ours; None for a weight that nothing needs.
 
     Raises:
         CheckpointError: a value is no dense tensor of numbers, is not finite, or two names fall together.
@@ -56,7 +41,7 @@ def dense_weights(
                 hint="Give the file that training wrote.",
             )
         name = rename(key)
-        if name.startswith(unused) or name.endswith((".num_batches_tracked", *_DIAMETERS)):
+        if name is None or name.endswith(".num_batches_tracked"):
             continue
         fact = value.what if isinstance(value, Opaque) else _unfit(value)
         if isinstance(value, Opaque) or fact:
@@ -102,20 +87,7 @@ def _finite(value: Tensor, key: str, path: Path) -> Tensor:
     return tensor
 
 
-def _rename(key: str) -> str:
-    while key.startswith(_WRAPPERS):
-        key = key.partition(".")[2]
-    if key.startswith("AdaptorNet."):
-        return "adaptor." + key.removeprefix("AdaptorNet.")
-    if key.startswith(("adaptor.", "backbone.", "pixel_classifier.")):
-        return key
-    # Upstream wraps SAM's encoder twice within its U-Net.
-    return "backbone." + key.replace("vit_model.model.", "vit.", 1)
-
-
-def fill(
-    build: Callable[[], nn.Module], weights: Mapping[str, Tensor], path: Path, *, title: str = "InstanSeg"
-) -> nn.Module:
+def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], path: Path, *, title: str) -> nn.Module:
     """Build a network and copy the weights into it, all of them or none.
 
     It is built on the meta device first, where tensors have shapes and no data: a description can ask for any size, and

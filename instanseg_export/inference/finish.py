@@ -103,6 +103,6 @@ def _target_names(ready: Ready, count: int) -> tuple[str, ...]:
     targets = ready.contract.targets
     if count == len(targets):
         return tuple(targets)
-    flags = ready.value("target_segmentation") or ()
+    flags = ready.flags
     chosen = tuple(name for name, flag in zip(targets, flags, strict=False) if flag)
     return chosen if len(chosen) == count else tuple(f"target {index + 1}" for index in range(count))

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ImageError
+from ..checkpoints.single_file import parse_spec
+from ..errors import ImageError, SpecError
+from ..families.registry import FAMILIES
 from ..images import ImageInfo, Region
 from .model import Ready
 
@@ -26,16 +28,8 @@ _OWN = 100e6
 _RUNNER = {"onnx": 60e6, "torchscript": 840e6}
 """Bytes of a runtime's program before it loads a model."""
 
-_MAPS = {"onnx": {"batch": 4.5, "other": 6.0}, "torchscript": {"batch": 1.6, "other": 5.0}}
-"""How many feature maps as wide as the first level there are at a time; norms that are not folded take more."""
-
-_EMBEDSEG = {"onnx": 26.0, "torchscript": 115.0}
-"""Numbers for each pixel in EmbedSeg's network for images."""
-
-_USUAL_WIDTH = 16
-"""Channels of the first level, of networks that do not say."""
-
-_WIDEST = 4096
+_USUAL_NUMBERS = {"onnx": 96.0, "torchscript": 80.0}
+"""Numbers for each pixel, of networks of which nobody says: six or five feature maps of sixteen channels."""
 
 _VOLUME = 1.5
 """A convolution in three dimensions takes more beside its result than one in two."""
@@ -124,34 +118,27 @@ def _program(ready: Ready) -> float:
 def _network(ready: Ready, channels: int, dimensions: int) -> float:
     """Return the bytes that a runtime takes for each pixel that the model sees, beside the image.
 
-    Most of it are feature maps at full resolution: so many of them at a time, each as wide as the first level.
+    Most of it are feature maps at full resolution.
     """
-    spec = {} if ready.metadata is None else ready.metadata.spec.whole()
-    spec = spec.get("segmentation") or spec
     targets = len(ready.contract.targets) or 2
-    onnx = ready.runtime.target == "onnx"
-    maps = _MAPS["onnx" if onnx else "torchscript"]
-    backbone, adaptor = _part(spec, "backbone"), _part(spec, "adaptor")
-    width, norm = float(_first_level(backbone)), backbone.get("norm")
-    # ChannelNet, which takes any number of channels, sees each by itself.
-    width += _first_level(adaptor) * (channels if ready.contract.channels is None else 1) if adaptor else 0
-    features = maps["batch" if norm == "batch" and not adaptor else "other"] * width
-    if str(spec.get("family", "")).startswith("embedseg"):
-        features = _EMBEDSEG["onnx" if onnx else "torchscript"] * 4 / 2**dimensions  # maps of half the size
+    features = _numbers_per_pixel(ready, channels)
     if dimensions == 3:
         features *= _VOLUME
     return 4.0 * (features + channels + 4 * targets)
 
 
-def _part(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = spec.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _first_level(part: Mapping[str, Any]) -> int:
-    layers = part.get("layers")
-    first = layers[0] if isinstance(layers, list | tuple) and layers else None
-    return first if isinstance(first, int) and 0 < first < _WIDEST else _USUAL_WIDTH
+def _numbers_per_pixel(ready: Ready, channels: int) -> float:
+    """Ask the model's family; a file runs also where its family is not installed or its description does not fit."""
+    target = ready.runtime.target
+    usual = _USUAL_NUMBERS.get(target, max(_USUAL_NUMBERS.values()))
+    if ready.metadata is None:
+        return usual
+    try:
+        spec = parse_spec(ready.metadata.spec.whole(), ready.file)
+    except SpecError:
+        return usual
+    numbers = FAMILIES.get(spec.family).numbers_per_pixel
+    return usual if numbers is None else numbers(spec, target, channels)
 
 
 def check_need(path: Path, need: Need, ready: Ready, *, ignore: bool = False) -> float | None:

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..archives.torch_archive import is_script_file
 from ..errors import PackageError, RuntimeUnavailableError, SettingError
-from ..exported_model.model import Subject
+from ..exported_model import ExportedModel
 from ..metadata import Contract, ModelMetadata
-from ..runtimes.registry import Runtime, find_runtime, list_runtimes
+from ..runtimes.description import Runtime
+from ..runtimes.probe import probe
+from ..runtimes.registry import find_runtime
+from ..runtimes.selection import preferred_runtimes
 from ..targets import known_target
 from ..targets.settings import is_fixed
 
@@ -52,8 +56,16 @@ class Ready:
         baked = {} if self.metadata is None else self.metadata.settings
         return self.settings.get(setting, baked.get(setting))
 
+    @property
+    def flags(self) -> tuple[int, ...]:
+        """Which targets are returned, as the setting of that kind says; empty where there is none."""
+        rows = () if self.metadata is None else self.metadata.tunables
+        return next((tuple(self.value(row.name)) for row in rows if row.kind == "flags"), ())
 
-def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtime: str | None, device: str) -> Ready:
+
+def get_ready(
+    model: Path, exported: ExportedModel, settings: Mapping[str, Any], runtime: str | None, device: str
+) -> Ready:
     """Choose a runtime for one of a model's files, and check the settings.
 
     Raises:
@@ -61,40 +73,40 @@ def get_ready(model: Path, subject: Subject, settings: Mapping[str, Any], runtim
         RuntimeUnavailableError: the runtime, or every one that fits, is not here.
         SettingError: a setting is unknown, out of range, or fixed in this file.
     """
-    chosen, file = _choose_runtime(model, subject, runtime, device)
-    if subject.metadata is None:
+    chosen, file = _choose_runtime(model, exported, runtime, device)
+    if exported.metadata is None:
         _check_foreign(model, file)
-    fixed = _fixed(subject.metadata, chosen.target)
-    parsed = _parse(settings, subject.metadata, fixed, file)
+    fixed = _fixed(exported.metadata, chosen.target)
+    parsed = _parse(settings, exported, fixed, file)
     normalize = parsed.pop("normalize", None)
-    return Ready(model, file, chosen, device, subject.metadata, subject.contract, fixed, parsed, normalize)
+    return Ready(model, file, chosen, device, exported.metadata, exported.contract, fixed, parsed, normalize)
 
 
-def _choose_runtime(model: Path, subject: Subject, name: str | None, device: str) -> tuple[Runtime, Path]:
+def _choose_runtime(model: Path, exported: ExportedModel, name: str | None, device: str) -> tuple[Runtime, Path]:
     if name is not None:
         wanted = find_runtime(name)
-        file = subject.file(wanted.filename)
+        file = exported.file(wanted.filename)
         if file is None:
             raise RuntimeUnavailableError(
                 f"{wanted.title} needs a {wanted.target} file, and {model} has none.",
                 hint=f"Export it with --targets {wanted.target}, or choose another --runtime.",
             )
-        if not wanted.available:
-            raise RuntimeUnavailableError(f"{wanted.title} is not here: {wanted.reason}.", hint=wanted.install)
+        if lacking := probe(wanted):
+            raise RuntimeUnavailableError(f"{wanted.title} is not here: {lacking}.", hint=wanted.install.hint)
         return wanted, file
-    # The CPU is the home of ONNX Runtime; on other devices its loops are driven from the CPU.
-    preferred = ("onnxruntime", "torchscript") if device == "cpu" else ("torchscript", "onnxruntime")
-    runtimes = [one for one in list_runtimes() if not one.needs_exporter]
-    runtimes.sort(key=lambda one: preferred.index(one.name) if one.name in preferred else len(preferred))
-    fitting = [(one, file) for one in runtimes if (file := subject.file(one.filename)) is not None]
-    for one, file in fitting:
-        if one.available:
-            return one, file
+    fitting = [(one, file) for one in preferred_runtimes(device) if (file := exported.file(one.filename)) is not None]
     if not fitting:
         raise PackageError(f"{model} holds no file that a runtime here takes.", hint="Export the model again.")
+    files = " or ".join(sorted({file.name for _, file in fitting}))
+    offering = [(one, file) for one, file in fitting if one.offers(device)]
+    if not offering:
+        raise RuntimeUnavailableError(f"No runtime runs {files} on {device}.", hint="Use --device cpu.")
+    for one, file in offering:
+        if not probe(one):
+            return one, file
     raise RuntimeUnavailableError(
-        f"No runtime on this machine runs {' or '.join(sorted({file.name for _, file in fitting}))}.",
-        hint=" Or: ".join(dict.fromkeys(one.install for one, _ in fitting)),
+        f"No runtime on this machine runs {files}.",
+        hint=" Or: ".join(dict.fromkeys(one.install.hint for one, _ in offering)),
     )
 
 
@@ -104,9 +116,7 @@ def _check_foreign(model: Path, file: Path) -> None:
     Raises:
         PackageError: the file is one.
     """
-    from ..checkpoints import READERS
-
-    if file.suffix == ".pt" and not READERS.get("torchscript").recognises(file):
+    if file.suffix == ".pt" and not is_script_file(file):
         raise PackageError(
             f"{file} is no exported model.", hint=f"If it is a checkpoint, export it first: instanseg-export {model}"
         )
@@ -122,14 +132,12 @@ def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
     return frozenset(tunable.name for tunable in tunables_of(metadata) if is_fixed(tunable, writer))
 
 
-def _parse(
-    settings: Mapping[str, Any], metadata: ModelMetadata | None, fixed: frozenset[str], file: Path
-) -> dict[str, Any]:
-    from ..families.settings import parse_settings, tunables_of
+def _parse(settings: Mapping[str, Any], exported: ExportedModel, fixed: frozenset[str], file: Path) -> dict[str, Any]:
+    from ..families.settings import parse_settings
 
-    parsed = parse_settings(settings, tunables_of(metadata))
+    parsed = parse_settings(settings, exported.tunables)
     if stuck := [name for name in parsed if name in fixed]:
-        elsewhere = not _fixed(metadata, "torchscript").intersection(stuck)
+        elsewhere = not _fixed(exported.metadata, "torchscript").intersection(stuck)
         raise SettingError(
             f"{file.name} has {' and '.join(stuck)} fixed at export.",
             hint="Use the TorchScript file (--runtime torchscript), or export again with --set."

@@ -1,4 +1,4 @@
-"""The convolution blocks that InstanSeg's U-Net and ChannelNet share."""
+"""The convolution blocks of U-Nets and of networks like them."""
 
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 import torch

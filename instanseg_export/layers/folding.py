@@ -57,7 +57,7 @@ def _fold_sequence(block: nn.Sequential) -> None:
 def _fold_attributes(block: nn.Module) -> None:
     """Fold ``bn1`` into ``conv1`` and so on, as torchvision calls them.
 
-    Without a number they need not follow one another: EmbedSeg's ``bn`` follows a convolution and a pooling.
+    Without a number they need not follow one another: ``bn`` can follow a convolution and a pooling.
     """
     for name, norm in list(block.named_children()):
         if not re.fullmatch(r"bn\d", name):

@@ -24,10 +24,10 @@ __all__ = ["CARD_FILE", "card_for", "card_template", "check_fit", "default_card"
 CARD_FILE = "card.yaml"
 
 
-def model_name(text: str) -> str:
-    """Return ``text`` as a valid name of a model: other characters become _, short names get a prefix."""
+def model_name(text: str, family: str) -> str:
+    """Return ``text`` as a valid name of a model: other characters become _, short names begin with the family's."""
     name = re.sub(r"[^A-Za-z0-9_+\-() ]+", "_", text).strip(" _") or "model"
-    return (name if len(name) >= 5 else f"instanseg_{name}")[:128].strip()
+    return (name if len(name) >= 5 else f"{family}_{name}")[:128].strip()
 
 
 def _about(checkpoint: Checkpoint) -> str:
@@ -51,7 +51,7 @@ def default_card(checkpoint: Checkpoint) -> Card:
     """
     spec = checkpoint.spec
     return Card(
-        name=model_name(spec.name),
+        name=model_name(spec.name, spec.family),
         description=_about(checkpoint)[:512],
         authors=(Author(name=UNKNOWN_AUTHOR),),
         license=UNSTATED_LICENSE,

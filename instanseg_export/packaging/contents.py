@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
     from ..metadata import TunableRow
     from ..targets.base import Artifact
@@ -34,7 +34,7 @@ class Contents:
 
     card: Card
     checkpoint: Checkpoint
-    forward: Forward
+    forward: SegmentationForward
     artifacts: Sequence[Artifact]
     samples: Sequence[Sample]
 
@@ -61,7 +61,8 @@ class Contents:
     def targets(self) -> list[str]:
         """Names of the output's channels: the network's targets that were chosen at export."""
         names = self.checkpoint.spec.targets
-        flags = self.forward.values.get("target_segmentation")
+        values, tunables = self.forward.values, self.forward.tunables
+        flags = next((values[tunable.name] for tunable in tunables if tunable.kind == "flags"), None)
         if len(names) == 1 or not isinstance(flags, tuple):
             return list(names)
         return [name for name, flag in zip(names, flags, strict=False) if flag]

@@ -7,7 +7,7 @@ are lists, and no picture (the zoo shows the cover by itself).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..untrusted.markdown import entries, escape, link, without_html
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
@@ -26,7 +26,7 @@ def readme_name(card: Card) -> str:
     return f"{card.name}_README.md"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (list, tuple)):
@@ -92,6 +92,15 @@ def _settings(model: Contents) -> str:
         value = _cell(model.settings[tunable.name])
         rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
     return entries(rows)
+
+
+def _limits(model: Contents) -> str:
+    limits = (
+        "The model knows what it was trained on. Check it on a few of your own images before you count anything.",
+        *model.checkpoint.spec.limits,
+        "An image that is cut into tiles needs a client that joins the instances at their borders, as QuPath does.",
+    )
+    return "\n".join(f"- {limit}" for limit in limits)
 
 
 def _usage(model: Contents) -> str:
@@ -200,12 +209,12 @@ def _samples(samples: Sequence[Sample]) -> str:
 def _outcomes(report: Report) -> str:
     rows = []
     for runtime in report.runtimes:
-        cells = [cell for cell in report.cells_of(runtime.name) if cell.status != "not run"]
-        compared = [cell.comparison for cell in cells if cell.comparison is not None]
-        instances = sum(cell.instances or 0 for cell in cells)
+        found = [result for result in report.results_of(runtime.name) if result.status != "not run"]
+        compared = [result.comparison for result in found if result.comparison is not None]
+        instances = sum(result.instances or 0 for result in found)
         differing = max((comparison.differing_pixels for comparison in compared), default=None)
         outcome = "reference" if runtime.reference else runtime.status
-        text = f"{outcome}, {len(cells)} images, {instances} instances"
+        text = f"{outcome}, {len(found)} images, {instances} instances"
         if not runtime.reference and differing is not None:
             text += f", at most {differing} differing pixels in an image"
         rows.append((escape(f"{runtime.title} {runtime.version}"), text))
@@ -297,9 +306,7 @@ These values are baked in; each can be overridden at run time, unless it is fixe
 
 ## Limits
 
-- The model knows what it was trained on. Check it on a few of your own images before you count anything.
-- Instances wider than twice `window_size` are cut.
-- An image that is cut into tiles needs a client that joins the instances at their borders, as QuPath does.
+{_limits(model)}
 
 ## Validation
 

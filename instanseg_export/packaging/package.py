@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..families.base import LABELS
 from ..files import files_in
+from ..metadata import LABELS
 from .card import Card
 from .checkpoint_card import check_fit
 from .contents import WEIGHTS, Contents
@@ -22,7 +22,7 @@ from .rdf import QUPATH_FILE, TEST_INPUT, describe, file_entry, preprocess, test
 from .samples import Sample
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
     from ..parity.quantization import PrecisionRecord
     from ..parity.report import Report
@@ -38,7 +38,7 @@ def write_package(
     *,
     artifacts: Sequence[Artifact],
     checkpoint: Checkpoint,
-    forward: Forward,
+    forward: SegmentationForward,
     card: Card,
     samples: Sequence[Sample],
     report: Report | None = None,

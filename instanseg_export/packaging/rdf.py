@@ -23,8 +23,9 @@ from pydantic import BaseModel
 
 from .. import __version__
 from ..errors import PackageError
-from ..families.base import LABELS, FurtherOutput
+from ..families.outputs import FurtherOutput
 from ..files import sha256_of
+from ..metadata import LABELS
 from .contents import Contents
 
 __all__ = [

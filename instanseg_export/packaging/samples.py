@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, PackageError
-from ..families.base import label_map
+from ..families.outputs import label_map
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
 
 __all__ = ["Sample", "choose_samples"]
@@ -64,7 +64,7 @@ def bundled_images() -> list[Path]:
     raise PackageError("The images that come with this package are not there.", hint="Install instanseg-export again.")
 
 
-def _count(forward: Forward, image: FloatArray) -> int:
+def _count(forward: SegmentationForward, image: FloatArray) -> int:
     """Return how many instances the forward finds when the image is normalised, as the package's clients do it."""
     import torch
 
@@ -93,7 +93,7 @@ def _starts(size: int, most: int) -> list[int]:
     return list(dict.fromkeys([rest // 2, 0, rest]))
 
 
-def _cut(forward: Forward, image: FloatArray) -> tuple[FloatArray, str, int]:
+def _cut(forward: SegmentationForward, image: FloatArray) -> tuple[FloatArray, str, int]:
     """Return the first window that shows instances (else the middle one), what was done, and how many it shows."""
     shape = image.shape[1:]
     if all(size <= most for size, most in zip(shape, _LARGEST[len(shape)], strict=True)):
@@ -148,7 +148,7 @@ def _balls(channels: int, radius: float, dark: bool) -> FloatArray:
     return draw_spheres(0, channels, (32, 96, 96), spacing=spacing, radius=radius, margin=spacing / 2, dark=dark)
 
 
-def _draw(forward: Forward, channels: int, dimensions: int) -> list[Sample]:
+def _draw(forward: SegmentationForward, channels: int, dimensions: int) -> list[Sample]:
     """Return drawn images of the first size of object that the forward finds."""
     found: list[Sample] = []
     for radius in _RADII:
@@ -198,7 +198,9 @@ def _note(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def choose_samples(checkpoint: Checkpoint, forward: Forward, paths: Sequence[Path] | None = None) -> list[Sample]:
+def choose_samples(
+    checkpoint: Checkpoint, forward: SegmentationForward, paths: Sequence[Path] | None = None
+) -> list[Sample]:
     """Return the images of a package, those in which the forward finds most instances first.
 
     Args:

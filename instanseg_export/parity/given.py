@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..exported_model.model import open_subject
+from ..exported_model import open_model
 from ..images.named import NamedImage
 
 __all__ = ["read_given"]
@@ -28,8 +28,8 @@ def read_given(
     from ..images import read_image
     from ..images.channels import choose_channels
 
-    with open_subject(Path(model)) as subject:
-        dimensions, expected = subject.dimensions, subject.channels
+    with open_model(Path(model)) as exported:
+        dimensions, expected = exported.dimensions, exported.channels
     files = [Path(path) for path in paths]
     names = [path.name for path in files]
     images = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..images.named import NamedImage
-from .records import Cell, Picture
+from .records import Picture, Result
 
 __all__ = ["COLOURS", "Pictures"]
 
@@ -46,7 +45,7 @@ class Pictures:
         labels: Mapping[str, Sequence[Labels | None]],
         titles: Mapping[str, str],
         reference: str,
-        cells: Sequence[Cell],
+        results: Sequence[Result],
     ) -> None:
         """Draw what differs, up to a limit and one image per defect first; then samples.
 
@@ -54,15 +53,15 @@ class Pictures:
             labels: runtime to its label map (B, T, [D,] H, W) of each image.
             titles: runtime to its title.
             reference: the name of the reference.
-            cells: the results.
+            results: the results.
         """
         places = {image.name: index for index, image in enumerate(self._images)}
-        failures = [cell for cell in cells if cell.status == "failed" and cell.comparison is not None]
-        for cell in sorted(failures, key=_rank(failures))[:_MOST_FAILURES]:
-            index = places[cell.image]
-            expected, found = labels[reference][index], labels[cell.runtime][index]
+        failures = [result for result in results if result.status == "failed" and result.comparison is not None]
+        for result in sorted(failures, key=_rank(failures))[:_MOST_FAILURES]:
+            index = places[result.image]
+            expected, found = labels[reference][index], labels[result.runtime][index]
             if expected is not None and found is not None:
-                self._add_difference(cell, index, expected, found, titles[reference], titles[cell.runtime])
+                self._add_difference(result, index, expected, found, titles[reference], titles[result.runtime])
         shown = [index for index, image in enumerate(self._images) if image.sample] or [0]
         for index in shown[:_MOST_SAMPLES]:
             expected = labels[reference][index]
@@ -70,7 +69,7 @@ class Pictures:
                 self._add_sample(index, expected, titles[reference])
 
     def _add_difference(
-        self, cell: Cell, index: int, expected: Labels, found: Labels, reference_title: str, title: str
+        self, result: Result, index: int, expected: Labels, found: Labels, reference_title: str, title: str
     ) -> None:
         different = (expected != found).any(axis=1)
         plane = int(different.reshape(len(different), -1).sum(axis=1).argmax())
@@ -83,8 +82,8 @@ class Pictures:
             (title, _outlined(image, after)),
             ("differences", _difference(image, before, after)),
         ]
-        caption = f"{title} on {cell.image}: {cell.why}."
-        self.made.append(_picture(cell.image, cell.runtime, caption, panels))
+        caption = f"{title} on {result.image}: {result.why}."
+        self.made.append(_picture(result.image, result.runtime, caption, panels))
 
     def _add_sample(self, index: int, labels: Labels, title: str) -> None:
         window = _window((labels[0] > 0).any(axis=0))
@@ -94,14 +93,14 @@ class Pictures:
         self.made.append(_picture(name, None, f"{name}: what {title} finds.", panels))
 
 
-def _rank(failures: Sequence[Cell]) -> Any:
+def _rank(failures: Sequence[Result]) -> Callable[[Result], int]:
     """Order failures so that the first of each runtime comes first, then the second of each, and so on."""
     turn: dict[str, int] = {}
     place = {}
-    for cell in failures:
-        turn[cell.runtime] = turn.get(cell.runtime, -1) + 1
-        place[cell.runtime, cell.image] = turn[cell.runtime]
-    return lambda cell: place[cell.runtime, cell.image]
+    for result in failures:
+        turn[result.runtime] = turn.get(result.runtime, -1) + 1
+        place[result.runtime, result.image] = turn[result.runtime]
+    return lambda result: place[result.runtime, result.image]
 
 
 def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice | int, ...]:

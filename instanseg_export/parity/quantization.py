@@ -14,17 +14,19 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import ParityError
 from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
 from ..files import scratch_folder, sha256_of
+from ..metadata import SettingValue
 from ..progress import Steps
 from ..runtimes.process import run_runtime
-from ..runtimes.registry import find_runtime
+from ..runtimes.selection import preferred_runtimes
+from ..targets import target_of
 from .compare import compare_planes
 
 __all__ = [
     "FEWEST_MATCHED",
     "MOST_LOST",
     "RULE",
+    "PrecisionFiles",
     "PrecisionRecord",
-    "PrecisionSubject",
     "Score",
     "compare_precisions",
     "require_kept",
@@ -44,7 +46,6 @@ RULE = (
     f"(IoU 0.5), or all but one."
 )
 
-_RUNTIME = "onnxruntime"
 _TIME_LIMIT = 600.0
 
 
@@ -122,7 +123,7 @@ class PrecisionRecord(_Record):
 
 
 @dataclass(frozen=True)
-class PrecisionSubject:
+class PrecisionFiles:
     """The files to compare and what to compare them on.
 
     Attributes:
@@ -141,16 +142,16 @@ class PrecisionSubject:
 
 
 def compare_precisions(
-    subject: PrecisionSubject,
+    compared: PrecisionFiles,
     *,
     allow_loss: bool = False,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, SettingValue] | None = None,
     steps: Steps | None = None,
 ) -> tuple[PrecisionRecord, ...]:
     """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
 
     Args:
-        subject: files and images.
+        compared: files and images.
         allow_loss: note in the records that a file may fail.
         settings: tunables to override in all files, by name.
         steps: counts the images that were run.
@@ -158,31 +159,31 @@ def compare_precisions(
     Raises:
         ParityError: the fp32 file gives no label map for an image.
     """
-    images = [*subject.images, *(image for image, _ in subject.labelled)]
-    truths = [truth for _, truth in subject.labelled]
+    images = [*compared.images, *(image for image, _ in compared.labelled)]
+    truths = [truth for _, truth in compared.labelled]
     with scratch_folder() as folder:
         steps = steps or Steps()
-        steps.expect(len(images) * (1 + len(subject.files)))
-        runner = _Runner(folder, images, settings or {}, steps)
-        expected, version = runner.run(subject.reference)
+        steps.expect(len(images) * (1 + len(compared.files)))
+        runner = _Runner(compared.reference, folder, images, settings or {}, steps)
+        expected, version = runner.run(compared.reference)
         missing = next((error for error in expected if isinstance(error, str)), None)
         if missing is not None:
             raise ParityError(
-                f"{subject.reference.name} failed in ONNX Runtime: {missing}.",
+                f"{compared.reference.name} failed in ONNX Runtime: {missing}.",
                 hint="instanseg-export doctor shows what this machine has.",
             )
         reference = [labels for labels in expected if not isinstance(labels, str)]
         records = []
-        for precision, file in subject.files.items():
+        for precision, file in compared.files.items():
             found, _ = runner.run(file)
-            facts = _facts_of(precision, file, version)
+            facts = _record_of(precision, file, version, allow_loss)
             failed = next((error for error in found if isinstance(error, str)), None)
             if failed is not None:
                 why = f"it failed in ONNX Runtime: {failed}"
-                records.append(PrecisionRecord(**facts, status="failed", why=why, allowed=allow_loss))
+                records.append(facts.model_copy(update={"status": "failed", "why": why}))
                 continue
             labels = [one for one in found if not isinstance(one, str)]
-            records.append(_record(facts, subject, reference, labels, truths, allow_loss))
+            records.append(_compared(facts, compared.source, reference, labels, truths))
         return tuple(records)
 
 
@@ -191,13 +192,15 @@ class _Runner:
 
     def __init__(
         self,
+        reference: Path,
         folder: Path,
         images: Sequence[npt.NDArray[Any]],
-        settings: Mapping[str, Any],
+        settings: Mapping[str, SettingValue],
         steps: Steps,
     ) -> None:
         self._settings = settings
-        self._runtime = find_runtime(_RUNTIME)
+        target = target_of(reference).name
+        self._runtime = next(one for one in preferred_runtimes("cpu") if one.target == target)
         self._folder = folder
         self._steps = steps
         self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
@@ -226,49 +229,54 @@ class _Runner:
         return found, outcomes[0].version
 
 
-def _facts_of(precision: str, file: Path, version: str) -> dict[str, Any]:
+def _record_of(precision: str, file: Path, version: str, allow_loss: bool) -> PrecisionRecord:
+    """Return what is known of a file before it is compared."""
     from ..targets import require_metadata
 
     calibration = require_metadata(file).calibration
-    return {
-        "precision": precision,
-        "file": file.name,
-        "sha256": sha256_of(file),
-        "size": file.stat().st_size,
-        "calibration_images": calibration.images if calibration else 0,
-        "calibration_sha256": calibration.sha256 if calibration else "",
-        "version": version,
-    }
+    return PrecisionRecord(
+        precision=precision,
+        file=file.name,
+        sha256=sha256_of(file),
+        size=file.stat().st_size,
+        calibration_images=calibration.images if calibration else 0,
+        calibration_sha256=calibration.sha256 if calibration else "",
+        version=version,
+        status="passed",
+        allowed=allow_loss,
+    )
 
 
-def _record(
-    facts: dict[str, Any],
-    subject: PrecisionSubject,
+def _compared(
+    record: PrecisionRecord,
+    source: str,
     reference: Sequence[Labels],
     found: Sequence[Labels],
     truths: Sequence[Labels],
-    allow_loss: bool,
 ) -> PrecisionRecord:
+    """Complete a record by what comparing the file's label maps with those of fp32, and with true ones, gives."""
     agreement, counts = _score(found, reference)
-    row: dict[str, Any] = {
-        **facts,
-        "images": len(found),
-        "source": subject.source,
-        "fp32_instances": counts.true_positives + counts.false_negatives,
-        "instances": counts.true_positives + counts.false_positives,
-        "matched": counts.true_positives,
-        "agreement": agreement,
-        "allowed": allow_loss,
-    }
+    row = record.model_copy(
+        update={
+            "images": len(found),
+            "source": source,
+            "fp32_instances": counts.true_positives + counts.false_negatives,
+            "instances": counts.true_positives + counts.false_positives,
+            "matched": counts.true_positives,
+            "agreement": agreement,
+        }
+    )
     if truths:
         first = len(found) - len(truths)
-        row |= {
-            "labelled_images": len(truths),
-            "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
-            "score": _score(found[first:], [truth[None] for truth in truths])[0],
-        }
-    why = _loss(PrecisionRecord(**row, status="passed"))
-    return PrecisionRecord(**row, status="failed" if why else "passed", why=why)
+        row = row.model_copy(
+            update={
+                "labelled_images": len(truths),
+                "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
+                "score": _score(found[first:], [truth[None] for truth in truths])[0],
+            }
+        )
+    why = _loss(row)
+    return row.model_copy(update={"status": "failed" if why else "passed", "why": why})
 
 
 def _score(found: Sequence[Labels], truth: Sequence[Labels]) -> tuple[Score | None, Counts]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..metadata import SettingValue
 from .compare import Comparison
 from .quantization import PrecisionRecord
 from .stages import StageDifference
 
 __all__ = [
-    "Cell",
     "ImageRecord",
     "Machine",
     "Picture",
-    "Results",
+    "ReportData",
+    "Result",
     "RuntimeRecord",
     "Status",
     "overall",
@@ -88,7 +89,7 @@ class RuntimeRecord(_Record):
     peak_mb: float | None = None
 
 
-class Cell(_Record):
+class Result(_Record):
     """One image in one runtime.
 
     Attributes:
@@ -146,7 +147,7 @@ class Machine(_Record):
     exporter: str
 
 
-class Results(_Record):
+class ReportData(_Record):
     """All results of one validation.
 
     Attributes:
@@ -158,23 +159,26 @@ class Results(_Record):
         settings: that were overridden.
         rule: what agreement means, in one sentence.
         machine: where it was made.
-        images, runtimes, cells: the results. There is a cell for each runtime and image.
+        images, runtimes: that were compared.
+        results: one for each runtime and image; ``cells`` in JSON.
         pictures: of images where runtimes disagree, and of samples.
         precisions: what files of reduced precision find, which need not agree to the pixel.
         changed: files that are not those for which the package's description was written.
     """
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
 
     format: Literal[1] = 1
     model: str
     source_sha256: str = ""
     created: str
     device: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, SettingValue] = Field(default_factory=dict)
     rule: str
     machine: Machine
     images: tuple[ImageRecord, ...]
     runtimes: tuple[RuntimeRecord, ...]
-    cells: tuple[Cell, ...]
+    results: tuple[Result, ...] = Field(validation_alias="cells", serialization_alias="cells")
     pictures: tuple[Picture, ...] = ()
     precisions: tuple[PrecisionRecord, ...] = ()
     changed: tuple[str, ...] = ()
@@ -202,16 +206,16 @@ class Results(_Record):
         """Whether at least two runtimes were compared and all agree."""
         return self.status == "passed"
 
-    def cells_of(self, runtime: str) -> list[Cell]:
-        """Return the cells of a runtime, in the order of the images."""
-        return [cell for cell in self.cells if cell.runtime == runtime]
+    def results_of(self, runtime: str) -> list[Result]:
+        """Return the results of a runtime, in the order of the images."""
+        return [result for result in self.results if result.runtime == runtime]
 
     def image(self, name: str) -> ImageRecord:
         """Return the image of that name."""
         return next(image for image in self.images if image.name == name)
 
 
-def worst(cells: Sequence[Cell]) -> Comparison | None:
+def worst(results: Sequence[Result]) -> Comparison | None:
     """Return the comparison with the most differing pixels in a million, or None."""
-    compared = [cell.comparison for cell in cells if cell.comparison is not None]
+    compared = [result.comparison for result in results if result.comparison is not None]
     return max(compared, key=lambda comparison: comparison.ppm, default=None)

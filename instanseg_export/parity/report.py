@@ -11,13 +11,13 @@ from ..files import staged_files
 from ..limits import MAX_REPORT_BYTES
 from ..untrusted.boundary import first_problem
 from ..untrusted.texts import load_json
-from .records import Results
+from .records import ReportData
 from .render import render_html, render_markdown, summarise
 
 __all__ = ["Report"]
 
 
-class Report(Results):
+class Report(ReportData):
     """All results of one validation, in words and in files."""
 
     def summary(self) -> str:

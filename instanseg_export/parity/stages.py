@@ -47,7 +47,7 @@ def compare_stages(reference: Stages, other: Stages) -> list[StageDifference]:
     """Compare the stages that both sides have, in the order of the reference, which is that of the forward.
 
     Args:
-        reference: stage name to array; see ``forwards.base.Forward.stage_names``.
+        reference: stage name to array; see ``families.base.SegmentationForward.stage_names``.
         other: the same of another runtime.
     """
     return [_compare(stage, reference[stage], other[stage]) for stage in reference if stage in other]

@@ -16,17 +16,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..errors import RuntimeUnavailableError
 from ..files import scratch_failed
+from ..metadata import SettingValue
 from ..targets import known_target
 from ..targets.capabilities import require_stages
 from ..untrusted.arrays import npy_shape
 from ..untrusted.boundary import first_problem, plain, says_disk_is_full
+from .build import command_of
+from .description import Runtime
 from .outcome import Outcome
-from .registry import Runtime
 
 __all__ = ["run_runtime"]
 
@@ -98,7 +101,7 @@ def run_runtime(
     *,
     device: str = "cpu",
     time_limit: float = 120.0,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, SettingValue] | None = None,
     stages: bool = False,
     split: bool = False,
     repeat: int = 1,
@@ -109,8 +112,8 @@ def run_runtime(
     """Run a runtime on images, in as few processes as it takes.
 
     Args:
-        runtime: an available one.
-        model: the file that it takes.
+        runtime: of which a probe found nothing missing.
+        model: the file or folder that it takes.
         inputs: images as .npy, float32 (B, C, H, W).
         outputs: the .npz to write, one per image.
         device: as the runtime calls it.
@@ -124,15 +127,21 @@ def run_runtime(
         on_image: called with an image's place when its outcome is known.
 
     Returns:
-        One outcome per image, in order.
+        One outcome per image, in order; all are ``unavailable`` on a device that the runtime does not offer.
 
     Raises:
         PackageError: stages are asked for, and files of the format do not give them.
+        RuntimeUnavailableError: ``split`` is asked for, and the runtime has no ``splits``.
         OutputError: the disk is full, so that the program cannot write what it found.
     """
     if stages and (target := known_target(runtime.target)) is not None:
         require_stages(target)
-    arguments = [*runtime.command, "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
+    if split and not runtime.splits:
+        raise RuntimeUnavailableError(
+            f"{runtime.title} cannot time the parts of a run.",
+            hint="Ask a runtime whose runtime.toml says splits = true.",
+        )
+    arguments = [*command_of(runtime), "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
     if settings:
         arguments += ["--settings", json.dumps(dict(settings))]
     if stages:
@@ -150,6 +159,9 @@ def run_runtime(
         environment=_environment(runtime, threads, quiet),
         on_image=on_image,
     )
+    if not runtime.offers(device):
+        for index in run.pending():
+            run.settle(index, Outcome(error=f"it runs on {' and '.join(runtime.devices)} only", unavailable=True))
     fruitless = 0
     while pending := run.pending():
         ended = _one_process(run, pending)

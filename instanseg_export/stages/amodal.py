@@ -8,7 +8,7 @@ from torch import Tensor
 
 from . import loops
 from .queries import Queries
-from .sentinels import nobody
+from .sentinels import no_owner
 from .upsample import enlarge
 
 __all__ = ["Instances", "full_masks", "label_instances"]
@@ -76,13 +76,13 @@ def _first_pixels(instance: Tensor, pixel: Tensor, count: int, width: int) -> Te
         width: of the image.
     """
     # By row, then column: float32 holds those exactly, and integers are not reduced alike everywhere.
-    nowhere = torch.full([count], nobody(), device=instance.device)
+    nowhere = torch.full([count], no_owner(), device=instance.device)
     row = torch.div(pixel, width, rounding_mode="floor")
     top = nowhere.scatter_reduce(0, instance, row.to(torch.float32), "amin", include_self=True)
     in_top = row.to(torch.float32) == top.index_select(0, instance)
-    column = torch.where(in_top, (pixel - row * width).to(torch.float32), torch.full_like(top[:1], nobody()))
+    column = torch.where(in_top, (pixel - row * width).to(torch.float32), torch.full_like(top[:1], no_owner()))
     left = nowhere.scatter_reduce(0, instance, column, "amin", include_self=True)
-    return top.to(torch.int64) * width + torch.where(left < nobody(), left, torch.zeros_like(left)).to(torch.int64)
+    return top.to(torch.int64) * width + torch.where(left < no_owner(), left, torch.zeros_like(left)).to(torch.int64)
 
 
 def label_instances(found: Queries, masks: Tensor, batch: int, min_size: Tensor) -> Instances:
@@ -110,8 +110,8 @@ def label_instances(found: Queries, masks: Tensor, batch: int, min_size: Tensor)
 
     place = found.image.index_select(0, instance) * pixels + pixel
     rank = instance.to(torch.float32)
-    claim = torch.where(large.index_select(0, instance), rank, torch.full_like(rank, nobody()))
-    unowned = torch.full([batch * pixels], nobody(), device=device)
+    claim = torch.where(large.index_select(0, instance), rank, torch.full_like(rank, no_owner()))
+    unowned = torch.full([batch * pixels], no_owner(), device=device)
     owner = unowned.scatter_reduce(0, place, claim, "amin", include_self=True)
     shows = torch.nonzero(owner.index_select(0, place) == rank)[:, 0]
 
@@ -131,7 +131,7 @@ def label_instances(found: Queries, masks: Tensor, batch: int, min_size: Tensor)
     number_of = none.scatter_add(0, order, number.to(torch.float32))
     # The first entry stands for background.
     number_of = torch.cat([torch.zeros([1], device=device), number_of]).to(torch.int64)
-    painted = torch.where(owner < nobody(), owner + 1.0, torch.zeros_like(owner)).to(torch.int64)
+    painted = torch.where(owner < no_owner(), owner + 1.0, torch.zeros_like(owner)).to(torch.int64)
     return Instances(
         labels=number_of.index_select(0, painted).view(batch, height, width),
         masks=masks.index_select(0, order),

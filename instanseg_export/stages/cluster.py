@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .fields import Fields
+from .fields import Fields, PixelTable
 from .sentinels import huge
 from .windows import Windows
 
@@ -85,26 +85,23 @@ class PixelClustering(nn.Module):
                 share = share + fields.sigma[:, i] * weights[self.dim_coords + i]
         return share
 
-    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+    def forward(self, table: PixelTable, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
-            table: of :meth:`per_pixel`.
-            offset: likewise.
-            step_x: see :func:`stages.fields.coordinate_step`.
-            step_y: likewise.
+            table: with the values and the offsets of :meth:`per_pixel`.
             windows: the chunk.
         """
         size = windows.from_seed_x.shape[2]
         # Gathered by rows, which lie together in memory, and used by columns.
-        columns = table.index_select(0, windows.pixel.flatten()).t().contiguous()
+        columns = table.values.index_select(0, windows.pixel.flatten()).t().contiguous()
         columns = columns.view(self.columns, -1, size, size)
         # Split at once: ONNX Runtime takes as long to select one as to split all.
         shares = torch.split(columns, 1)
-        seed_offset = offset.index_select(0, windows.seed_pixel)
-        dx = windows.from_seed_x * step_x
-        dy = windows.from_seed_y * step_y
-        distance = torch.zeros([1], device=table.device)
+        seed_offset = table.offset.index_select(0, windows.seed_pixel)
+        dx = windows.from_seed_x * table.step_x
+        dy = windows.from_seed_y * table.step_y
+        distance = torch.zeros([1], device=table.values.device)
         if self.uses_norm:
             distance = self._distance(columns, seed_offset, dx, dy)
         hidden = []
@@ -117,7 +114,7 @@ class PixelClustering(nn.Module):
             if self.uses_norm:
                 total = total + distance * self.w1[unit][self.dim_coords + self.n_sigma]
             hidden.append(torch.relu(total))
-        result = torch.zeros([1], device=table.device)
+        result = torch.zeros([1], device=table.values.device)
         for unit in range(self.width):
             total = hidden[0] * self.w2[unit][0] + self.b2[unit]
             for i in range(1, self.width):
@@ -125,7 +122,7 @@ class PixelClustering(nn.Module):
             term = torch.relu(total) * self.w3[unit]
             result = term + self.b3 if unit == 0 else result + term
         # One number: an exporter would write a constant of the windows' full size into the file.
-        return torch.where(windows.inside, result[:, None], torch.full([1], -huge(), device=table.device))
+        return torch.where(windows.inside, result[:, None], torch.full([1], -huge(), device=table.values.device))
 
     def _distance(self, columns: Tensor, seed_offset: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
         squares = torch.zeros([1], device=columns.device)

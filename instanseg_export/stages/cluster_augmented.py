@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from .augment import undo_view, view_count, view_windows
 from .cluster import PixelClustering
 from .cluster_guided import GuidedClustering
-from .fields import Fields
+from .fields import Fields, PixelTable
 from .median import median_of_eight
 from .windows import Windows
 
@@ -52,28 +52,27 @@ class AugmentedClustering(nn.Module):
             offsets.append(offset)
         return torch.cat(tables), torch.cat(offsets)
 
-    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+    def forward(self, table: PixelTable, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
-            table: of :meth:`per_pixel`.
-            offset: likewise.
-            step_x: see :func:`stages.fields.coordinate_step`.
-            step_y: likewise.
+            table: with the values and the offsets of :meth:`per_pixel`.
             windows: the chunk.
         """
         views, count = view_count(), windows.pixel.shape[0]
         seen = [view_windows(windows, index) for index in range(views)]
-        table_of_view = torch.arange(views, device=table.device)[:, None] * (table.shape[0] // views)
+        table_of_view = torch.arange(views, device=table.values.device)[:, None] * (table.values.shape[0] // views)
         pixel = torch.stack([one.pixel for one in seen]) + table_of_view[:, :, None]
         seed_pixel = torch.stack([one.seed_pixel for one in seen]) + table_of_view
         # The second half of the views exchanges rows and columns, and so the steps of their coordinates.
-        half = torch.ones([views // 2 * count, 1, 1], device=table.device)
+        half = torch.ones([views // 2 * count, 1, 1], device=table.values.device)
         logits = self.clustering(
-            table,
-            offset,
-            torch.cat([half * step_x, half * step_y]),
-            torch.cat([half * step_y, half * step_x]),
+            PixelTable(
+                values=table.values,
+                offset=table.offset,
+                step_x=torch.cat([half * table.step_x, half * table.step_y]),
+                step_y=torch.cat([half * table.step_y, half * table.step_x]),
+            ),
             Windows(
                 pixel=pixel.flatten(0, 1),
                 inside=torch.cat([one.inside for one in seen]),

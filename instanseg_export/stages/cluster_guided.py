@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .fields import Fields
+from .fields import Fields, PixelTable
 from .sentinels import huge
 from .windows import Windows
 
@@ -34,28 +34,25 @@ class GuidedClustering(nn.Module):
         table = torch.cat([fields.offset, fields.sigma], dim=1).permute(0, 2, 3, 1).flatten(0, 2)
         return table, table[:, : self.dim_coords]
 
-    def forward(self, table: Tensor, offset: Tensor, step_x: Tensor, step_y: Tensor, windows: Windows) -> Tensor:
+    def forward(self, table: PixelTable, windows: Windows) -> Tensor:
         """Return logits (N, 1, S, S) of a chunk of windows.
 
         Args:
-            table: of :meth:`per_pixel`.
-            offset: likewise.
-            step_x: see :func:`stages.fields.coordinate_step`.
-            step_y: likewise.
+            table: with the values and the offsets of :meth:`per_pixel`.
             windows: the chunk.
         """
         size = windows.from_seed_x.shape[2]
-        rows = table.index_select(0, windows.pixel.flatten()).view(-1, size, size, table.shape[1])
-        seed = offset.index_select(0, windows.seed_pixel)
+        rows = table.values.index_select(0, windows.pixel.flatten()).view(-1, size, size, table.values.shape[1])
+        seed = table.offset.index_select(0, windows.seed_pixel)
         planes = []
         for i in range(self.dim_coords):
             difference = rows[:, :, :, i] - seed[:, i, None, None]
             if i == 0:
-                difference = difference + windows.from_seed_x * step_x
+                difference = difference + windows.from_seed_x * table.step_x
             if i == 1:
-                difference = difference + windows.from_seed_y * step_y
+                difference = difference + windows.from_seed_y * table.step_y
             planes.append(difference)
-        for i in range(self.dim_coords, table.shape[1]):
+        for i in range(self.dim_coords, table.values.shape[1]):
             planes.append(rows[:, :, :, i])
         logits = self.classifier(torch.stack(planes, dim=1))
         return torch.where(windows.inside, logits, torch.full_like(logits, -huge()))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .exact import logit, tanh
 
-__all__ = ["Fields", "coordinate_step", "read_fields"]
+__all__ = ["Fields", "PixelTable", "coordinate_step", "read_fields"]
 
 
 class Fields(NamedTuple):
@@ -22,6 +22,23 @@ class Fields(NamedTuple):
     offset: Tensor
     sigma: Tensor
     seed_map: Tensor
+
+
+class PixelTable(NamedTuple):
+    """What clustering looks up of each pixel, in the order of the flattened planes.
+
+    Attributes:
+        values: (P * H * W, columns) float32, what depends on the pixel alone; which columns, the clustering decides.
+        offset: (P * H * W, dim_coords) float32, see :class:`Fields`.
+        step_x: (1,) or (N, 1, 1) float32, how much the positional embedding grows from one column to the next, for
+            all of N windows or for each; see :func:`coordinate_step`.
+        step_y: likewise, from one row to the next.
+    """
+
+    values: Tensor
+    offset: Tensor
+    step_x: Tensor
+    step_y: Tensor
 
 
 def coordinate_step(size: int, device: torch.device) -> Tensor:

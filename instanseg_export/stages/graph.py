@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import loops
-from .sentinels import nobody
+from .sentinels import no_owner
 
 __all__ = ["connect", "lower"]
 
@@ -25,11 +25,11 @@ def lower(values: Tensor, place: Tensor, candidate: Tensor) -> Tensor:
     part = 4096
     high = torch.div(candidate, part, rounding_mode="trunc")
     low = (candidate - high * part).to(torch.float32)
-    none = torch.full(values.shape, nobody(), device=values.device)
+    none = torch.full(values.shape, no_owner(), device=values.device)
     least_high = none.scatter_reduce(0, place, high.to(torch.float32), "amin", include_self=True)
     least = high.to(torch.float32) == least_high.index_select(0, place)
     least_low = none.scatter_reduce(
-        0, place, torch.where(least, low, torch.full_like(low, nobody())), "amin", include_self=True
+        0, place, torch.where(least, low, torch.full_like(low, no_owner())), "amin", include_self=True
     )
     return torch.minimum(values, least_high.to(torch.int64) * part + least_low.to(torch.int64))
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from . import loops
 from .embedding import Points, are_members, list_members_of_seeds
-from .sentinels import nobody
+from .sentinels import no_owner
 
 __all__ = ["Clusters", "cluster_greedily", "number_clusters"]
 
@@ -147,7 +147,7 @@ def _decide(
 
     # A point counts for the first seed that collects it. A seed does not count for itself.
     order = seed.to(torch.float32)
-    collector = torch.full_like(number, nobody()).scatter_reduce(0, point, order, "amin", include_self=True)
+    collector = torch.full_like(number, no_owner()).scatter_reduce(0, point, order, "amin", include_self=True)
     counts = (collector.index_select(0, point) == order) & ~taken.index_select(0, point)
     counts = counts & (point != seeds.index_select(0, seed))
     none = torch.zeros_like(seeds, dtype=torch.float32)
@@ -157,7 +157,7 @@ def _decide(
     new = (kept.to(torch.int64).cumsum(0).to(torch.float32) + instances) * kept.to(torch.float32)
     number = number.scatter_reduce(0, point, new.index_select(0, seed), "amax", include_self=True)
     seed_of = seed_of.scatter_reduce(0, seeds, new, "amax", include_self=True)
-    taken = taken | (collector < nobody())
+    taken = taken | (collector < no_owner())
     return start + _first_open(done).sum(), taken, number, seed_of, instances + kept.to(torch.float32).sum()
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from . import loops
 from .graph import connect
-from .paint import Members
-from .sentinels import nobody
+from .paint import MaskPixels
+from .sentinels import no_owner
+from .windows import WindowGrid
 
 __all__ = ["merge_overlapping"]
 
@@ -21,8 +22,8 @@ def _share_pixels(
 
     The first then leaves its pixels, so that the next round counts for the second, and no pair is counted twice.
     """
-    claim = torch.where(active > 0, seed, torch.full_like(seed, nobody()))
-    first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(
+    claim = torch.where(active > 0, seed, torch.full_like(seed, no_owner()))
+    first = torch.full([pixels], no_owner(), device=seed.device).scatter_reduce(
         0, pixel, claim, "amin", include_self=True
     )
     first = first.index_select(0, pixel)
@@ -52,7 +53,9 @@ def _next_round(
     pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, linear: Tensor, shared: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Do one round of :func:`_share_pixels` and keep only the instances that are still in a pixel."""
-    first = torch.full([pixels], nobody(), device=seed.device).scatter_reduce(0, pixel, seed, "amin", include_self=True)
+    first = torch.full([pixels], no_owner(), device=seed.device).scatter_reduce(
+        0, pixel, seed, "amin", include_self=True
+    )
     first = first.index_select(0, pixel)
     seed, pixel, partner = _choose(seed > first, [seed, pixel, first])
     slot = base.index_select(0, partner.to(torch.int64)) + linear.index_select(0, seed.to(torch.int64))
@@ -74,12 +77,10 @@ def _any_active(active: Tensor, shared: Tensor) -> Tensor:
 
 
 def merge_overlapping(
-    members: Members,
+    mask_pixels: MaskPixels,
     seeds: Tensor,
     planes: int,
-    height: int,
-    width: int,
-    half: int,
+    grid: WindowGrid,
     peak_distance: Tensor,
     overlap_threshold: Tensor,
 ) -> Tensor:
@@ -90,12 +91,10 @@ def merge_overlapping(
     the table's width depends on the window alone, and memory grows linearly with the number of objects.
 
     Args:
-        members: the masks.
+        mask_pixels: the masks.
         seeds: (K, 4) int64 plane, row, column, and 1 (0 for filling).
         planes: how many there are.
-        height: of a plane.
-        width: of a plane.
-        half: half the windows' width in pixels.
+        grid: the windows' size and that of a plane.
         peak_distance: int64 scalar, of :func:`stages.seeds.pick_seeds`.
         overlap_threshold: float32 scalar.
 
@@ -103,20 +102,21 @@ def merge_overlapping(
         (K,) int64: the place of the first seed of each seed's group.
     """
     count = seeds.shape[0]
+    half, height, width = grid.half, grid.height, grid.width
     pixels = planes * height * width
     device = seeds.device
     cell = peak_distance + 1
-    grid_y = torch.div(seeds[:, 1], cell, rounding_mode="floor")
-    grid_x = torch.div(seeds[:, 2], cell, rounding_mode="floor")
+    cell_y = torch.div(seeds[:, 1], cell, rounding_mode="floor")
+    cell_x = torch.div(seeds[:, 2], cell, rounding_mode="floor")
     # Windows moved into the image overlap although their seeds are up to 4 * half - 2 pixels apart.
     reach = torch.div(torch.full([], 4 * half - 2, dtype=torch.int64, device=device), cell, rounding_mode="floor") + 1
     columns = 2 * reach + 1
     slots = (reach + 1) * columns
 
-    seed, pixel = members.seed.to(torch.float32), members.pixel
+    seed, pixel = mask_pixels.seed.to(torch.float32), mask_pixels.pixel
     # A pair's slot is the first seed's row plus the second's place relative to the first. Places are linear in the
     # grid's coordinates, so each seed's part of the slot is known beforehand.
-    linear = grid_y * columns + grid_x
+    linear = cell_y * columns + cell_x
     base = torch.arange(count, device=device) * slots + (reach - linear)
     shared = torch.zeros([_size(count * slots)], device=device)
     # Most pixels have few instances, so the list shrinks fast. An exporter's loop cannot shrink it: the first rounds
@@ -140,13 +140,13 @@ def merge_overlapping(
     right = relative - down * columns - reach
     # Cells are at least two pixels wide.
     rows_of_cells, columns_of_cells = height // 2 + 1, width // 2 + 1
-    where = (seeds[:, 0] * rows_of_cells + grid_y) * columns_of_cells + grid_x
-    empty = torch.full([planes * rows_of_cells * columns_of_cells], nobody(), device=device)
+    where = (seeds[:, 0] * rows_of_cells + cell_y) * columns_of_cells + cell_x
+    empty = torch.full([planes * rows_of_cells * columns_of_cells], no_owner(), device=device)
     order = torch.arange(count, device=device).to(torch.float32)
-    grid = empty.scatter_reduce(0, where, order, "amin", include_self=True)
+    seed_of_cell = empty.scatter_reduce(0, where, order, "amin", include_self=True)
     beside = where.index_select(0, first) + down * columns_of_cells + right
-    second = grid.index_select(0, beside).to(torch.int64)
+    second = seed_of_cell.index_select(0, beside).to(torch.int64)
 
-    union = members.area.index_select(0, first) + members.area.index_select(0, second) - overlap
+    union = mask_pixels.area.index_select(0, first) + mask_pixels.area.index_select(0, second) - overlap
     edge = torch.nonzero(overlap > overlap_threshold * union)[:, 0]
     return connect(first.index_select(0, edge), second.index_select(0, edge), torch.arange(count, device=device))

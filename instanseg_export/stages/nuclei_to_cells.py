@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import loops
-from .sentinels import nobody
+from .sentinels import no_owner
 
 __all__ = ["match_nuclei_to_cells"]
 
@@ -70,10 +70,10 @@ def match_nuclei_to_cells(nuclei: Tensor, cells: Tensor, numbers: int) -> Tensor
     number = torch.arange(numbers, device=device)
     largest = zeros.scatter_reduce(0, cell_of, area, "amax", include_self=True)
     is_largest = (area == largest.index_select(0, cell_of)) & (cell_of > 0)
-    unclaimed = torch.full([numbers], nobody(), device=device)
+    unclaimed = torch.full([numbers], no_owner(), device=device)
     claim = torch.where(is_largest, number.to(torch.float32), unclaimed)
     winner = unclaimed.scatter_reduce(0, cell_of, claim, "amin", include_self=True)
-    number_of_cell = torch.where(winner < nobody(), winner.to(torch.int64), number)
+    number_of_cell = torch.where(winner < no_owner(), winner.to(torch.int64), number)
 
     renumbered = number_of_cell.index_select(0, cells) * (cells > 0).to(torch.int64)
     return torch.where(nuclei > 0, nuclei, renumbered)

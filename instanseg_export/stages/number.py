@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .parts import find_parts, largest_parts
-from .sentinels import nobody
+from .sentinels import no_owner
 
 __all__ = ["close_gaps", "close_gaps_of_images", "largest_label", "number_instances"]
 
@@ -30,7 +30,7 @@ def number_instances(
     count = root.shape[0]
     # The last entry stands for background.
     first = torch.cat([root + 1, torch.zeros_like(root[:1])]).to(torch.int32)
-    seed = torch.where(owner < nobody(), owner, torch.full([1], count, dtype=torch.float32, device=owner.device))
+    seed = torch.where(owner < no_owner(), owner, torch.full([1], count, dtype=torch.float32, device=owner.device))
     instance = first.index_select(0, seed.to(torch.int32))
     parts = find_parts(instance.view(planes, height, width))
     left = (largest_parts(parts, count + 1) | ~connected) & (parts.instance > 0)

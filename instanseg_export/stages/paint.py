@@ -5,14 +5,14 @@ from typing import List, NamedTuple  # noqa: UP035 -- TorchScript reads them
 import torch
 from torch import Tensor
 
-from .sentinels import huge, nobody
-from .windows import window_corners
+from .sentinels import huge, no_owner
+from .windows import WindowGrid, window_corners
 
-__all__ = ["Members", "join_members", "list_members", "paint"]
+__all__ = ["MaskPixels", "join_mask_pixels", "list_mask_pixels", "paint"]
 
 
-class Members(NamedTuple):
-    """All pairs of an instance and a pixel of its mask.
+class MaskPixels(NamedTuple):
+    """The pixels of all masks: pairs of an instance and a pixel.
 
     Attributes:
         seed: (M,) int64, place of the instance's seed.
@@ -27,9 +27,9 @@ class Members(NamedTuple):
     area: Tensor
 
 
-def list_members(
-    logits: Tensor, mask: Tensor, holes: Tensor, seeds: Tensor, threshold: Tensor, half: int, height: int, width: int
-) -> Members:
+def list_mask_pixels(
+    logits: Tensor, mask: Tensor, holes: Tensor, seeds: Tensor, threshold: Tensor, grid: WindowGrid
+) -> MaskPixels:
     """List the pixels of each mask.
 
     Args:
@@ -38,11 +38,9 @@ def list_members(
         holes: (K, S * S) bool, those that were holes.
         seeds: (K, 4) int64 plane, row, column, and 1 (0 for filling).
         threshold: scalar, the logit that holes are given.
-        half: S / 2.
-        height: of a plane.
-        width: of a plane.
+        grid: the windows' size, S / 2, and that of a plane.
     """
-    size = 2 * half
+    size, width = 2 * grid.half, grid.width
     if torch.jit.is_scripting():
         found = torch.nonzero(mask.flatten())[:, 0]
     else:
@@ -53,20 +51,20 @@ def list_members(
     # Nothing is negative, and truncation is the cheapest division in ONNX.
     seed = torch.div(found, size * size, rounding_mode="trunc")
     place = found - seed * (size * size)
-    top, left = window_corners(seeds, half, height, width)
-    first = (seeds[:, 0] * height + top) * width + left
+    top, left = window_corners(seeds, grid)
+    first = (seeds[:, 0] * grid.height + top) * width + left
     row = torch.div(place, size, rounding_mode="trunc")
     pixel = first.index_select(0, seed) + row * width + (place - row * size)
     logit = torch.where(holes.flatten().index_select(0, found), threshold, logits.flatten().index_select(0, found))
-    return Members(seed, pixel, logit, mask.to(torch.float32).sum(dim=1))
+    return MaskPixels(seed, pixel, logit, mask.to(torch.float32).sum(dim=1))
 
 
-def join_members(chunks: List[Members], length: int) -> Members:  # noqa: UP006
-    """Put the members of chunks of ``length`` windows one after another."""
+def join_mask_pixels(chunks: List[MaskPixels], length: int) -> MaskPixels:  # noqa: UP006
+    """Put the mask pixels of chunks of ``length`` windows one after another."""
     seed: List[Tensor] = []  # noqa: UP006
     for place, chunk in enumerate(chunks):
         seed.append(chunk.seed + place * length)
-    return Members(
+    return MaskPixels(
         torch.cat(seed),
         torch.cat([chunk.pixel for chunk in chunks]),
         torch.cat([chunk.logit for chunk in chunks]),
@@ -74,20 +72,20 @@ def join_members(chunks: List[Members], length: int) -> Members:  # noqa: UP006
     )
 
 
-def paint(members: Members, pixels: int) -> Tensor:
+def paint(mask_pixels: MaskPixels, pixels: int) -> Tensor:
     """Give each pixel to the instance of highest logit, and among equal ones to the first.
 
     Args:
-        members: the masks.
+        mask_pixels: the masks.
         pixels: P * H * W.
 
     Returns:
-        (pixels,) float32: place of the owner's seed, nobody() for background.
+        (pixels,) float32: place of the owner's seed, no_owner() for background.
     """
-    lowest = torch.full([pixels], -huge(), device=members.logit.device)
-    best = lowest.scatter_reduce(0, members.pixel, members.logit, "amax", include_self=True)
-    wins = members.logit == best.index_select(0, members.pixel)
-    seed = members.seed.to(torch.float32)
-    claim = torch.where(wins, seed, torch.full_like(seed, nobody()))
-    unowned = torch.full([pixels], nobody(), device=members.logit.device)
-    return unowned.scatter_reduce(0, members.pixel, claim, "amin", include_self=True)
+    lowest = torch.full([pixels], -huge(), device=mask_pixels.logit.device)
+    best = lowest.scatter_reduce(0, mask_pixels.pixel, mask_pixels.logit, "amax", include_self=True)
+    wins = mask_pixels.logit == best.index_select(0, mask_pixels.pixel)
+    seed = mask_pixels.seed.to(torch.float32)
+    claim = torch.where(wins, seed, torch.full_like(seed, no_owner()))
+    unowned = torch.full([pixels], no_owner(), device=mask_pixels.logit.device)
+    return unowned.scatter_reduce(0, mask_pixels.pixel, claim, "amin", include_self=True)

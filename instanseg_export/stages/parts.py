@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .graph import connect, lower
-from .sentinels import nobody
+from .sentinels import no_owner
 
 __all__ = ["Parts", "find_parts", "largest_parts"]
 
@@ -92,7 +92,7 @@ def largest_parts(parts: Parts, count: int, marked: Optional[Tensor] = None) -> 
         before = torch.cat([torch.zeros_like(parts.run[:1]), marked.flatten().cumsum(0, dtype=torch.int32)])
         marks = before.index_select(0, parts.after) - before.index_select(0, parts.first_pixel)
         most = none.scatter_reduce(0, part, marks.to(torch.float32), "amax", include_self=True)
-        area = torch.where(most > 0, torch.full_like(area, nobody()), area)
+        area = torch.where(most > 0, torch.full_like(area, no_owner()), area)
     area = area.index_select(0, part)
     largest = torch.zeros([count], device=device).scatter_reduce(0, instance, area, "amax", include_self=True)
     is_largest = area == largest.index_select(0, instance)

@@ -1,6 +1,6 @@
 """Finite stand-ins for "nothing": a product of infinity and zero would spread."""
 
-__all__ = ["huge", "nobody"]
+__all__ = ["huge", "no_owner"]
 
 
 def huge() -> float:
@@ -8,6 +8,6 @@ def huge() -> float:
     return 1e30
 
 
-def nobody() -> float:
+def no_owner() -> float:
     """Owner of a background pixel. Places of seeds stay below it, so that float32 holds them exactly."""
     return 16777216.0

@@ -5,7 +5,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Windows", "chunk_seeds", "open_windows"]
+__all__ = ["WindowGrid", "Windows", "chunk_seeds", "open_windows", "window_corners"]
+
+
+class WindowGrid(NamedTuple):
+    """The planes that windows lie on, and their size; in pixels.
+
+    Attributes:
+        half: half a window's width.
+        height: of a plane.
+        width: of a plane.
+    """
+
+    half: int
+    height: int
+    width: int
 
 
 class Windows(NamedTuple):
@@ -48,30 +62,29 @@ def _corner(centre: Tensor, half: int, size: int) -> Tensor:
     return torch.minimum((centre - half).clamp(min=0), largest)
 
 
-def window_corners(seeds: Tensor, half: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+def window_corners(seeds: Tensor, grid: WindowGrid) -> tuple[Tensor, Tensor]:
     """Return the first row and the first column of each seed's window: centred on it, moved into the image.
 
     Args:
         seeds: (..., 3 or more) int64 plane, row, column.
-        half: half the window's width in pixels.
-        height: of a plane.
-        width: of a plane.
+        grid: the windows' size and that of a plane.
+
+    Returns:
+        Two (...) int64.
     """
-    return _corner(seeds[..., 1], half, height), _corner(seeds[..., 2], half, width)
+    return _corner(seeds[..., 1], grid.half, grid.height), _corner(seeds[..., 2], grid.half, grid.width)
 
 
-def open_windows(chunk: Tensor, half: int, height: int, width: int) -> Windows:
-    """Lay a window over each seed of a chunk.
+def open_windows(chunk: Tensor, grid: WindowGrid) -> Windows:
+    """Lay a window over each seed of a chunk, centred on the seed and moved into the image.
 
     Args:
         chunk: (N, 4) int64 plane, row, column, and 1 (0 for filling).
-        half: half the window's width in pixels; windows are centred on their seed and moved into the image.
-        height: of a plane.
-        width: of a plane.
+        grid: the windows' size and that of a plane.
     """
-    size = 2 * half
+    size, height, width = 2 * grid.half, grid.height, grid.width
     plane, y, x = chunk[:, 0], chunk[:, 1], chunk[:, 2]
-    top, left = window_corners(chunk, half, height, width)
+    top, left = window_corners(chunk, grid)
     along = torch.arange(size, device=chunk.device)
     rows = top[:, None] + along
     columns = left[:, None] + along

@@ -12,7 +12,7 @@ from ..untrusted.boundary import regular_file
 from .base import Artifact, Target
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
 
 __all__ = [
@@ -103,7 +103,7 @@ def require_metadata(path: Path) -> ModelMetadata:
     return metadata
 
 
-def write_artifact(target: str, forward: Forward, checkpoint: Checkpoint, path: Path) -> Artifact:
+def write_artifact(target: str, forward: SegmentationForward, checkpoint: Checkpoint, path: Path) -> Artifact:
     """Write a forward in the format of a target.
 
     Args:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ..metadata import METADATA_KEY, ModelMetadata
+from ..metadata import ModelMetadata
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
 
-__all__ = ["METADATA_KEY", "Artifact", "Target"]
+__all__ = ["Artifact", "Target"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Target(Protocol):
         """Return why this machine cannot write the format, or None if it can."""
         ...
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """Write ``forward`` (see ``forwards``) with ``metadata`` embedded to ``path``.
 
         A file does not exist yet; a folder exists and is empty.

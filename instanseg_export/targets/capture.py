@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.export import ExportedProgram
 
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
 
 __all__ = ["AXES", "CapturedProgram", "capture", "collection_paused", "shared_captures"]
 
@@ -32,20 +33,22 @@ class CapturedProgram:
     """A forward after ``torch.export``. Targets must not change it: others read it too.
 
     Attributes:
-        program: the ``torch.export.ExportedProgram``: image and settings in, one tensor per stage out.
+        program: image and settings in, one tensor per stage out.
         settings: name and baked-in scalar of each setting that is an input of the program, in its order.
         stage_names: of the outputs, in their order.
         axes: names of the image's axes, in their order.
     """
 
-    program: Any
+    program: ExportedProgram
     settings: dict[str, Tensor]
     stage_names: tuple[str, ...]
     axes: tuple[str, ...]
 
 
 _Key = tuple[int, tuple[str, ...]]
-_shared: ContextVar[dict[_Key, tuple[Forward, CapturedProgram]] | None] = ContextVar("captures", default=None)
+_shared: ContextVar[dict[_Key, tuple[SegmentationForward, CapturedProgram]] | None] = ContextVar(
+    "captures", default=None
+)
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def shared_captures() -> Iterator[None]:
         _shared.reset(token)
 
 
-def capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+def capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:
     """Trace a forward for any batch size, height and width, and any number of channels if it takes any.
 
     Args:
@@ -81,14 +84,14 @@ def capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
     return captured
 
 
-def _capture(forward: Forward, settings: Sequence[str]) -> CapturedProgram:
+def _capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:
     import torch
 
     from .signature import TracedSignature
 
     # In any other order of a weight's numbers the exporter wants to know which sizes of features can be 1.
     signature = TracedSignature(
-        copy.deepcopy(forward).to(memory_format=torch.contiguous_format),  # type: ignore[call-arg]
+        copy.deepcopy(forward).to(memory_format=torch.contiguous_format),
         settings,
     )
     names = AXES[forward.dimensions]

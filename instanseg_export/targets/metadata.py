@@ -11,7 +11,7 @@ from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
 from ..untrusted.boundary import first_problem
 
 if TYPE_CHECKING:
-    from ..families.base import Forward
+    from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
     from ..metadata import Axis
 
@@ -20,7 +20,7 @@ __all__ = ["describe"]
 _SPACE: dict[int, tuple[Axis, ...]] = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
-def describe(target: str, forward: Forward, checkpoint: Checkpoint) -> ModelMetadata:
+def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) -> ModelMetadata:
     """Say what a file was made from, by what, what it gives and what can be tuned.
 
     Raises:

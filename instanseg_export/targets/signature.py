@@ -1,9 +1,14 @@
 """The forward with its tunables as inputs, so that tracing leaves them variable."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from ..families.base import SegmentationForward
 
 __all__ = ["TracedSignature"]
 
@@ -12,11 +17,11 @@ class TracedSignature(nn.Module):
     """Maps (image, settings...) to the forward's stages.
 
     Args:
-        forward: see :class:`families.base.Forward`.
+        forward: see :class:`families.base.SegmentationForward`.
         names: of the settings.
     """
 
-    def __init__(self, forward: Any, names: Sequence[str]) -> None:
+    def __init__(self, forward: SegmentationForward, names: Sequence[str]) -> None:
         super().__init__()
         self.inner = forward
         self.names = list(names)

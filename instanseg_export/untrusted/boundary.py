@@ -59,11 +59,11 @@ _NO_MEMORY = (
 )
 
 
-def first_problem(error: ValidationError) -> str:
-    """Return the first of pydantic's findings as a part of a sentence: where, and what."""
+def first_problem(error: ValidationError, limit: int = 200) -> str:
+    """Return the first of pydantic's findings as a part of a sentence: where, and what, in ``limit`` characters."""
     first = error.errors(include_url=False)[0]
     place = ".".join(plain(part, 40) for part in first["loc"])
-    words = plain(first["msg"].removeprefix("Value error, "), 200)
+    words = plain(first["msg"].removeprefix("Value error, "), limit)
     return f"{place}: {words}" if place else words
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,16 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from runner_protocol import METADATA_KEY, RESULT, Request, UnavailableError, encode_setting
+from runner_protocol import (
+    METADATA_KEY,
+    RESULT,
+    FileFacts,
+    Request,
+    SettingValue,
+    UnavailableError,
+    encode_setting,
+    read_facts,
+)
 
 _DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
 
@@ -101,28 +109,28 @@ class OrtSession:
         providers = _providers(request.device)
         self._session = ort.InferenceSession(str(request.model), options, providers=providers)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        metadata: dict[str, Any] | None = json.loads(text) if text else None
-        self._stages: dict[str, str] = metadata.get("stages", {}) if metadata and request.stages else {}
+        facts = read_facts(text or "")
+        self._stages: Mapping[str, str] = facts.stages if request.stages else {}
         if self._stages:
             self._session = ort.InferenceSession(
                 _with_stages(request.model, self._stages), options, providers=providers
             )
         self._model, self._options, self._providers = request.model, options, providers
-        self._named: dict[str, str] = metadata.get("stages", {}) if metadata else {}
+        self._named = facts.stages
         self._parts: dict[str, Any] = {}
         in_use = self._session.get_providers()[0]
         if request.device.startswith("cuda") and in_use != "CUDAExecutionProvider":
             raise UnavailableError(f"ONNX Runtime could not use CUDA and fell back to {in_use}")
-        self._settings = {name: self._setting(name, value, metadata) for name, value in request.settings.items()}
+        self._settings = {name: self._setting(name, value, facts) for name, value in request.settings.items()}
         self._input = self._session.get_inputs()[0].name
         self.version = str(ort.__version__)
         self.device = f"{request.device} ({in_use})"
 
-    def _setting(self, name: str, value: Any, metadata: Mapping[str, Any] | None) -> NDArray[Any]:
+    def _setting(self, name: str, value: SettingValue, facts: FileFacts) -> NDArray[Any]:
         types = {node.name: node.type for node in self._session.get_overridable_initializers()}
         if name not in types:
             raise UnavailableError(f"the setting {name} is fixed at export in this format")
-        return encode_setting(name, value, metadata).astype(_DTYPES[types[name]])
+        return encode_setting(name, value, facts.settings).astype(_DTYPES[types[name]])
 
     def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         names = [output.name for output in self._session.get_outputs()]

@@ -25,7 +25,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -34,6 +34,8 @@ from numpy.typing import NDArray
 
 METADATA_KEY = "instanseg_export"
 RESULT = "instance_segmentation"
+
+SettingValue = bool | int | float | str | list[int]
 _SPLIT_RUNS = 3
 
 _DTYPES: dict[str, Any] = {
@@ -63,7 +65,7 @@ class Request:
 
     model: Path
     device: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, SettingValue]
     stages: bool
     split: bool = False
 
@@ -87,38 +89,72 @@ class Session(Protocol):
         ...
 
 
-def encode_setting(name: str, value: Any, metadata: Mapping[str, Any] | None) -> NDArray[Any]:
+@dataclass(frozen=True)
+class Form:
+    """How the value of a setting is written in a file.
+
+    Attributes:
+        kind: "float", "int", "bool", "choice" or "flags".
+        choices: of a choice, which is written as its place among them.
+    """
+
+    kind: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a session has to know of a file, of all that the file says of itself. The defaults hold for files of others.
+
+    Attributes:
+        outputs: names, in the order of a call's results.
+        settings: how each is written, by name; None where the file does not say.
+        stages: for each intermediate result the tensor in an ONNX graph.
+        convolves_after_network: whether there are convolutions in post-processing too.
+    """
+
+    outputs: tuple[str, ...] = (RESULT,)
+    settings: Mapping[str, Form] | None = None
+    stages: Mapping[str, str] = field(default_factory=dict)
+    convolves_after_network: bool = False
+
+
+def read_facts(text: str) -> FileFacts:
+    """Return what matters of the text that is embedded in a file; empty text stands for files of others."""
+    if not text:
+        return FileFacts()
+    content = json.loads(text)
+    outputs = content.get("outputs", [RESULT])
+    return FileFacts(
+        # Format 1 had names alone.
+        outputs=tuple(output["name"] if isinstance(output, dict) else output for output in outputs),
+        settings={row["name"]: Form(row["kind"], tuple(row.get("choices", ()))) for row in content.get("tunables", [])},
+        stages=content.get("stages", {}),
+        convolves_after_network=bool(content.get("convolves_after_network")),
+    )
+
+
+def encode_setting(name: str, value: SettingValue, forms: Mapping[str, Form] | None) -> NDArray[Any]:
     """Return a setting as the array that a file expects: a choice becomes its index.
 
     Args:
         name: of the setting.
         value: from JSON.
-        metadata: what the file says of its settings; None when it says nothing, then the value's own type counts.
+        forms: how the file writes its settings; None when it does not say, then the value's own type counts.
 
     Raises:
         ValueError: the file has no such setting, or the value does not fit.
     """
-    if metadata is None:
+    if forms is None:
         kind = "flags" if isinstance(value, list) else {bool: "bool", int: "int", float: "float"}.get(type(value), "")
         if not kind:
             raise ValueError(f"the file does not say how the setting {name} = {value!r} is written")
         return np.asarray(value, dtype=_DTYPES[kind])
-    for row in metadata["tunables"]:
-        if row["name"] == name:
-            if row["kind"] == "choice":
-                value = row["choices"].index(value)
-            return np.asarray(value, dtype=_DTYPES[row["kind"]])
-    raise ValueError(f"the file has no setting {name}")
-
-
-def output_names(metadata: Mapping[str, Any]) -> list[str]:
-    """Return the names of a file's outputs, in the order of a call's results.
-
-    Args:
-        metadata: what the file says of itself; empty for files of others, which have one output.
-    """
-    outputs = metadata.get("outputs", [RESULT])
-    return [output["name"] if isinstance(output, dict) else output for output in outputs]  # format 1 had names alone
+    if name not in forms:
+        raise ValueError(f"the file has no setting {name}")
+    form = forms[name]
+    encoded = form.choices.index(str(value)) if form.kind == "choice" else value
+    return np.asarray(encoded, dtype=_DTYPES[form.kind])
 
 
 def peak_memory_mb() -> float | None:

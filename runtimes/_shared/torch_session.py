@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from runner_protocol import Request, UnavailableError, encode_setting, output_names
+from runner_protocol import FileFacts, Request, UnavailableError, encode_setting
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -52,21 +52,18 @@ class TorchSession:
         module: on ``device`` already.
         device: where it lies.
         request: what the command line asks for.
-        metadata: what the file says of itself, or None.
+        facts: what the file says of itself, as far as it matters here.
     """
 
-    def __init__(
-        self, module: Callable[..., Any], device: torch.device, request: Request, metadata: Mapping[str, Any] | None
-    ) -> None:
+    def __init__(self, module: Callable[..., Any], device: torch.device, request: Request, facts: FileFacts) -> None:
         self._module: Any = module
         self._device = device
         self._stages = request.stages
-        self._foreign = metadata is None
-        about = metadata or {}
-        self._convolutions_follow = bool(about.get("convolves_after_network"))
-        self._outputs = output_names(about)
+        self._foreign = facts.settings is None
+        self._convolutions_follow = facts.convolves_after_network
+        self._outputs = facts.outputs
         self._args = {
-            name: torch.from_numpy(encode_setting(name, value, metadata)).to(device)
+            name: torch.from_numpy(encode_setting(name, value, facts.settings)).to(device)
             for name, value in request.settings.items()
         }
         self.version = str(torch.__version__)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_shared"))
 
-from runner_protocol import Request, Session, serve
+from runner_protocol import FileFacts, Form, Request, Session, serve
 
 
 def open_session(request: Request) -> Session:
@@ -23,7 +23,12 @@ def open_session(request: Request) -> Session:
     device = torch_device(request.device)
     metadata = require_metadata(request.model)
     forward = build_forward(load_checkpoint(request.model), metadata.settings)
-    return TorchSession(forward.to(device), device, request, metadata.model_dump(mode="json"))
+    facts = FileFacts(
+        outputs=tuple(output.name for output in metadata.outputs),
+        settings={row.name: Form(row.kind, row.choices) for row in metadata.tunables},
+        convolves_after_network=metadata.convolves_after_network,
+    )
+    return TorchSession(forward.to(device), device, request, facts)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "_shared"))
 
-from runner_protocol import METADATA_KEY, Request, Session, serve
+from runner_protocol import METADATA_KEY, Request, Session, read_facts, serve
 
 
 def open_session(request: Request) -> Session:
@@ -20,8 +19,7 @@ def open_session(request: Request) -> Session:
     extra = {f"{METADATA_KEY}.json": ""}
     load: Any = torch.jit.load
     module = load(str(request.model), map_location=device, _extra_files=extra).eval()
-    text = extra[f"{METADATA_KEY}.json"]
-    return TorchSession(module, device, request, json.loads(text) if text else None)
+    return TorchSession(module, device, request, read_facts(extra[f"{METADATA_KEY}.json"]))
 
 
 if __name__ == "__main__":

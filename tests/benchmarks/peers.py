@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +72,7 @@ def _with_memory_limit(runtime):  # type: ignore[no-untyped-def]
     kilobytes = int(psutil.virtual_memory().available * 0.8 / 1024)
     # Of data, not of addresses: libraries reserve far more of these than they use.
     shell = ("sh", "-c", f'ulimit -d {kilobytes}; exec "$@"', "sh")
-    return replace(runtime, command=(*shell, *runtime.command))
+    return runtime.model_copy(update={"program": (*shell, *runtime.program)})
 
 
 class Peers:

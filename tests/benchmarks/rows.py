@@ -18,6 +18,7 @@ from planted import GRIDS, planted_image
 
 from instanseg_export.benchmark.inputs import dense_image
 from instanseg_export.benchmark.measure import Program, Timing, take_turns
+from instanseg_export.runtimes.probe import probe
 from instanseg_export.runtimes.registry import find_runtime
 
 __all__ = ["ROWS", "Line", "Session"]
@@ -273,8 +274,8 @@ def java(session: Session) -> list[Line]:
     """TorchScript in libtorch 2.5.1 through Java, upstream's file and ours in the same program."""
     measure, goal = "libtorch 2.5.1 in Java, 512 x 512", ">= 1.5x faster"
     runtime = find_runtime("djl_libtorch_2_5")
-    if not runtime.available:
-        return [Line(measure, TORCHSCRIPT, "not run", goal, detail=f"{runtime.reason}; {runtime.install}")]
+    if lacks := probe(runtime):
+        return [Line(measure, TORCHSCRIPT, "not run", goal, detail=f"{lacks}; {runtime.install.hint}")]
     name, files, image = session.genuine
     programs = [replace(program, runtime=runtime) for program in files.programs()[:2]]
     return _compare(f"{measure} ({name})", session.measure(programs, image, split=False), {TORCHSCRIPT: 1.5})

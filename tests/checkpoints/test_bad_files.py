@@ -241,13 +241,15 @@ def test_readers_recognise_by_looking_only(tmp_path: Path, run: Path) -> None:
     for name, data in {"a": b"", "b": b"PK", "c": b"\x80\x02", "d": b"\x10" + bytes(7) + b"{}", "e": b"x" * 99}.items():
         (odd / name).write_bytes(data)
     paths = [odd, odd / "missing", *odd.iterdir()]
-    assert READERS.names() == ["single-file", "torchscript", "training-run", "embedseg", "recipe"]
+    assert READERS.names() == [
+        *("single-file", "torchscript", "instanseg-torchscript", "training-run", "embedseg", "recipe"),
+    ]
     for reader in READERS:
         assert not any(reader.recognises(path) for path in paths)
         assert reader.recognises(run) == (reader.name == "training-run")
 
 
-def test_third_parties_can_add_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_third_parties_can_add_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
         name = "stardist"
 
@@ -259,12 +261,15 @@ def test_third_parties_can_add_a_family(tmp_path: Path, monkeypatch: pytest.Monk
                 def recognises(self, path: Path) -> bool:
                     return b"stardist_unet" in path.read_bytes()
 
-                def read(self, path: Path, overrides: dict[str, str]) -> Any:
+                def read(self, path: Path, overrides: dict[str, str], load: Any) -> Any:
                     return "read by the third party"
 
             return StarDistReader()
 
-    monkeypatch.setattr("instanseg_export.registry.entry_points", lambda group: [Point()])
+    monkeypatch.setattr(
+        "instanseg_export.registry.entry_points",
+        lambda group: [Point()] if group == "instanseg_export.readers" else [],
+    )
     path = tmp_path / "weights_best.pth"
     torch.save({"model_state_dict": {"stardist_unet.conv.weight": torch.zeros(1)}}, path)
     assert load_checkpoint(path) == "read by the third party"

@@ -108,7 +108,7 @@ def test_other_backbones_are_named(run: Path, backbone: str) -> None:
     with pytest.raises(CheckpointError, match=backbone) as caught:
         load_checkpoint(run)
     assert "model_str" in caught.value.message
-    assert "training run of InstanSeg" in caught.value.hint
+    assert "instanseg_unet, sam_unet" in caught.value.hint
 
 
 def test_nothing_in_a_log_is_executed(run: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_lack_of_memory_is_called_by_its_name(tmp_path: Path, program: str, wo
         "from instanseg_export.untrusted.boundary import parsing",
         "from instanseg_export.errors import CheckpointError",
         "import torch, pickletools, instanseg_export.families.instanseg.network",
-        "import instanseg_export.families.instanseg.training_run",
+        "import instanseg_export.families.instanseg.reader",
         "size = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize() + 100_000_000",
         "resource.setrlimit(resource.RLIMIT_AS, (size, size))",
         "try:",

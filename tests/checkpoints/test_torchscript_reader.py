@@ -209,7 +209,7 @@ def test_compressed_data_is_refused(exported: tuple[Checkpoint, Path], tmp_path:
 def test_other_torchscript_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(path))
-    with pytest.raises(CheckpointError, match="no InstanSeg network"):
+    with pytest.raises(CheckpointError, match="of no network that we know"):
         load_checkpoint(path)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from synthetic import SCALE, cells_image, noise_image
 
-from instanseg_export.families.instanseg.forward import Trace
+from instanseg_export.families.instanseg.forward import Intermediates
 
 NUCLEI = (("targets", ("nuclei",)), ("dim_coords", 3), ("dim_seeds", 1), ("feature_engineering", "2"), ("mlp_width", 7))
 MODELS = [
@@ -27,7 +27,7 @@ def check(model: Any, image: np.ndarray, **settings: Any) -> np.ndarray:
         eager = {name: value.numpy() for name, value in model.forward.stages(torch.from_numpy(image), args).items()}
     scripted = model.torchscript.stages(image, **settings)
     exported = model.onnx.stages(image, **settings)
-    for stage in Trace._fields:
+    for stage in Intermediates._fields:
         np.testing.assert_array_equal(scripted[stage], eager[stage], err_msg=stage, strict=True)
         np.testing.assert_array_equal(exported[stage], eager[stage], err_msg=stage, strict=True)
     np.testing.assert_array_equal(image, before, err_msg="the caller's image was written to")

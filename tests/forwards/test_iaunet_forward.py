@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from instanseg_export import build_forward, load_checkpoint, save_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import SettingError
-from instanseg_export.families.iaunet.forward import Trace
+from instanseg_export.families.iaunet.forward import Intermediates
 from instanseg_export.targets import write_artifact
 
 
@@ -94,7 +94,7 @@ def test_the_same_network_output_gives_the_same_instances(
     eager = stages(model, image, **settings)
     for file in (model.torchscript, model.onnx):
         found = file.stages(image, **settings)
-        for name in Trace._fields:
+        for name in Intermediates._fields:
             np.testing.assert_array_equal(found[name], eager[name], err_msg=name, strict=True)
     np.testing.assert_array_equal(image, before)
     if settings.get("score_threshold") == 1.0:

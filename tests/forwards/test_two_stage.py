@@ -20,7 +20,7 @@ from torch import nn
 from two_stage_models import IMAGES, SEGMENTATION, classified_recipe, crop_classifier, positivity_recipe, write_recipe
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
-from instanseg_export.families.base import label_map
+from instanseg_export.families.outputs import label_map
 from instanseg_export.families.registry import build_forward
 
 pytest.importorskip("torchvision")

@@ -15,7 +15,7 @@ import tifffile
 
 from instanseg_export import run
 from instanseg_export.errors import ImageError
-from instanseg_export.exported_model.model import open_subject
+from instanseg_export.exported_model import open_model
 from instanseg_export.images import probe_image
 from instanseg_export.images.synthetic import draw_nuclei
 from instanseg_export.inference import memory
@@ -47,8 +47,8 @@ def _peak(arguments: list[str]) -> float:
 
 
 def _estimate(model: Path, image: Path, runtime: str) -> float:
-    with open_subject(model) as subject:
-        ready = get_ready(model, subject, {}, runtime, "cpu")
+    with open_model(model) as exported:
+        ready = get_ready(model, exported, {}, runtime, "cpu")
         info = probe_image(image)
         return memory.estimate(info, range(info.shape[0]), None, (1.0, 1.0), ready).total
 

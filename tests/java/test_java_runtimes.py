@@ -19,7 +19,7 @@ from instanseg_export.images.named import NamedImage
 from instanseg_export.images.synthetic import standard_images
 from instanseg_export.images.synthetic_volumes import standard_volumes
 from instanseg_export.parity.report import Report
-from instanseg_export.runtimes.java import CACHE_VARIABLE, build_java, java_build, sources_folder
+from instanseg_export.runtimes.build import CACHE_VARIABLE, build, build_folder
 from instanseg_export.runtimes.registry import find_runtime, list_runtimes
 
 JAVA_RUNTIMES = (
@@ -48,7 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(cache))
         for name in JAVA_RUNTIMES:
-            assert build_java(find_runtime(name).java) == ""
+            assert build(find_runtime(name)) == ""
         yield cache
 
 
@@ -84,7 +84,7 @@ def test_without_a_build_they_are_not_run_and_nothing_is_built(demo_package: Pat
     report = validate(demo_package, images=images(3)[:1])
     assert [rows(report)[name] for name in JAVA_RUNTIMES] == [("not run", "it is not built yet")] * 5
     row = next(runtime for runtime in report.runtimes if runtime.name == "djl_libtorch_2_5")
-    assert "instanseg-export doctor --build-java" in row.install
+    assert "instanseg-export doctor --build-runtimes" in row.install
     assert not empty_cache.exists()
 
 
@@ -104,16 +104,21 @@ def test_a_build_that_fails_gives_its_reason(
     (programs / "mvn").write_text("#!/bin/sh\necho '[INFO] trying'\necho '[ERROR] no network'\nexit 1\n")
     (programs / "mvn").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/bin")
-    assert build_java("ort/newest") == "Maven could not build it: no network"
-    assert not java_build("ort/newest").exists()
+    runtime = find_runtime("onnxruntime_java")
+    assert build(runtime) == "mvn could not build it: no network"
+    assert not build_folder(runtime).exists()
 
 
-def test_a_build_is_of_these_sources_and_no_others(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert java_build("djl/libtorch-2.5").name == "djl-libtorch-2.5"
-    names = {folder.parent.name for folder in map(java_build, ("djl/libtorch-2.5", "ort/newest"))}
-    assert len(names) == 1
+def test_they_are_built_from_poms_and_main_sources_alone() -> None:
     for name in JAVA_RUNTIMES:
-        assert (sources_folder() / find_runtime(name).java / "pom.xml").is_file()
+        runtime = find_runtime(name)
+        assert runtime.build is not None
+        root = (runtime.folder / runtime.build.sources).resolve()
+        files = [path for pattern in runtime.build.files for path in root.glob(pattern) if path.is_file()]
+        assert len([path for path in files if path.suffix == ".java"]) > 10
+        assert all(path.name == "pom.xml" or "main" in path.relative_to(root).parts for path in files)
+        module = runtime.build.outcome[0].removesuffix("/target/*.jar")
+        assert root / module / "pom.xml" in files
 
 
 @pytest.mark.java
@@ -128,7 +133,7 @@ def test_they_find_the_same_cells_as_pytorch(demo_package: Path, built: Path, mo
     for name in JAVA_RUNTIMES:
         record = next(runtime for runtime in report.runtimes if runtime.name == name)
         assert record.peak_mb is not None
-        assert all(cell.comparison and cell.comparison.equal_ids for cell in report.cells_of(name))
+        assert all(cell.comparison and cell.comparison.equal_ids for cell in report.results_of(name))
     versions = [next(runtime.version for runtime in report.runtimes if runtime.name == name) for name in JAVA_RUNTIMES]
     assert [version.split()[1 if "torch" in version else 0].rstrip(",") for version in versions] == [
         "2.0.0",
@@ -146,7 +151,7 @@ def test_they_find_the_same_objects_in_volumes(built: Path, tmp_path: Path) -> N
     volumes = [volume for volume in standard_volumes(1) if volume.name in ("nuclei", "odd sizes", "one slice")]
     report = validate(exported.folder, images=volumes, runtimes=JAVA_RUNTIMES)
     assert [rows(report)[name] for name in JAVA_RUNTIMES] == [("passed", "")] * 5, report.summary()
-    assert all(sum(cell.instances or 0 for cell in report.cells_of(name)) > 10 for name in JAVA_RUNTIMES)
+    assert all(sum(cell.instances or 0 for cell in report.results_of(name)) > 10 for name in JAVA_RUNTIMES)
 
 
 @pytest.mark.java
@@ -168,7 +173,7 @@ def test_settings_reach_them(demo_package: Path, built: Path) -> None:
 def test_a_runtime_that_takes_too_long_is_ended(demo_package: Path, built: Path) -> None:
     huge = NamedImage("huge", images(3)[0].array.repeat(16, axis=1).repeat(16, axis=2))
     report = validate(demo_package, images=[images(3)[0], huge], runtimes=["djl_libtorch_2_5"], time_limit=3)
-    cells = {cell.image: cell for cell in report.cells_of("djl_libtorch_2_5")}
+    cells = {cell.image: cell for cell in report.results_of("djl_libtorch_2_5")}
     assert cells["huge"].status == "failed"
     assert "the image was not finished within 3 s, the time limit" in cells["huge"].why
 
@@ -179,7 +184,7 @@ def test_doctor_finds_what_is_built(built: Path, command: Callable[..., subproce
     findings = json.loads(command("doctor", "--json").stdout)["findings"]
     state = {one["name"]: one["state"] for one in findings if one["group"] == "runtime"}
     assert [state[name] for name in JAVA_RUNTIMES] == ["ok"] * 5
-    assert {runtime.name for runtime in list_runtimes() if runtime.java} == set(JAVA_RUNTIMES)
+    assert {runtime.name for runtime in list_runtimes() if runtime.build} == set(JAVA_RUNTIMES)
 
 
 @pytest.fixture

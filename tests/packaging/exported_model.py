@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
-from instanseg_export.families.base import Forward
+from instanseg_export.families.base import SegmentationForward
 from instanseg_export.families.registry import build_forward
 from instanseg_export.packaging import Card, Sample, card_for, choose_samples, write_package
 from instanseg_export.targets import TARGETS, write_artifact
@@ -22,7 +22,7 @@ class Exported:
     """A checkpoint and the files that were made of it."""
 
     checkpoint: Checkpoint
-    forward: Forward
+    forward: SegmentationForward
     card: Card
     samples: list[Sample]
     artifacts: list[Artifact]

@@ -164,7 +164,8 @@ def test_the_default_card_claims_nothing(demo_checkpoint: Checkpoint) -> None:
     ],
 )
 def test_any_name_becomes_a_valid_one(demo_checkpoint: Checkpoint, given: str, name: str) -> None:
-    assert model_name(given) == name
+    assert model_name(given, "instanseg") == name
+    assert model_name(given, "iaunet") == name.replace("instanseg_", "iaunet_")
     assert default_card(with_spec(demo_checkpoint, name=given)).name == name
 
 

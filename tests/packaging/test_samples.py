@@ -11,14 +11,14 @@ import tifffile
 
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ImageError
-from instanseg_export.families.base import Forward
+from instanseg_export.families.base import SegmentationForward
 from instanseg_export.families.registry import build_forward
 from instanseg_export.packaging import choose_samples
 from instanseg_export.packaging.samples import bundled_images
 
 
 @pytest.fixture(scope="module")
-def forward(demo_checkpoint: Checkpoint) -> Forward:
+def forward(demo_checkpoint: Checkpoint) -> SegmentationForward:
     return build_forward(demo_checkpoint)
 
 
@@ -32,7 +32,9 @@ def test_two_small_images_come_with_the_package() -> None:
     assert sum(path.stat().st_size for path in bundled_images()) < 200_000
 
 
-def test_bundled_images_show_instances_and_are_ordered(demo_checkpoint: Checkpoint, forward: Forward) -> None:
+def test_bundled_images_show_instances_and_are_ordered(
+    demo_checkpoint: Checkpoint, forward: SegmentationForward
+) -> None:
     samples = choose_samples(demo_checkpoint, forward)
     assert [sample.name for sample in samples] == ["histology", "fluorescence"]
     assert samples[0].objects > samples[1].objects > 20
@@ -60,7 +62,7 @@ def test_bundled_images_are_adapted(demo_checkpoint: Checkpoint, channels: int |
 
 
 def test_images_of_the_user_are_taken_as_they_are(
-    demo_checkpoint: Checkpoint, forward: Forward, tmp_path: Path
+    demo_checkpoint: Checkpoint, forward: SegmentationForward, tmp_path: Path
 ) -> None:
     histology = choose_samples(demo_checkpoint, forward)[0].image
     path = stack(tmp_path / "my image.tif", (histology * 100).astype(np.uint16))
@@ -70,7 +72,9 @@ def test_images_of_the_user_are_taken_as_they_are(
     assert "given by" in sample.note
 
 
-def test_a_large_image_is_cut_where_something_is(demo_checkpoint: Checkpoint, forward: Forward, tmp_path: Path) -> None:
+def test_a_large_image_is_cut_where_something_is(
+    demo_checkpoint: Checkpoint, forward: SegmentationForward, tmp_path: Path
+) -> None:
     histology = choose_samples(demo_checkpoint, forward)[0].image.astype(np.uint8)
     large = np.full((3, 2000, 1800), 220, np.uint8)
     large[:, :256, :256] = histology
@@ -80,7 +84,9 @@ def test_a_large_image_is_cut_where_something_is(demo_checkpoint: Checkpoint, fo
     assert "cut to rows 0-511, columns 0-511" in sample.note
 
 
-def test_a_wrong_channel_count_is_refused(demo_checkpoint: Checkpoint, forward: Forward, tmp_path: Path) -> None:
+def test_a_wrong_channel_count_is_refused(
+    demo_checkpoint: Checkpoint, forward: SegmentationForward, tmp_path: Path
+) -> None:
     path = stack(tmp_path / "two.tif", np.zeros((2, 40, 40), np.uint8))
     with pytest.raises(ImageError, match=r"two\.tif has 2 channels, but the model takes 3"):
         choose_samples(demo_checkpoint, forward, [path])
@@ -94,7 +100,7 @@ def test_a_wrong_channel_count_is_refused(demo_checkpoint: Checkpoint, forward: 
 
 
 def test_values_that_are_not_finite_become_background(
-    demo_checkpoint: Checkpoint, forward: Forward, tmp_path: Path
+    demo_checkpoint: Checkpoint, forward: SegmentationForward, tmp_path: Path
 ) -> None:
     image = choose_samples(demo_checkpoint, forward)[0].image.copy()
     image[0, 3, 4], image[1, 5, 6] = np.nan, np.inf
@@ -105,7 +111,7 @@ def test_values_that_are_not_finite_become_background(
 
 
 def test_blobs_are_drawn_where_images_show_nothing(
-    demo_checkpoint: Checkpoint, forward: Forward, tmp_path: Path
+    demo_checkpoint: Checkpoint, forward: SegmentationForward, tmp_path: Path
 ) -> None:
     path = stack(tmp_path / "empty.tif", np.full((3, 100, 100), 7, np.uint8))
     samples = choose_samples(demo_checkpoint, forward, [path])

@@ -26,7 +26,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
 def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: ExportResult) -> None:
     assert exported.report is not None
     assert exported.report.passed, exported.report.summary()
-    assert max(cell.instances or 0 for cell in exported.report.cells) > 10
+    assert max(cell.instances or 0 for cell in exported.report.results) > 10
     assert {check.weights: check.failures for check in exported.zoo} == {"torchscript": (), "onnx": ()}
 
 

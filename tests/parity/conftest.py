@@ -1,9 +1,7 @@
-"""A small segmenter as a TorchScript file, and runtimes made of a few lines of Python."""
+"""A small segmenter as a TorchScript file."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +10,6 @@ import torch
 from tiny_model import TinySegmenter
 
 from instanseg_export.images.named import NamedImage
-from instanseg_export.runtimes.registry import builtin_folder
-
-Write = Callable[..., Path]
-
-RUNTIME_TOML = """
-name = "{name}"
-title = "{name}"
-description = "for tests"
-program = {program}
-start_limit = {start_limit}
-[artefact]
-target = "torchscript"
-filename = "{filename}"
-[probe]
-modules = {modules}
-command = {command}
-[install]
-hint = "{hint}"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +18,6 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("package")
     torch.jit.script(TinySegmenter()).save(folder / "instanseg.pt")
     return folder
-
-
-@pytest.fixture(scope="module")
-def write_runtime(tmp_path_factory: pytest.TempPathFactory) -> Write:
-    """Write a runtime's folder; ``source`` is its program, by default the TorchScript runner."""
-
-    def write(
-        name: str,
-        *,
-        source: str | None = None,
-        filename: str = "instanseg.pt",
-        start_limit: float = 60.0,
-        modules: tuple[str, ...] = (),
-        command: tuple[str, ...] = (),
-        hint: str = "pip install it",
-    ) -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        program = builtin_folder() / "torchscript" / "runner.py"
-        if source is not None:
-            program = folder / "program.py"
-            program.write_text(source)
-        text = RUNTIME_TOML.format(
-            name=name,
-            program=[sys.executable, str(program)],
-            start_limit=start_limit,
-            filename=filename,
-            modules=list(modules),
-            command=list(command),
-            hint=hint,
-        )
-        (folder / "runtime.toml").write_text(text)
-        return folder
-
-    return write
 
 
 @pytest.fixture(scope="session")

@@ -46,13 +46,13 @@ def report(package: Path, write_runtime: WriteRuntime, squares: NamedImage) -> R
 @pytest.mark.parametrize("planted", DEFECTS)
 def test_a_planted_defect_is_caught_and_named(report: Report, planted: str) -> None:
     _, name, stage = DEFECTS[planted]
-    (cell,) = report.cells_of(planted)
-    assert cell.status == "failed"
-    assert cell.defect.startswith(name)
-    assert cell.first_stage == stage
-    assert cell.comparison is not None
-    assert not cell.comparison.agrees
-    assert cell.defect in report.summary()
+    (result,) = report.results_of(planted)
+    assert result.status == "failed"
+    assert result.defect.startswith(name)
+    assert result.first_stage == stage
+    assert result.comparison is not None
+    assert not result.comparison.agrees
+    assert result.defect in report.summary()
     assert planted in {picture.runtime for picture in report.pictures}
 
 
@@ -64,25 +64,25 @@ def test_defects_fail_the_whole_report_and_sound_files_do_not_hide_them(report: 
 
 @pytest.mark.parametrize("planted", HIDDEN)
 def test_a_stage_beyond_its_tolerance_does_not_pass_under_equal_labels(report: Report, planted: str) -> None:
-    (cell,) = report.cells_of(planted)
-    assert cell.comparison is not None
-    assert cell.comparison.differing_pixels == 0
-    assert cell.status == "failed"
-    assert cell.first_stage == HIDDEN[planted][1]
+    (result,) = report.results_of(planted)
+    assert result.comparison is not None
+    assert result.comparison.differing_pixels == 0
+    assert result.status == "failed"
+    assert result.first_stage == HIDDEN[planted][1]
     assert f"the labels agree, but the stage {HIDDEN[planted][1]} differs by more than rounding" in report.summary()
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_file_passes(report: Report, name: str) -> None:
-    (cell,) = report.cells_of(name)
-    assert cell.status == "passed"
-    assert cell.instances == 20
-    assert cell.comparison is not None
-    assert cell.comparison.matched_99 == 20
-    assert cell.comparison.differing_pixels == 0
+    (result,) = report.results_of(name)
+    assert result.status == "passed"
+    assert result.instances == 20
+    assert result.comparison is not None
+    assert result.comparison.matched_99 == 20
+    assert result.comparison.differing_pixels == 0
 
 
 def test_a_sample_reports_the_network_difference_even_where_all_agree(report: Report) -> None:
-    (drifted,) = report.cells_of("drifted_a_little")
+    (drifted,) = report.results_of("drifted_a_little")
     assert drifted.network_difference is not None
     assert 1e-8 < drifted.network_difference < 1e-4

@@ -6,12 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from instanseg_export.api.validate import validate
-from instanseg_export.exported_model.model import open_subject
 from instanseg_export.images.named import NamedImage
 from instanseg_export.images.synthetic import standard_images
 from instanseg_export.parity.report import Report
@@ -63,9 +61,9 @@ def test_every_runtime_finds_the_same_cells(planted: Report) -> None:
     assert planted.model == "nuclei_dsb2018"
     assert planted.reference is not None
     assert planted.reference.name == "torch_eager"
-    (cell,) = planted.cells_of("onnxruntime")
-    assert cell.instances is not None
-    assert cell.instances > 20
+    (result,) = planted.results_of("onnxruntime")
+    assert result.instances is not None
+    assert result.instances > 20
 
 
 @pytest.mark.parametrize(
@@ -76,12 +74,12 @@ def test_every_runtime_finds_the_same_cells(planted: Report) -> None:
     ],
 )
 def test_defects_of_a_real_model_are_named(planted: Report, runtime: str, name: str, stage: str) -> None:
-    (cell,) = planted.cells_of(runtime)
-    assert cell.status == "failed"
-    assert cell.defect.startswith(name)
-    assert cell.first_stage == stage
-    assert cell.stages
-    assert [row.stage for row in cell.stages] == ["normalize", "network", "seeds", "cluster", "paint", "labels"]
+    (result,) = planted.results_of(runtime)
+    assert result.status == "failed"
+    assert result.defect.startswith(name)
+    assert result.first_stage == stage
+    assert result.stages
+    assert [row.stage for row in result.stages] == ["normalize", "network", "seeds", "cluster", "paint", "labels"]
 
 
 def test_settings_reach_every_runtime(demo_package: Path) -> None:
@@ -93,7 +91,7 @@ def test_settings_reach_every_runtime(demo_package: Path) -> None:
         runtimes=[*ALL],
     )
     assert outcome(strict) == dict.fromkeys(ALL, "passed")
-    counts = [report.cells_of("torchscript")[0].instances or 0 for report in (plain, strict)]
+    counts = [report.results_of("torchscript")[0].instances or 0 for report in (plain, strict)]
     assert 0 < counts[1] < counts[0]
 
 
@@ -130,18 +128,6 @@ def test_a_device_that_is_not_there_is_not_run(demo_package: Path) -> None:
     assert "PyTorch finds no CUDA device here" in report.summary()
 
 
-def test_a_package_brings_its_own_samples_folder_and_zip_alike(demo_package: Path) -> None:
-    (packed,) = demo_package.glob("*.zip")
-    with open_subject(demo_package) as folder, open_subject(packed) as unpacked:
-        assert folder.channels == unpacked.channels == 3
-        assert len(folder.samples) >= 2
-        assert all(sample.sample for sample in folder.samples)
-        for one, other in zip(folder.samples, unpacked.samples, strict=True):
-            assert one.name == other.name
-            assert np.array_equal(one.batch(), other.batch())
-        assert len({sample.batch().tobytes() for sample in folder.samples}) == len(folder.samples)
-
-
 def test_a_model_with_another_number_of_channels_is_told_by_its_description(
     demo_package: Path, squares: NamedImage
 ) -> None:
@@ -149,24 +135,3 @@ def test_a_model_with_another_number_of_channels_is_told_by_its_description(
 
     with pytest.raises(ImageError, match="squares has 2 channels, but the model takes 3"):
         validate(demo_package, images=[squares])
-
-
-def test_a_third_party_adds_a_runtime_by_entry_point(
-    tmp_path: Path, write_runtime: WriteRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from instanseg_export.runtimes.registry import list_runtimes
-
-    folder = write_runtime("theirs", source="")
-    (tmp_path / "their_module.py").write_text(f"from pathlib import Path\nFOLDER = Path({str(folder)!r})\n")
-    metadata = tmp_path / "their_module-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-module\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[instanseg_export.runtimes]\ntheirs = their_module:FOLDER\nbroken = their_module:NOTHING\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    listed = {runtime.name: runtime for runtime in list_runtimes()}
-    assert listed["theirs"].available
-    assert not listed["broken"].available
-    assert "NOTHING" in listed["broken"].reason
-    assert set(listed) >= ALL

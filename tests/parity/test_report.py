@@ -43,8 +43,8 @@ def test_json_is_the_whole_report(report: Report, tmp_path: Path) -> None:
     assert [path.read_text() for path in again.write(tmp_path)] == [path.read_text() for path in written]
 
 
-def test_every_runtime_has_a_cell_for_every_image(report: Report) -> None:
-    statuses = {(cell.runtime, cell.image): cell.status for cell in report.cells}
+def test_every_runtime_has_a_result_for_every_image(report: Report) -> None:
+    statuses = {(result.runtime, result.image): result.status for result in report.results}
     assert statuses == {
         ("torchscript", "a | b <i>"): "passed",
         ("torchscript", "dark"): "passed",
@@ -63,7 +63,7 @@ def test_hashes_versions_and_times_are_there(report: Report) -> None:
     assert reference.version == torch.__version__
     assert reference.device == "cpu"
     assert reference.load_s is not None
-    assert all(cell.run_s for cell in report.cells_of("torchscript"))
+    assert all(result.run_s for result in report.results_of("torchscript"))
     assert len({image.sha256 for image in report.images}) == 2
     assert report.image("dark").shape == (1, 2, 5, 7)
 
@@ -115,7 +115,8 @@ def test_the_summary_has_no_times(report: Report) -> None:
     assert report.summary() == (
         f"Compared with TorchScript {torch.__version__} (10 instances) on 2 images (1 of the package, 1 others). "
         "shifted disagrees or fails on 1 of 2: a | b <i>: labels are shifted by (0, 2); "
-        "the first stage that differs is labels. absent was not run: Python does not find no_such_module."
+        "the first stage that differs is labels. absent was not run: Python does not find no_such_module. "
+        "The TorchScript file is not ours and may write to its input: it was given copies of the images."
     )
 
 

@@ -51,13 +51,13 @@ def test_a_changed_file_fails_by_its_hash_and_by_what_it_finds(whole: Path, writ
     """Both runtimes run the same changed file, and agree: only the package knows better."""
     runtimes = ["torchscript", str(write_runtime("again"))]
     torch.jit.script(TinySegmenter(scale=255.0, drop=4)).save(whole / "instanseg.pt")
-    report = validate(whole, runtimes=runtimes)
+    report = validate(whole, runtimes=runtimes, trust=True)
     assert report.changed == ("instanseg.pt",)
     assert report.status == "failed"
     assert "instanseg.pt is not the file that the package was written for" in report.summary()
-    (cell,) = (cell for cell in report.cells_of("torchscript") if cell.image == TEST)
-    assert cell.status == "failed"
-    assert "it does not find what the package's test tensor holds: 9 instances instead of 10" in cell.why
+    (result,) = (result for result in report.results_of("torchscript") if result.image == TEST)
+    assert result.status == "failed"
+    assert "it does not find what the package's test tensor holds: 9 instances instead of 10" in result.why
 
 
 def test_a_reference_that_dies_is_a_row(tmp_path: Path, write_runtime: WriteRuntime, squares: NamedImage) -> None:
@@ -67,7 +67,7 @@ def test_a_reference_that_dies_is_a_row(tmp_path: Path, write_runtime: WriteRunt
     extra = {"instanseg_export.json": json.dumps(text)}
     torch.jit.save(torch.jit.script(TinySegmenter()), tmp_path / "instanseg.pt", _extra_files=extra)
     runtimes = ["torchscript", str(write_runtime("again"))]
-    report = validate(tmp_path / "instanseg.pt", runtimes=runtimes, images=[squares])
+    report = validate(tmp_path / "instanseg.pt", runtimes=runtimes, images=[squares], trust=True)
     rows = {row.name: row for row in report.runtimes}
     assert rows["torch_eager"].status == "failed"
     assert rows["torch_eager"].why

@@ -10,7 +10,7 @@ import torch
 from scripted import agreed
 
 from instanseg_export.stages.augment import undo_view, view, view_count, view_windows
-from instanseg_export.stages.windows import open_windows
+from instanseg_export.stages.windows import WindowGrid, open_windows
 
 VIEWS = pytest.mark.parametrize("index", range(view_count()))
 
@@ -42,7 +42,7 @@ def test_a_view_is_undone(index: int, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(("height", "width", "half"), [(20, 31, 6), (40, 9, 8), (3, 4, 5)])
 def test_windows_show_the_same_pixels_in_the_order_of_the_view(index: int, height: int, width: int, half: int) -> None:
     chunk = torch.tensor([[0, 0, 0, 1], [1, height - 1, width - 1, 1], [1, height // 2, width // 2, 1], [0, 0, 0, 0]])
-    windows = open_windows(chunk, half, height, width)
+    windows = open_windows(chunk, WindowGrid(half, height, width))
     seen = agreed(view_windows, windows, index)
     assert torch.equal(seen.seed_pixel, windows.seed_pixel)
     assert torch.equal(undo_view(seen.inside, index), windows.inside)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from instanseg_export.families.instanseg.pixel_classifier import ConvProbabilityNet, ProbabilityNet
 from instanseg_export.stages.cluster import PixelClustering
 from instanseg_export.stages.cluster_guided import GuidedClustering
-from instanseg_export.stages.fields import Fields, coordinate_step
+from instanseg_export.stages.fields import Fields, PixelTable, coordinate_step
 from instanseg_export.stages.sentinels import huge
-from instanseg_export.stages.windows import Windows, open_windows
+from instanseg_export.stages.windows import WindowGrid, Windows, open_windows
 
 HEIGHT, WIDTH, HALF = 50, 37, 12
+GRID = WindowGrid(HALF, HEIGHT, WIDTH)
 
 
 class Stage(nn.Module):
@@ -26,10 +27,10 @@ class Stage(nn.Module):
         self.width = width
 
     def forward(self, offset: Tensor, sigma: Tensor, chunk: Tensor, half: int) -> Tensor:
-        table, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
+        values, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
         step_x, step_y = coordinate_step(self.width, offset.device), coordinate_step(self.height, offset.device)
-        windows = open_windows(chunk, half, self.height, self.width)
-        logits: Tensor = self.clustering(table, offsets, step_x, step_y, windows)
+        windows = open_windows(chunk, WindowGrid(half, self.height, self.width))
+        logits: Tensor = self.clustering(PixelTable(values, offsets, step_x, step_y), windows)
         return logits
 
 
@@ -72,7 +73,7 @@ def test_equals_the_perceptron(engineering: str, dim_coords: int, n_sigma: int, 
     offset, sigma = random_fields(dim_coords, n_sigma)
     logits = logits_of(Stage(clustering, HEIGHT, WIDTH), offset, sigma)
 
-    windows = open_windows(CHUNK, HALF, HEIGHT, WIDTH)
+    windows = open_windows(CHUNK, GRID)
     difference, at_pixels = differences(offset, sigma, windows)
     seen = [difference, at_pixels * 0 if engineering == "3" else at_pixels]
     if engineering == "2":
@@ -91,7 +92,7 @@ def test_equals_the_guided_classifier(dim_coords: int, n_sigma: int) -> None:
     offset, sigma = random_fields(dim_coords, n_sigma)
     logits = logits_of(Stage(GuidedClustering(classifier, dim_coords), HEIGHT, WIDTH).eval(), offset, sigma)
 
-    windows = open_windows(CHUNK, HALF, HEIGHT, WIDTH)
+    windows = open_windows(CHUNK, GRID)
     expected = classifier.double()(torch.cat(differences(offset, sigma, windows), dim=1))
     torch.testing.assert_close(logits[windows.inside].double(), expected[windows.inside], rtol=1e-4, atol=1e-4)
     assert (logits[~windows.inside] == -huge()).all()
@@ -103,7 +104,7 @@ def test_image_smaller_than_a_window() -> None:
     offset, sigma = random_fields(2, 2, 4, 9)
     chunk = torch.tensor([[1, 2, 8, 1]])
     logits = Stage(clustering, 4, 9)(offset, sigma, chunk, 8)
-    difference, at_pixels = differences(offset, sigma, open_windows(chunk, 8, 4, 9))
+    difference, at_pixels = differences(offset, sigma, open_windows(chunk, WindowGrid(8, 4, 9)))
     expected = classifier.double()(torch.cat([difference, at_pixels], dim=1).permute(0, 2, 3, 1))[0, :4, :9, 0]
     torch.testing.assert_close(logits[0, 0, :4, :9].double(), expected, rtol=1e-5, atol=1e-5)
     assert (logits[0, 0, 4:] == -huge()).all()

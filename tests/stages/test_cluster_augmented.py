@@ -11,11 +11,12 @@ from instanseg_export.stages.augment import undo_view, view, view_count
 from instanseg_export.stages.cluster import PixelClustering
 from instanseg_export.stages.cluster_augmented import AugmentedClustering
 from instanseg_export.stages.cluster_guided import GuidedClustering
-from instanseg_export.stages.fields import Fields, coordinate_step
+from instanseg_export.stages.fields import Fields, PixelTable, coordinate_step
 from instanseg_export.stages.sentinels import huge
-from instanseg_export.stages.windows import open_windows
+from instanseg_export.stages.windows import WindowGrid, open_windows
 
 HEIGHT, WIDTH, HALF = 30, 41, 8
+GRID = WindowGrid(HALF, HEIGHT, WIDTH)
 DIM_COORDS, N_SIGMA = 3, 2
 CHUNK = torch.tensor([[0, 0, 0, 1], [0, 15, 18, 1], [1, 29, 40, 1], [1, 3, 30, 1], [0, 0, 0, 0]])
 
@@ -29,9 +30,10 @@ class Stage(nn.Module):
 
     def forward(self, offset: Tensor, sigma: Tensor, chunk: Tensor, half: int) -> Tensor:
         height, width = offset.shape[2], offset.shape[3]
-        table, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
+        values, offsets = self.clustering.per_pixel(Fields(offset, sigma, sigma[:, 0]))
         step_x, step_y = coordinate_step(width, offset.device), coordinate_step(height, offset.device)
-        logits: Tensor = self.clustering(table, offsets, step_x, step_y, open_windows(chunk, half, height, width))
+        windows = open_windows(chunk, WindowGrid(half, height, width))
+        logits: Tensor = self.clustering(PixelTable(values, offsets, step_x, step_y), windows)
         return logits
 
 
@@ -83,7 +85,7 @@ def median(values: list[Tensor]) -> Tensor:
 
 
 def check(logits: Tensor, expected: list[Tensor]) -> None:
-    inside = open_windows(CHUNK, HALF, HEIGHT, WIDTH).inside
+    inside = open_windows(CHUNK, GRID).inside
     for n, plane in enumerate(expected):
         torch.testing.assert_close(logits[n, 0].double(), plane, rtol=1e-4, atol=1e-4)
     assert (logits[~inside] == -huge()).all()
@@ -91,7 +93,7 @@ def check(logits: Tensor, expected: list[Tensor]) -> None:
 
 
 def window(n: int) -> tuple[slice, slice]:
-    first = open_windows(CHUNK, HALF, HEIGHT, WIDTH).pixel[n, 0].item() % (HEIGHT * WIDTH)
+    first = open_windows(CHUNK, GRID).pixel[n, 0].item() % (HEIGHT * WIDTH)
     row, column = divmod(int(first), WIDTH)
     return slice(row, row + 2 * HALF), slice(column, column + 2 * HALF)
 

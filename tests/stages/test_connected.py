@@ -18,7 +18,7 @@ from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SpecFa
 from instanseg_export.stages.connected import connected_cells, connected_labels
 from instanseg_export.stages.number import number_instances
 from instanseg_export.stages.parts import find_parts, largest_parts
-from instanseg_export.stages.sentinels import nobody
+from instanseg_export.stages.sentinels import no_owner
 from instanseg_export.targets import TARGETS
 
 
@@ -100,7 +100,7 @@ def test_more_runs_than_float32_can_count() -> None:
 
 
 def test_parts_are_those_of_merged_instances() -> None:
-    owner = torch.tensor([0.0, 1.0, nobody(), 0.0, 2.0, 1.0, 2.0, 2.0, nobody(), 2.0])
+    owner = torch.tensor([0.0, 1.0, no_owner(), 0.0, 2.0, 1.0, 2.0, 2.0, no_owner(), 2.0])
     root = torch.tensor([0, 0, 2])
     # Seeds 0 and 1 are one instance: two pixels in the first row, one in each of two pieces; so is 2, in two pieces.
     for min_size, connected, expected in (

@@ -16,9 +16,9 @@ from scripted import agreed
 
 from instanseg_export.stages.merge import merge_overlapping
 from instanseg_export.stages.number import close_gaps, number_instances
-from instanseg_export.stages.paint import list_members, paint
-from instanseg_export.stages.sentinels import huge, nobody
-from instanseg_export.stages.windows import window_corners
+from instanseg_export.stages.paint import list_mask_pixels, paint
+from instanseg_export.stages.sentinels import huge, no_owner
+from instanseg_export.stages.windows import WindowGrid, window_corners
 
 THRESHOLD = np.float32(0.125)
 
@@ -35,10 +35,12 @@ class Scene:
     seeds: list[tuple[int, int, int]]
     windows: np.ndarray  # (K, S, S) float32
 
+    @property
+    def grid(self) -> WindowGrid:
+        return WindowGrid(self.half, self.height, self.width)
+
     def corners(self) -> list[tuple[int, int]]:
-        top, left = window_corners(
-            torch.tensor(self.seeds, dtype=torch.int64).view(-1, 3), self.half, self.height, self.width
-        )
+        top, left = window_corners(torch.tensor(self.seeds, dtype=torch.int64).view(-1, 3), self.grid)
         return list(zip(top.tolist(), left.tolist(), strict=True))
 
     def dense(self) -> np.ndarray:
@@ -60,17 +62,16 @@ def labels_of(scene: Scene, overlap_threshold: float, min_size: int, connected: 
         rows, columns = scene.height - top, scene.width - left
         window[:rows, :columns] = torch.from_numpy(scene.windows[k])[:rows, :columns]
         windows[k] = window.flatten()
-    shape = scene.half, scene.height, scene.width
     pixels = scene.planes * scene.height * scene.width
     mask = windows >= THRESHOLD
-    members = agreed(list_members, windows, mask, torch.zeros_like(mask), seeds, torch.tensor(THRESHOLD), *shape)
-    owner = agreed(paint, members, pixels)
-    merge = scene.planes, scene.height, scene.width, scene.half
-    distance, threshold = torch.tensor(scene.peak_distance), torch.tensor(overlap_threshold)
-    root = agreed(merge_overlapping, members, seeds, *merge, distance, threshold)
-    numbers, first_seed = agreed(
-        number_instances, owner, root, *merge[:3], torch.tensor(min_size), torch.tensor(connected)
+    mask_pixels = agreed(
+        list_mask_pixels, windows, mask, torch.zeros_like(mask), seeds, torch.tensor(THRESHOLD), scene.grid
     )
+    owner = agreed(paint, mask_pixels, pixels)
+    shape = scene.planes, scene.height, scene.width
+    distance, threshold = torch.tensor(scene.peak_distance), torch.tensor(overlap_threshold)
+    root = agreed(merge_overlapping, mask_pixels, seeds, scene.planes, scene.grid, distance, threshold)
+    numbers, first_seed = agreed(number_instances, owner, root, *shape, torch.tensor(min_size), torch.tensor(connected))
     plane = seeds[:, 0].index_select(0, first_seed)
     labels: np.ndarray = agreed(close_gaps, numbers, plane, scene.planes).numpy()
     return labels.reshape(scene.planes, scene.height, scene.width)
@@ -235,18 +236,16 @@ def test_gaps_are_closed_within_each_group() -> None:
     assert agreed(close_gaps, labels, group_of, 3).tolist() == [0, 1, 1, 2, 0, 1, 1, 1, 0]
 
 
-def test_background_is_nobodys() -> None:
+def test_background_has_no_owner() -> None:
     windows = torch.full((2, 16), -huge())
     mask = windows >= 0.0
-    members = agreed(
-        list_members,
+    mask_pixels = agreed(
+        list_mask_pixels,
         windows,
         mask,
         torch.zeros_like(mask),
         torch.tensor([[0, 1, 1, 1], [0, 0, 0, 0]]),
         torch.tensor(0.0),
-        2,
-        5,
-        5,
+        WindowGrid(2, 5, 5),
     )
-    assert (agreed(paint, members, 25) == nobody()).all()
+    assert (agreed(paint, mask_pixels, 25) == no_owner()).all()

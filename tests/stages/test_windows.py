@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import agreed
 
-from instanseg_export.stages.windows import chunk_seeds, open_windows, window_corners
+from instanseg_export.stages.windows import WindowGrid, chunk_seeds, open_windows, window_corners
 
 
 @settings(max_examples=80, deadline=None)
@@ -16,7 +16,7 @@ from instanseg_export.stages.windows import chunk_seeds, open_windows, window_co
 def test_window_holds_its_seed_and_stays_in_the_image(data: st.DataObject, half: int, height: int, width: int) -> None:
     rows = st.tuples(st.integers(0, 2), st.integers(0, height - 1), st.integers(0, width - 1), st.integers(0, 1))
     chunk = torch.tensor(data.draw(st.lists(rows, min_size=1, max_size=5)))
-    windows = agreed(open_windows, chunk, half, height, width)
+    windows = agreed(open_windows, chunk, WindowGrid(half, height, width))
     size = 2 * half
     pixels = windows.pixel.view(-1, size, size)
     for n, (plane, y, x, real) in enumerate(chunk.tolist()):
@@ -45,7 +45,7 @@ def test_window_holds_its_seed_and_stays_in_the_image(data: st.DataObject, half:
     [((0, 0), (0, 0)), ((99, 119), (36, 56)), ((50, 60), (18, 28)), ((31, 88), (0, 56)), ((33, 87), (1, 55))],
 )
 def test_windows_of_64_at_the_border_of_100_by_120(seed: tuple[int, int], corner: tuple[int, int]) -> None:
-    top, left = agreed(window_corners, torch.tensor([[0, *seed]]), 32, 100, 120)
+    top, left = agreed(window_corners, torch.tensor([[0, *seed]]), WindowGrid(32, 100, 120))
     assert (top.item(), left.item()) == corner
 
 

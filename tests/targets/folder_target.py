@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from instanseg_export.errors import PackageError
-from instanseg_export.families.base import Forward
+from instanseg_export.families.base import SegmentationForward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]
@@ -36,7 +36,7 @@ class FolderTarget:
     def unavailable(self) -> str | None:
         return None
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
         (path / "Data").mkdir()
         torch.jit.save(torch.jit.script(forward), path / "Data" / "module.pt")
@@ -51,11 +51,11 @@ class FolderTarget:
 
 
 _PROGRAM = """
-import json, sys
+import sys
 from pathlib import Path
 
 sys.path.insert(0, {shared!r})
-from runner_protocol import serve
+from runner_protocol import read_facts, serve
 
 
 def open_session(request):
@@ -63,7 +63,7 @@ def open_session(request):
     from torch_session import TorchSession, torch_device
 
     module = torch.jit.load(request.model / "Data" / "module.pt")
-    return TorchSession(module, torch_device("cpu"), request, json.loads((request.model / "metadata.json").read_text()))
+    return TorchSession(module, torch_device("cpu"), request, read_facts((request.model / "metadata.json").read_text()))
 
 
 raise SystemExit(serve("folder", open_session))
@@ -78,6 +78,7 @@ program = ["{python}", "{folder}/runner.py"]
 [artefact]
 target = "folder"
 filename = "model.bundle"
+kind = "folder"
 
 [install]
 hint = "none"

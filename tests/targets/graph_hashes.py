@@ -10,11 +10,11 @@ nothing that says where the code stands or when it was written:
 
 - ONNX: nodes, attributes, subgraphs, functions, initializers, inputs, outputs, opset and IR version, in order and with
   all names; no metadata, documentation strings or producer.
-- TorchScript: code, weights, constants and attributes, where a class or a function counts by the last part of its name
-  alone, so that a module may move; no metadata.
+- TorchScript: weights by name, and the nodes of ``forward`` and ``stages`` once PyTorch has frozen and simplified them:
+  functions are inlined, tuples taken apart, and what is known beforehand is computed. Neither names in the code count
+  nor the words of errors.
 
-Each family is exported in a process of its own: how TorchScript names and orders what it compiles depends on what the
-process compiled before.
+Each family is exported in a process of its own: what the process compiled before could show in the result.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import pickletools
-import re
 import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,9 +50,14 @@ from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 
-_NAMES = re.compile(r"\b__torch__(?:\.\w+)*\.(\w+)")
-_DEFINITION = re.compile(r"^(?=class |def )", re.MULTILINE)
-_LEFT_OUT = ("/extra/", ".debug_pkl", "/version", "/byteorder", "/.data/serialization_id")
+_PASSES = (
+    torch._C._jit_pass_inline,
+    torch._C._jit_pass_peephole,
+    torch._C._jit_pass_constant_propagation,
+    torch._C._jit_pass_cse,
+    torch._C._jit_pass_dce,
+)
+"""PyTorch's own, run after freezing."""
 
 
 def onnx_hash(path: Path) -> str:
@@ -78,36 +81,72 @@ def _strip(message: Any) -> None:
 
 def torchscript_hash(path: Path) -> str:
     """Return the hash of a TorchScript file; see the module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        module = torch.jit.load(path, map_location="cpu").eval()
+        further = [name for name in ("stages",) if hasattr(module, name)]
+        frozen = torch.jit.freeze(module, preserved_attrs=further, optimize_numerics=False)
     digest = hashlib.sha256()
-    definitions = []
-    with zipfile.ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            place = name.partition("/")[2]
-            if any(part in f"/{place}" for part in _LEFT_OUT):
-                continue
-            content = archive.read(name)
-            if place.startswith("code/"):
-                definitions += [_plain(text) for text in _DEFINITION.split(content.decode()) if text.strip()]
-            elif place.endswith(".pkl"):
-                digest.update(f"{place} {_pickle(content)}\n".encode())
-            else:
-                digest.update(f"{place} {hashlib.sha256(content).hexdigest()}\n".encode())
-    digest.update("\n".join(sorted(definitions)).encode())
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {_constant(tensor)}\n".encode())
+    for name in ["forward", *further]:
+        graph = getattr(frozen, name).graph.copy()
+        for simplify in _PASSES:
+            simplify(graph)
+        digest.update("\n".join([name, *_Listing(graph).lines]).encode())
     return digest.hexdigest()
 
 
-def _plain(text: str) -> str:
-    return _NAMES.sub(r"\1", text)
+class _Listing:
+    """Lists the nodes of a graph. A constant goes by its value and a tuple by its parts, so that neither is a node."""
+
+    def __init__(self, graph: Any) -> None:
+        self.values: dict[int, Any] = {}
+        self.count = 0
+        self.lines: list[str] = []
+        self.add(graph)
+
+    def add(self, block: Any) -> None:
+        """Add what a graph or a block of it takes, does and returns; of what raises an error, that alone."""
+        if any(node.kind() == "prim::RaiseException" for node in block.nodes()):
+            self.lines.append("raise")
+            return
+        self.number(block.inputs())
+        for node in block.nodes():
+            self.add_node(node, [self.values[value.unique()] for value in node.inputs()])
+        self.lines.append(f"return {[self.values[value.unique()] for value in block.outputs()]}")
+
+    def add_node(self, node: Any, inputs: list[Any]) -> None:
+        kind = node.kind()
+        if kind == "prim::Constant":
+            self.values[node.output().unique()] = _constant(node.output().toIValue())
+        elif kind == "prim::TupleConstruct":
+            self.values[node.output().unique()] = tuple(inputs)
+        elif kind == "prim::TupleUnpack" and isinstance(inputs[0], tuple):
+            self.values.update(zip((value.unique() for value in node.outputs()), inputs[0], strict=True))
+        elif kind == "prim::TupleIndex" and isinstance(inputs[0], tuple):
+            self.values[node.output().unique()] = inputs[0][int(inputs[1])]
+        else:
+            attributes = [(name, getattr(node, node.kindOf(name))(name)) for name in node.attributeNames()]
+            self.lines.append(f"{self.number(node.outputs())} {kind} {attributes} {inputs}")
+            for block in node.blocks():
+                self.add(block)
+
+    def number(self, values: Iterable[Any]) -> list[str]:
+        """Give values names that say nothing but their order."""
+        names = []
+        for value in values:
+            names.append(f"%{self.count}")
+            self.values[value.unique()] = names[-1]
+            self.count += 1
+        return names
 
 
-def _pickle(content: bytes) -> str:
-    """Describe a pickle without executing it. Classes are named as "module name", so both become one name."""
-    steps = []
-    for operation, argument, _ in pickletools.genops(content):
-        if operation.name == "GLOBAL":
-            argument = _plain(str(argument).replace(" ", "."))
-        steps.append(f"{operation.name} {argument!r}")
-    return hashlib.sha256("\n".join(steps).encode()).hexdigest()
+def _constant(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return repr(value)
+    content = hashlib.sha256(value.detach().contiguous().numpy().tobytes()).hexdigest()
+    return f"{value.dtype} {tuple(value.shape)} {value.stride()} {content}"
 
 
 TARGET_HASHES: dict[str, Callable[[Path], str]] = {"torchscript": torchscript_hash, "onnx": onnx_hash}

@@ -2,15 +2,16 @@
 """A forward that keeps the whole contract and is exported in seconds: normalise, a network, a threshold."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple  # noqa: UP035 -- TorchScript reads these
+from typing import Any, Dict, List, Optional  # noqa: UP035 -- TorchScript reads these
 
 import torch
 from torch import Tensor, nn
 from training_runs import small_spec
 
 from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.families.base import FurtherOutput
-from instanseg_export.families.settings import NORMALIZE_MODES, Tunable, Value
+from instanseg_export.families.base import SegmentationForward
+from instanseg_export.families.outputs import FurtherOutput
+from instanseg_export.families.settings import NORMALIZE_MODES, Tunable
 
 __all__ = ["SmallForward", "small_checkpoint"]
 
@@ -33,7 +34,7 @@ class Mean(nn.Module):
         return (image * self.weight).sum(1, keepdim=True)
 
 
-class SmallForward(nn.Module):
+class SmallForward(SegmentationForward):
     """Labels what is bright as instance 1.
 
     Args:
@@ -41,72 +42,41 @@ class SmallForward(nn.Module):
         promised: names of further outputs that it says it has, and has not.
     """
 
-    normalize: Tensor
     level: Tensor
-    __jit_unused_properties__ = (
-        "convolves_after_network",
-        "dimensions",
-        "further",
-        "percentiles",
-        "stage_names",
-        "tunables",
-        "values",
-    )
 
-    def __init__(self, network: Optional[nn.Module] = None, promised: Tuple[str, ...] = ()) -> None:  # noqa: UP006, UP045
-        super().__init__()
-        self.network = (network or Mean()).eval().requires_grad_(False)
-        self.channels = 3
+    def __init__(self, network: nn.Module | None = None, promised: tuple[str, ...] = ()) -> None:
+        network = (network or Mean()).eval().requires_grad_(False)
+        network.multiple = 1  # type: ignore[assignment]
+        super().__init__(network, 3, 2, TUNABLES, {tunable.name: tunable.default for tunable in TUNABLES})
         self.reach = 1
         self._promised = promised
-        self.register_buffer("normalize", torch.tensor(1))
-        self.register_buffer("level", torch.tensor(0.5))
 
     @property
-    def dimensions(self) -> int:
-        return 2
-
-    @property
-    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+    def percentiles(self) -> tuple[float, float]:
         return 0.0, 100.0
 
     @property
-    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+    def stage_names(self) -> tuple[str, ...]:
         return "normalize", "network", "labels"
 
     @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+    def further(self) -> tuple[FurtherOutput, ...]:
         return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
 
-    @property
-    def convolves_after_network(self) -> bool:
-        return False
-
-    @property
-    def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006
-        return TUNABLES
-
-    @property
-    def values(self) -> Dict[str, Value]:  # noqa: UP006
-        return {tunable.name: tunable.default for tunable in TUNABLES}
-
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
-        return self.trace(image, args)[2]
+        return self.compute(image, args)[2]
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        normal, network, labels = self.trace(image, args)
+        normal, network, labels = self.compute(image, args)
         return {"normalize": normal, "network": network, "labels": labels}
 
-    def trace(self, image: Tensor, args: Optional[Dict[str, Tensor]]) -> List[Tensor]:  # noqa: UP006, UP045
-        level, mode, reach = self.level, self.normalize, self.reach
-        if args is not None:
-            if "level" in args:
-                level = args["level"].reshape(-1)[0].to(torch.float32)
-            if "normalize" in args:
-                mode = args["normalize"].reshape(-1)[0]
-            if "reach" in args:
-                reach = int(args["reach"].item())
+    def compute(self, image: Tensor, args: Optional[Dict[str, Tensor]]) -> List[Tensor]:  # noqa: UP006, UP045
+        level = self.override(args, "level", self.level)
+        mode = self.override(args, "normalize", self.normalize)
+        reach = self.reach
+        if args is not None and "reach" in args:
+            reach = int(args["reach"].item())
         largest = image.amax(dim=[1, 2, 3], keepdim=True).clamp(min=1e-6)
         normal = torch.where(mode == 2, image, image / largest)
         network = self.network(normal)

@@ -6,6 +6,7 @@ import gc
 import weakref
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 import onnxruntime as ort
@@ -13,6 +14,7 @@ import pytest
 import torch
 from graph_hashes import onnx_hash, torchscript_hash
 from small_forward import SmallForward, small_checkpoint
+from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
@@ -75,6 +77,59 @@ def test_hashes_see_what_is_computed_and_not_what_is_said(tmp_path: Path) -> Non
     next(node for node in model.graph.node if node.op_type == "Greater").op_type = "GreaterOrEqual"
     onnx.save(model, tmp_path / "d.onnx")
     assert onnx_hash(tmp_path / "d.onnx") != hashes["onnx"][0]
+    _rewrite(tmp_path / "a.torchscript", tmp_path / "d.torchscript", "torch.gt(", "torch.ge(")
+    assert torchscript_hash(tmp_path / "d.torchscript") != hashes["torchscript"][0]
+
+
+def _rewrite(source: Path, path: Path, before: str, after: str) -> None:
+    """Replace words in the code of a TorchScript file."""
+    found = 0
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if "/code/" in name and name.endswith(".py"):
+                found += content.count(before.encode())
+                content = content.replace(before.encode(), after.encode())
+            new.writestr(name, content)
+    assert found == 1
+
+
+class Pair(NamedTuple):
+    low: Tensor
+    high: Tensor
+
+
+class Scale(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return self.scaled(image, image.amin(), image.amax())
+
+    def scaled(self, image: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        return (image - low) / (high - low)
+
+
+class ScaleByPair(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return self.scaled(image, Pair(image.amin(), image.amax()))
+
+    def scaled(self, image: Tensor, pair: Pair) -> Tensor:
+        return (image - pair.low) / (pair.high - pair.low)
+
+
+class ScaleByTurnedPair(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return self.scaled(image, Pair(image.amax(), image.amin()))
+
+    def scaled(self, image: Tensor, pair: Pair) -> Tensor:
+        return (image - pair.low) / (pair.high - pair.low)
+
+
+def test_the_hash_of_torchscript_does_not_see_how_values_are_passed_on(tmp_path: Path) -> None:
+    hashes = []
+    for module in (Scale(), ScaleByPair(), ScaleByTurnedPair()):
+        torch.jit.script(module.eval()).save(tmp_path / "scale.pt")
+        hashes.append(torchscript_hash(tmp_path / "scale.pt"))
+    assert hashes[0] == hashes[1], "a tuple is no node"
+    assert hashes[1] != hashes[2], "the maximum is taken for the minimum"
 
 
 def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Path) -> None:

@@ -238,12 +238,12 @@ def test_flags_drive_a_validation(able: bool, runtime: str, result: ExportResult
         NamedImage("does not", planes[:, : SIZE + 1, :SIZE], sample=True),
     ]
     report = validate(package, images=images, runtimes=[runtime, "torchscript"])
-    cells = {cell.image: cell for cell in report.cells if cell.runtime == "folder"}
+    cells = {cell.image: cell for cell in report.results if cell.runtime == "folder"}
     assert cells["fits"].status == "passed"
     assert bool(cells["fits"].stages) == able
     assert cells["does not"].status == ("passed" if able else "not run")
     assert able or f"and the image has 1 x 3 x {SIZE + 1} x {SIZE}" in cells["does not"].why
-    assert all(cell.status == "passed" and cell.stages for cell in report.cells if cell.runtime == "torchscript")
+    assert all(cell.status == "passed" and cell.stages for cell in report.results if cell.runtime == "torchscript")
 
 
 def test_stages_are_refused_where_the_format_has_none(

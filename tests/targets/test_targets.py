@@ -18,7 +18,7 @@ from exported_models import MODELS, VARIANTS, OnnxModel
 
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, PackageError, UnknownNameError
-from instanseg_export.families.instanseg.forward import Trace
+from instanseg_export.families.instanseg.forward import Intermediates
 from instanseg_export.files import sha256_of
 from instanseg_export.metadata import FORMAT
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
@@ -97,7 +97,7 @@ def test_stages_are_as_documented(exported: Exported, variant: str, target: str)
     image = np.random.default_rng(0).random((2, channels, 40, 52), dtype=np.float32)
     spec = require_metadata(exported(variant) / FILES[target]).spec.whole()
     stages = MODELS[target](exported(variant)).stages(image, seed_threshold=0.4)
-    assert set(stages) == set(Trace._fields)
+    assert set(stages) == set(Intermediates._fields)
     count, targets = len(stages["seeds"]), len(spec["targets"])
     expected = {
         "normalize": (np.float32, (2, channels, 40, 52)),

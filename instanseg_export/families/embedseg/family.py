@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..spec_family import DescribedFamily
+from ..checkpoint import Checkpoint
+from ..family import Family
+from ..spec_family import restore_by_spec
+from .build import OVERRIDES, build_network
+from .memory import numbers_per_pixel
+from .reader import READER, RUN_FILES
 from .spec import EmbedSeg3DSpec, EmbedSegSpec
+from .weights import SIGNATURES
 
 if TYPE_CHECKING:
-    from torch import nn
+    from ..base import SegmentationForward
 
 __all__ = ["FAMILY", "FAMILY_3D"]
 
 
-def _network(spec: EmbedSegSpec) -> nn.Module:
-    from .network import BranchedERFNet
+def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
+    from .forward import build
 
-    return BranchedERFNet(spec.channels, (2 * spec.dimensions, 1), spec.dimensions)
-
-
-def _numbers(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    return lambda text: tuple(kind(part) for part in text.replace(",", " ").split())
+    return build(checkpoint, settings)
 
 
-_FIELDS: dict[str, Callable[[str], Any]] = {"grid": _numbers(int), "extent": _numbers(float)}
+def _family(spec: type[EmbedSegSpec]) -> Family:
+    return Family(
+        spec=spec,
+        restore=restore_by_spec(build_network, OVERRIDES[spec]),
+        build_forward=_build_forward,
+        readers=(READER,),
+        run_files=RUN_FILES,
+        signatures=SIGNATURES,
+        numbers_per_pixel=numbers_per_pixel,
+    )
 
-FAMILY = DescribedFamily(EmbedSegSpec, _network, _FIELDS)
-FAMILY_3D = DescribedFamily(EmbedSeg3DSpec, _network, {**_FIELDS, "slice_distance": float})
+
+FAMILY = _family(EmbedSegSpec)
+FAMILY_3D = _family(EmbedSeg3DSpec)

@@ -1,7 +1,7 @@
 """EmbedSeg's forward: image or volume in, label map out."""
 
 from collections.abc import Mapping
-from typing import Any, Dict, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
+from typing import Any, Dict, NamedTuple, Optional, cast  # noqa: UP035 -- TorchScript reads these
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,14 @@ from ...stages.greedy import cluster_greedily, number_clusters
 from ...stages.normalize import finite, rescale
 from ...stages.number import close_gaps
 from ...stages.pad import crop_axis, pad_axis
-from ..base import FurtherOutput
+from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..settings import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
+from ..settings import Tunable, Value, normalize_tunable, resolve_settings
 from .spec import EmbedSegSpec
 
-__all__ = ["EMBEDSEG_TUNABLES", "EmbedSegForward", "Trace"]
+__all__ = ["EMBEDSEG_TUNABLES", "EmbedSegForward", "Intermediates"]
 
-EMBEDSEG_TUNABLES: Tuple[Tunable, ...] = (  # noqa: UP006
+EMBEDSEG_TUNABLES: tuple[Tunable, ...] = (
     normalize_tunable(1, 99.8),
     Tunable("seed_threshold", "float", 0.9, help="a pixel's seed score must reach this to start an object."),
     Tunable("fg_threshold", "float", 0.5, help="pixels whose seed score exceeds this are foreground."),
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
     tta: bool
 
 
-class Trace(NamedTuple):
+class Intermediates(NamedTuple):
     """What the forward computes on its way; volumes have D before H.
 
     normalize: (B, C, H, W) float32, the image that the network sees, before it is padded.
@@ -61,74 +61,32 @@ class Trace(NamedTuple):
     labels: Tensor
 
 
-class EmbedSegForward(nn.Module):
+class EmbedSegForward(SegmentationForward):
     """Normalise, pad, run the network (on several views), cluster the foreground, number and crop.
 
     Args:
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
-        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+        settings: a value for each tunable.
     """
 
-    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
-        "convolves_after_network",
-        "dimensions",
-        "further",
-        "percentiles",
-        "stage_names",
-        "tunables",
-        "values",
-    ]
-
-    normalize: Tensor
     seed_threshold: Tensor
     fg_threshold: Tensor
     min_object_size: Tensor
 
-    def __init__(self, spec: EmbedSegSpec, network: nn.Module, settings: Dict[str, Value]) -> None:  # noqa: UP006
-        super().__init__()
-        self.network = network
-        self.channels = spec.channels
-        self.axes = spec.dimensions
-        self.multiple = int(network.multiple)  # type: ignore[arg-type]
+    def __init__(self, spec: EmbedSegSpec, network: nn.Module, settings: dict[str, Value]) -> None:
+        super().__init__(network, spec.channels, spec.dimensions, EMBEDSEG_TUNABLES, settings)
         self.grid = [float(size) for size in spec.grid]
         self.extent = list(spec.extent)
         self.tta = bool(settings["tta"])
-        self._values = dict(settings)
-        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
-        for name in ("seed_threshold", "fg_threshold"):
-            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
-        self.register_buffer("min_object_size", torch.tensor(int(settings["min_object_size"])))  # type: ignore[arg-type]
 
     @property
-    def dimensions(self) -> int:
-        """See :class:`.base.Forward`, as for the next ones."""
-        return self.axes
-
-    @property
-    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
+    def percentiles(self) -> tuple[float, float]:
         return 1.0, 99.8
 
     @property
-    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
-        return Trace._fields
-
-    @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
-        return ()
-
-    @property
-    def convolves_after_network(self) -> bool:
-        return False
-
-    @property
-    def tunables(self) -> Tuple[Tunable, ...]:  # noqa: UP006
-        return EMBEDSEG_TUNABLES
-
-    @property
-    def values(self) -> Dict[str, Value]:  # noqa: UP006
-        """The baked value of each tunable."""
-        return dict(self._values)
+    def stage_names(self) -> tuple[str, ...]:
+        return Intermediates._fields
 
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
         """Segment a batch of images.
@@ -140,17 +98,17 @@ class EmbedSegForward(nn.Module):
         Returns:
             (B, 1, [D,] H, W) float32, integer-valued: ids 1..N in raster order of the seeds, 0 for background.
         """
-        return self.trace(image, self.read_settings(args)).labels
+        return self.compute(image, self.read_settings(args)).labels
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
-        trace = self.trace(image, self.read_settings(args))
+        """Return the intermediate results of a call, for diagnosis; see :class:`Intermediates`."""
+        found = self.compute(image, self.read_settings(args))
         return {
-            "normalize": trace.normalize,
-            "network": trace.network,
-            "seeds": trace.seeds,
-            "labels": trace.labels,
+            "normalize": found.normalize,
+            "network": found.network,
+            "seeds": found.seeds,
+            "labels": found.labels,
         }
 
     def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
@@ -169,28 +127,22 @@ class EmbedSegForward(nn.Module):
             tta=tta,
         )
 
-    def override(self, args: Dict[str, Tensor], name: str, baked: Tensor) -> Tensor:  # noqa: UP006
-        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
-        if name in args:
-            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
-        return baked
-
-    def trace(self, image: Tensor, settings: Settings) -> Trace:
+    def compute(self, image: Tensor, settings: Settings) -> Intermediates:
         """Run all stages."""
         self.check(image)
         normal = rescale(finite(image.to(torch.float32)), settings.normalize, 10, 2)
-        depth = image.shape[2] if self.axes == 3 else 1
+        depth = image.shape[2] if self.dimensions == 3 else 1
         height, width = image.shape[-2], image.shape[-1]
         # EmbedSeg pads images on both sides, the smaller half first, and volumes at their ends only.
-        above = self.padding(height) // 2 if self.axes == 2 else 0
-        left = self.padding(width) // 2 if self.axes == 2 else 0
+        above = self.padding(height) // 2 if self.dimensions == 2 else 0
+        left = self.padding(width) // 2 if self.dimensions == 2 else 0
         padded = pad_axis(normal, image.dim() - 2, self.multiple, above)
         padded = pad_axis(padded, image.dim() - 1, self.multiple, left)
-        if self.axes == 3:
+        if self.dimensions == 3:
             padded = pad_axis(padded, 2, self.multiple, 0)
         network = self.run(padded, settings.tta)
 
-        features = network if self.axes == 3 else network[:, :, None]
+        features = network if self.dimensions == 3 else network[:, :, None]
         planes, pixels = features.shape[0], features[0, 0].numel()
         points = read_points(features, self.steps(depth, height, width, image.device), settings.fg_threshold)
         clusters = cluster_greedily(points, settings.seed_threshold, settings.min_object_size)
@@ -207,24 +159,12 @@ class EmbedSegForward(nn.Module):
             row - layer * features.shape[3] - above,
             seeds - row * features.shape[4] - left,
         ]
-        return Trace(
+        return Intermediates(
             normalize=normal,
             network=network,
             seeds=torch.stack(places, dim=1),
             labels=labels.view(normal[:, :1].shape),
         )
-
-    def check(self, image: Tensor) -> None:
-        """Refuse, in words, an image that the network cannot take."""
-        if image.dim() != self.axes + 2:
-            expected = (
-                "(batch, channels, height, width)" if self.axes == 2 else "(batch, channels, depth, height, width)"
-            )
-            raise ValueError(f"expected an image of shape {expected}, got {image.shape}")
-        if image.shape[1] != self.channels:
-            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
-        if image.numel() == 0:
-            raise ValueError(f"the image is empty: its shape is {image.shape}")
 
     def padding(self, size: int) -> int:
         """Return how many pixels are missing to a size that the network takes."""
@@ -234,7 +174,7 @@ class EmbedSegForward(nn.Module):
         """Return the raw output of the network, or the mean of that of all views."""
         total: Tensor = self.network(self.in_order(padded))
         if tta:
-            count = views(self.axes)
+            count = views(self.dimensions)
             for view in range(1, count):
                 total = total + turn_back(self.network(self.in_order(turn(padded, view))), view)
             total = total / float(count)
@@ -250,7 +190,7 @@ class EmbedSegForward(nn.Module):
 
     def channels_last(self, image: Tensor) -> Tensor:
         """See :meth:`in_order`."""
-        if self.axes == 3:
+        if self.dimensions == 3:
             return image.contiguous(memory_format=torch.channels_last_3d)
         return image.contiguous(memory_format=torch.channels_last)
 
@@ -266,10 +206,10 @@ class EmbedSegForward(nn.Module):
             sizes.append(torch.full([1], size, dtype=torch.float32, device=device))
             rounded.append(torch.full([1], size + self.padding(size), dtype=torch.float32, device=device))
         side = torch.maximum(rounded[0], rounded[1])
-        span = torch.cat([side, side, rounded[2]])[: self.axes]
+        span = torch.cat([side, side, rounded[2]])[: self.dimensions]
         grid = torch.tensor(self.grid, dtype=torch.float32, device=device)
         extent = torch.tensor(self.extent, dtype=torch.float32, device=device)
-        larger = (torch.cat(sizes)[: self.axes] > grid).to(torch.int64).sum() > 0
+        larger = (torch.cat(sizes)[: self.dimensions] > grid).to(torch.int64).sum() > 0
         return torch.where(larger, span / grid * extent / (span - 1.0), extent / (grid - 1.0))
 
 

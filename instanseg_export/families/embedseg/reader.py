@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from ...archives.torch_archive import kind_of, peek
 from ...archives.torch_file import load_tensors
-from ...checkpoints.weight_signatures import EMBEDSEG, family_of
 from ...errors import CheckpointError, SpecError
 from ...files import sha256_of
-from ..checkpoint import Checkpoint
-from ..spec import first_finding
+from ..checkpoint import Checkpoint, Load
+from ..signatures import network_of
+from ..spec import ModelSpec, first_finding
 from ..spec_family import override
 from ..weights import dense_weights, fill, need
+from .build import OVERRIDES, build_network
 from .data_properties import FILENAME, DataProperties, read_data_properties
-from .family import FAMILY, FAMILY_3D
-from .weights import canonical_name
+from .spec import EmbedSeg3DSpec, EmbedSegSpec
+from .weights import SIGNATURES, canonical_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["READER", "EmbedSegReader"]
+__all__ = ["READER", "RUN_FILES", "EmbedSegReader"]
 
 _WEIGHTS = "best_iou_model.pth"
 _LAST = "checkpoint.pth"
+RUN_FILES = (_WEIGHTS, _LAST)
 _FIRST_LAYER = "encoder.initial_block.conv.weight"
 
 
@@ -38,9 +40,9 @@ class EmbedSegReader:
     describes = f"a training run of EmbedSeg: its folder, or its {_WEIGHTS}, with {FILENAME} beside it"
 
     def recognises(self, path: Path) -> bool:
-        return family_of(peek(_weights_file(path))) == EMBEDSEG
+        return network_of(peek(_weights_file(path)), SIGNATURES) is not None
 
-    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+    def read(self, path: Path, overrides: dict[str, str], load: Load) -> Checkpoint:
         source = _weights_file(path)
         theirs = dense_weights(_state(load_tensors(source), source), source, rename=_unwrapped)
         dimensions = 3 if _FIRST_LAYER in theirs and theirs[_FIRST_LAYER].dim() == 5 else 2
@@ -59,16 +61,16 @@ class EmbedSegReader:
             "settings": properties.settings,
             **_geometry(properties, dimensions, stated, source),
         }
-        family = FAMILY_3D if dimensions == 3 else FAMILY
+        kind = EmbedSeg3DSpec if dimensions == 3 else EmbedSegSpec
         try:
-            spec = family.spec.model_validate(fields)
+            spec: ModelSpec = kind.model_validate(fields)
         except ValidationError as error:
             raise SpecError(
                 f"{properties.path} is inconsistent: {first_finding(error)}.",
                 hint="Correct the file, or give --spec grid=….",
             ) from error
-        spec = override(spec, stated, source, family.fields)
-        network = fill(lambda: family.network(spec), weights, source, title=spec.title)
+        spec = override(spec, stated, source, OVERRIDES[kind])
+        network = fill(lambda: build_network(cast(EmbedSegSpec, spec)), weights, source, title=spec.title)
         return Checkpoint(spec, network, source, sha256_of(source), self.name)
 
 

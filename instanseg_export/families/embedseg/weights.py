@@ -1,10 +1,14 @@
-"""From EmbedSeg's names of weights to those of :class:`families.embedseg.network.BranchedERFNet`."""
+"""EmbedSeg's weights: how files are told by them, and how their names become those of :mod:`.embedseg.network`."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["canonical_name"]
+from ..signatures import WeightSignature
+
+__all__ = ["SIGNATURES", "canonical_name"]
+
+SIGNATURES = (WeightSignature(b"encoder.initial_block.conv.weight", "EmbedSeg (BranchedERFNet)"),)
 
 _UNUSED = "encoder.output_conv."
 """EmbedSeg creates this layer for training an encoder alone; with decoders it is never called."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..spec_family import DescribedFamily
+from ..checkpoint import Checkpoint
+from ..family import Family
+from ..spec_family import restore_by_spec
 from .spec import IAUNetSpec
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ..base import SegmentationForward
 
 __all__ = ["FAMILY"]
 
@@ -19,8 +24,16 @@ def _network(spec: IAUNetSpec) -> nn.Module:
     return IAUNetNetwork(spec)
 
 
-FAMILY = DescribedFamily(
+def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
+    from .forward import build
+
+    return build(checkpoint, settings)
+
+
+FAMILY = Family(
     spec=IAUNetSpec,
-    network=_network,
-    fields={"classes": lambda text: tuple(part.strip() for part in text.split(",") if part.strip())},
+    restore=restore_by_spec(
+        _network, {"classes": lambda text: tuple(part.strip() for part in text.split(",") if part.strip())}
+    ),
+    build_forward=_build_forward,
 )

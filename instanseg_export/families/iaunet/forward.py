@@ -13,12 +13,13 @@ from ...stages.exact import logit
 from ...stages.normalize import finite, normalize, standardize
 from ...stages.pad import pad_with_zeros
 from ...stages.queries import inside_image, keep_queries, suppress_duplicates
-from ..base import FurtherOutput
+from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
+from ..outputs import FurtherOutput
 from ..settings import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
 from .spec import IAUNetSpec
 
-__all__ = ["IAUNET_TUNABLES", "IAUNetForward", "Settings", "Trace"]
+__all__ = ["IAUNET_TUNABLES", "IAUNetForward", "Intermediates", "Settings"]
 
 IAUNET_TUNABLES: tuple[Tunable, ...] = (
     normalize_tunable(0.1, 99.9),
@@ -65,7 +66,7 @@ class Settings(NamedTuple):
     min_size: Tensor
 
 
-class Trace(NamedTuple):
+class Intermediates(NamedTuple):
     """What the forward computes on its way; N instances.
 
     normalize: (B, C, H, W) float32, the image that the network sees.
@@ -87,59 +88,33 @@ class Trace(NamedTuple):
     detection_classes: Tensor
 
 
-class IAUNetForward(nn.Module):
+class IAUNetForward(SegmentationForward):
     """Normalise, run the network, keep the certain queries, drop duplicates, enlarge the masks, paint and number.
 
     Args:
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
-        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+        settings: a value for each tunable.
     """
 
-    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
-        "convolves_after_network",
-        "dimensions",
-        "further",
-        "percentiles",
-        "stage_names",
-        "tunables",
-        "values",
-    ]
-
-    normalize: Tensor
     score_threshold: Tensor
     mask_threshold: Tensor
     overlap_threshold: Tensor
     min_size: Tensor
 
-    def __init__(self, spec: IAUNetSpec, network: nn.Module, settings: Dict[str, Value]) -> None:  # noqa: UP006
-        super().__init__()
-        self.network = network
-        self.channels = spec.channels
-        self.multiple = int(network.multiple)  # type: ignore[arg-type]
-        self.standard = spec.normalization == "standard"
+    def __init__(self, spec: IAUNetSpec, network: nn.Module, settings: dict[str, Value]) -> None:
+        standard = spec.normalization == "standard"
+        tunables = (_STANDARD, *IAUNET_TUNABLES[1:]) if standard else IAUNET_TUNABLES
+        super().__init__(network, spec.channels, 2, tunables, settings)
+        self.standard = standard
         self._classes = spec.classes
-        self._values = dict(settings)
-        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
-        for name in ("score_threshold", "mask_threshold", "overlap_threshold"):
-            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
-        self.register_buffer("min_size", torch.tensor(int(settings["min_size"])))  # type: ignore[arg-type]
 
     @property
-    def dimensions(self) -> int:
-        """See :class:`.base.Forward`, as for the next four."""
-        return 2
+    def stage_names(self) -> tuple[str, ...]:
+        return Intermediates._fields
 
     @property
-    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
-        return 0.1, 99.9
-
-    @property
-    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
-        return Trace._fields
-
-    @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+    def further(self) -> tuple[FurtherOutput, ...]:
         row: tuple[Axis, ...] = ("instance",)
         # From 1, for the zoo refuses a test output of zeros, which a model of one class would have.
         names = ("no object", *self._classes)
@@ -166,19 +141,6 @@ class IAUNetForward(nn.Module):
             ),
         )
 
-    @property
-    def convolves_after_network(self) -> bool:
-        return False
-
-    @property
-    def tunables(self) -> tuple[Tunable, ...]:
-        return (_STANDARD, *IAUNET_TUNABLES[1:]) if self.standard else IAUNET_TUNABLES
-
-    @property
-    def values(self) -> Dict[str, Value]:  # noqa: UP006
-        """The baked value of each tunable."""
-        return self._values
-
     def forward(
         self,
         image: Tensor,
@@ -194,27 +156,27 @@ class IAUNetForward(nn.Module):
             labels (B, 1, H, W) float32; masks (N, H, W) uint8; images and scores (N,) float32; classes (N,) uint8.
             The N rows are the instances of all images one after another; in each image row r belongs to label r + 1.
         """
-        trace = self.trace(image, self.read_settings(args))
+        found = self.compute(image, self.read_settings(args))
         return (
-            trace.labels,
-            trace.instance_masks,
-            trace.instance_images,
-            trace.instance_scores,
-            trace.detection_classes,
+            found.labels,
+            found.instance_masks,
+            found.instance_images,
+            found.instance_scores,
+            found.detection_classes,
         )
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
-        trace = self.trace(image, self.read_settings(args))
+        """Return the intermediate results of a call, for diagnosis; see :class:`Intermediates`."""
+        found = self.compute(image, self.read_settings(args))
         return {
-            "normalize": trace.normalize,
-            "network": trace.network,
-            "labels": trace.labels,
-            "instance_masks": trace.instance_masks,
-            "instance_images": trace.instance_images,
-            "instance_scores": trace.instance_scores,
-            "detection_classes": trace.detection_classes,
+            "normalize": found.normalize,
+            "network": found.network,
+            "labels": found.labels,
+            "instance_masks": found.instance_masks,
+            "instance_images": found.instance_images,
+            "instance_scores": found.instance_scores,
+            "detection_classes": found.detection_classes,
         }
 
     def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
@@ -227,13 +189,7 @@ class IAUNetForward(nn.Module):
             min_size=self.override(args, "min_size", self.min_size),
         )
 
-    def override(self, args: Optional[Dict[str, Tensor]], name: str, baked: Tensor) -> Tensor:  # noqa: UP006, UP045
-        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
-        if args is not None and name in args:
-            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
-        return baked
-
-    def trace(self, image: Tensor, settings: Settings) -> Trace:
+    def compute(self, image: Tensor, settings: Settings) -> Intermediates:
         """Run all stages."""
         self.check(image)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
@@ -248,7 +204,7 @@ class IAUNetForward(nn.Module):
         found = suppress_duplicates(found, threshold, settings.overlap_threshold)
         whole = full_masks(found.logits.view(-1, masks.shape[2], masks.shape[3]), height, width, threshold)
         instances = label_instances(found, whole, batch, settings.min_size)
-        return Trace(
+        return Intermediates(
             normalize=normal,
             network=torch.cat([logits, classes], dim=2),
             labels=instances.labels[:, None].to(torch.float32),
@@ -257,15 +213,6 @@ class IAUNetForward(nn.Module):
             instance_scores=instances.score,
             detection_classes=(instances.label + 1).to(torch.uint8),
         )
-
-    def check(self, image: Tensor) -> None:
-        """Refuse, in words, an image that the network cannot take."""
-        if image.dim() != 4:
-            raise ValueError(f"expected an image of shape (batch, channels, height, width), got {image.shape}")
-        if image.shape[1] != self.channels:
-            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
-        if image.numel() == 0:
-            raise ValueError(f"the image is empty: its shape is {image.shape}")
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:

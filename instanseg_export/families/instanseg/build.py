@@ -48,5 +48,5 @@ def build(
 
     weights = settle(weights, source)
     spec, inferred = describe(measure(weights, source), facts, source, settings=settings)
-    network = fill(lambda: InstanSegNetwork(spec), weights, source)
+    network = fill(lambda: InstanSegNetwork(spec), weights, source, title=spec.title)
     return Checkpoint(spec, network, source, sha256, reader, (*notes, *inferred))

@@ -20,8 +20,11 @@ from ..settings import Value
 from .describe import parse_targets
 from .sam_weights import ENCODERS
 from .settings import INSTANSEG_TUNABLES
+from .weights import OTHER_BACKBONES
 
 __all__ = ["read_best_params", "read_experiment_log", "tuned"]
+
+_BACKBONES = ("instanseg_unet", *ENCODERS)
 
 _REQUIRED = ("model_str", "dim_in", "dim_coords", "n_sigma", "layers")
 """What upstream's own loader cannot do without, of what describes the network."""
@@ -76,10 +79,12 @@ def read_experiment_log(path: Path) -> dict[str, Fact]:
         )
     backbone = rows["model_str"].value
     kind = backbone.lower()
-    if kind not in ("instanseg_unet", *ENCODERS):
-        from ...checkpoints.unknown import family_error
-
-        raise family_error(path, backbone, f"{path}, line {rows['model_str'].line}: model_str")
+    if kind not in _BACKBONES:
+        name = OTHER_BACKBONES.get(kind, plain(backbone, 100))
+        raise SpecError(
+            f"{path}, line {rows['model_str'].line}: model_str stands for a network of another family, {name}.",
+            hint=f"Known are: {', '.join(_BACKBONES)}.",
+        )
     facts: dict[str, Fact] = {}
     for name, (field, parse) in _COLUMNS.items():
         if name not in rows:

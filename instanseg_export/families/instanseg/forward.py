@@ -17,25 +17,25 @@ from ...stages.cluster_augmented import AugmentedClustering
 from ...stages.cluster_guided import GuidedClustering
 from ...stages.connected import connected_cells
 from ...stages.exact import logit
-from ...stages.fields import coordinate_step, read_fields
+from ...stages.fields import PixelTable, coordinate_step, read_fields
 from ...stages.merge import merge_overlapping
 from ...stages.normalize import finite, normalize
 from ...stages.nuclei_to_cells import match_nuclei_to_cells
 from ...stages.number import close_gaps, number_instances
 from ...stages.pad import pad_to_multiple
-from ...stages.paint import Members, join_members, list_members, paint
+from ...stages.paint import MaskPixels, join_mask_pixels, list_mask_pixels, paint
 from ...stages.seeds import pick_seeds
-from ...stages.sentinels import nobody
+from ...stages.sentinels import no_owner
 from ...stages.tiles import TiledNetwork
-from ...stages.windows import chunk_seeds, open_windows
-from ..base import FurtherOutput
+from ...stages.windows import WindowGrid, chunk_seeds, open_windows
+from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..settings import NORMALIZE_MODES, Tunable, Value, resolve_settings
+from ..settings import Tunable, Value, resolve_settings
 from .augmented import AugmentedNetwork
 from .settings import INSTANSEG_TUNABLES
 from .spec import InstanSegSpec
 
-__all__ = ["InstanSegForward", "Settings", "Trace"]
+__all__ = ["InstanSegForward", "Intermediates", "Settings"]
 
 
 class Settings(NamedTuple):
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
     targets: List[int]  # noqa: UP006
 
 
-class Trace(NamedTuple):
+class Intermediates(NamedTuple):
     """What the forward computes on its way.
 
     normalize: (B, C, H, W) float32, the image that the network sees.
@@ -75,27 +75,16 @@ class Trace(NamedTuple):
     labels: Tensor
 
 
-class InstanSegForward(nn.Module):
+class InstanSegForward(SegmentationForward):
     """Normalise, run the network, pick seeds, cluster pixels around them, paint, merge, match and number.
 
     Args:
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
         clustering: the stage that makes logits of windows.
-        settings: a value for each tunable; they become buffers, so that each format can offer them to its clients.
+        settings: a value for each tunable.
     """
 
-    __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
-        "convolves_after_network",
-        "dimensions",
-        "further",
-        "percentiles",
-        "stage_names",
-        "tunables",
-        "values",
-    ]
-
-    normalize: Tensor
     seed_threshold: Tensor
     mask_threshold: Tensor
     peak_distance: Tensor
@@ -111,10 +100,9 @@ class InstanSegForward(nn.Module):
         spec: InstanSegSpec,
         network: nn.Module,
         clustering: PixelClustering | GuidedClustering | AugmentedClustering,
-        settings: Dict[str, Value],  # noqa: UP006
+        settings: dict[str, Value],
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, spec.channels, 2, INSTANSEG_TUNABLES, settings)
         self.clustering = clustering
         # An augmented network gives the embeddings of all views, and one seed map.
         views = view_count() if settings["tta"] else 1
@@ -124,37 +112,14 @@ class InstanSegForward(nn.Module):
         self.dim_seeds = spec.dim_seeds
         self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
         self.target_count = len(spec.targets)
-        self.channels = spec.channels or 0
-        self.multiple = int(network.multiple)  # type: ignore[arg-type]
-        self._values = dict(settings)
         self.window_size = int(settings["window_size"])  # type: ignore[arg-type]
         flags = settings["target_segmentation"]
         chosen = [place for place in range(self.target_count) if flags[place]] if self.target_count > 1 else [0]  # type: ignore[index]
         self.targets: List[int] = chosen  # noqa: UP006
-        self.register_buffer("normalize", torch.tensor(NORMALIZE_MODES.index(str(settings["normalize"]))))
-        for name in ("seed_threshold", "mask_threshold", "overlap_threshold", "fg_threshold"):
-            self.register_buffer(name, torch.tensor(float(settings[name]), dtype=torch.float32))  # type: ignore[arg-type]
-        for name in ("peak_distance", "min_size"):
-            self.register_buffer(name, torch.tensor(int(settings[name])))  # type: ignore[arg-type]
-        for name in ("cleanup_fragments", "connected", "resolve_cell_and_nucleus"):
-            self.register_buffer(name, torch.tensor(bool(settings[name])))
 
     @property
-    def dimensions(self) -> int:
-        """See :class:`.base.Forward`, as for the next three."""
-        return 2
-
-    @property
-    def percentiles(self) -> Tuple[float, float]:  # noqa: UP006
-        return 0.1, 99.9
-
-    @property
-    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
-        return Trace._fields
-
-    @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
-        return ()
+    def stage_names(self) -> tuple[str, ...]:
+        return Intermediates._fields
 
     @property
     def convolves_after_network(self) -> bool:
@@ -166,15 +131,10 @@ class InstanSegForward(nn.Module):
         """What can be tuned: what has no effect on this network is left out."""
         return tuple(
             tunable
-            for tunable in INSTANSEG_TUNABLES
+            for tunable in super().tunables
             if (self.dim_seeds == 2 or tunable.name != "fg_threshold")
             and (self.target_count == 2 or tunable.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
         )
-
-    @property
-    def values(self) -> Dict[str, Value]:  # noqa: UP006
-        """The baked value of each tunable."""
-        return {tunable.name: self._values[tunable.name] for tunable in self.tunables}
 
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
         """Segment a batch of images.
@@ -186,19 +146,22 @@ class InstanSegForward(nn.Module):
         Returns:
             (B, T, H, W) float32, integer-valued: 0 is background, ids run from 1 without gaps in each image.
         """
-        return self.trace(image, self.read_settings(args)).labels
+        return self.compute(image, self.read_settings(args)).labels
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see :class:`Trace`."""
-        trace = self.trace(image, self.read_settings(args))
+        """Return the intermediate results of a call, for diagnosis; see :class:`Intermediates`."""
+        return self.named(self.compute(image, self.read_settings(args)))
+
+    def named(self, found: Intermediates) -> Dict[str, Tensor]:  # noqa: UP006
+        """Return the intermediate results by name."""
         return {
-            "normalize": trace.normalize,
-            "network": trace.network,
-            "seeds": trace.seeds,
-            "cluster": trace.cluster,
-            "paint": trace.paint,
-            "labels": trace.labels,
+            "normalize": found.normalize,
+            "network": found.network,
+            "seeds": found.seeds,
+            "cluster": found.cluster,
+            "paint": found.paint,
+            "labels": found.labels,
         }
 
     def baked_settings(self) -> Settings:
@@ -251,13 +214,7 @@ class InstanSegForward(nn.Module):
             targets=targets,
         )
 
-    def override(self, args: Dict[str, Tensor], name: str, baked: Tensor) -> Tensor:  # noqa: UP006
-        """Return ``args[name]`` as a scalar of the type and on the device of the baked value, or that itself."""
-        if name in args:
-            return args[name].reshape(-1)[0].to(device=baked.device, dtype=baked.dtype)
-        return baked
-
-    def trace(self, image: Tensor, settings: Settings) -> Trace:
+    def compute(self, image: Tensor, settings: Settings) -> Intermediates:
         """Run all stages."""
         self.check(image)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
@@ -277,18 +234,17 @@ class InstanSegForward(nn.Module):
         seeds = pick_seeds(fields.seed_map, settings.peak_distance, settings.seed_threshold)
 
         threshold = logit(settings.mask_threshold)
-        half = settings.window_size
+        grid = WindowGrid(settings.window_size, height, width)
         chunks = chunk_seeds(seeds, self.seeds_at_a_time)
-        table, offset = self.clustering.per_pixel(fields)
+        values, offset = self.clustering.per_pixel(fields)
         step_x, step_y = coordinate_step(width, image.device), coordinate_step(height, image.device)
-        members = self.cluster(
-            table, offset, step_x, step_y, chunks, half, height, width, threshold, settings.cleanup_fragments
-        )
+        table = PixelTable(values, offset, step_x, step_y)
+        mask_pixels = self.cluster(table, chunks, grid, threshold, settings.cleanup_fragments)
         filled_seeds = chunks.flatten(0, 1)
 
-        owner = paint(members, planes * height * width)
+        owner = paint(mask_pixels, planes * height * width)
         root = merge_overlapping(
-            members, filled_seeds, planes, height, width, half, settings.peak_distance, settings.overlap_threshold
+            mask_pixels, filled_seeds, planes, grid, settings.peak_distance, settings.overlap_threshold
         )
         min_size, connected = settings.min_size, settings.connected
         numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
@@ -307,38 +263,19 @@ class InstanSegForward(nn.Module):
         labels = close_gaps(numbers, group, planes)
 
         shape = [batch, targets, height, width]
-        painted = torch.where(owner < nobody(), owner + 1.0, torch.zeros_like(owner))
-        return Trace(
+        painted = torch.where(owner < no_owner(), owner + 1.0, torch.zeros_like(owner))
+        return Intermediates(
             normalize=normal,
             network=network,
             seeds=seeds,
-            cluster=members.area[: seeds.shape[0]],
+            cluster=mask_pixels.area[: seeds.shape[0]],
             paint=painted.view(shape),
             labels=labels.to(torch.float32).view(shape),
         )
 
-    def check(self, image: Tensor) -> None:
-        """Refuse, in words, an image that the network cannot take."""
-        if image.dim() != 4:
-            raise ValueError(f"expected an image of shape (batch, channels, height, width), got {image.shape}")
-        if self.channels > 0 and image.shape[1] != self.channels:
-            raise ValueError(f"this model takes {self.channels} channels, the image has {image.shape[1]}")
-        if image.numel() == 0:
-            raise ValueError(f"the image is empty: its shape is {image.shape}")
-
     def cluster(
-        self,
-        table: Tensor,
-        offset: Tensor,
-        step_x: Tensor,
-        step_y: Tensor,
-        chunks: Tensor,
-        half: int,
-        height: int,
-        width: int,
-        threshold: Tensor,
-        cleanup: Tensor,
-    ) -> Members:
+        self, table: PixelTable, chunks: Tensor, grid: WindowGrid, threshold: Tensor, cleanup: Tensor
+    ) -> MaskPixels:
         """Go through all windows, one chunk at a time, and return what is in their masks after cleanup.
 
         PyTorch is fastest on what fits its smallest cache, so there a chunk is cleaned up and listed at once. In ONNX
@@ -346,54 +283,35 @@ class InstanSegForward(nn.Module):
         """
         rows = chunks.shape[1]
         if torch.jit.is_scripting():
-            listed: List[Members] = []  # noqa: UP006
+            listed: List[MaskPixels] = []  # noqa: UP006
             for i in range(chunks.shape[0]):
-                logits, bits = self.cluster_chunk(
-                    table, offset, step_x, step_y, half, height, width, threshold, chunks[i]
-                )
+                logits, bits = self.cluster_chunk(table, grid, threshold, chunks[i])
                 kept, holes = clean_up(bits[0], bits[1], bits[2], cleanup)
-                listed.append(self.list_kept(logits, kept, holes, chunks[i], threshold, half, height, width))
-            return join_members(listed, rows)
+                listed.append(self.list_kept(logits, kept, holes, chunks[i], threshold, grid))
+            return join_mask_pixels(listed, rows)
         else:
-            chunk = partial(self.cluster_chunk, table, offset, step_x, step_y, half, height, width, threshold)
+            chunk = partial(self.cluster_chunk, table, grid, threshold)
             stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks)
             packed = all_bits.transpose(0, 1).flatten(1, 2)
             kept, holes = clean_up(packed[0], packed[1], packed[2], cleanup)
             seeds = chunks.flatten(0, 1)
-            return self.list_kept(stacked.flatten(0, 1), kept, holes, seeds, threshold, half, height, width)
+            return self.list_kept(stacked.flatten(0, 1), kept, holes, seeds, threshold, grid)
 
     def list_kept(
-        self,
-        logits: Tensor,
-        kept: Tensor,
-        holes: Tensor,
-        seeds: Tensor,
-        threshold: Tensor,
-        half: int,
-        height: int,
-        width: int,
-    ) -> Members:
+        self, logits: Tensor, kept: Tensor, holes: Tensor, seeds: Tensor, threshold: Tensor, grid: WindowGrid
+    ) -> MaskPixels:
         """List the pixels of packed masks (N, S, S) and of the holes that are filled in them."""
         mask = unpack(kept | holes, self.seeds_at_a_time).flatten(1)
         filled = unpack(holes, self.seeds_at_a_time).flatten(1)
-        return list_members(logits, mask, filled, seeds, threshold, half, height, width)
+        return list_mask_pixels(logits, mask, filled, seeds, threshold, grid)
 
     def cluster_chunk(
-        self,
-        table: Tensor,
-        offset: Tensor,
-        step_x: Tensor,
-        step_y: Tensor,
-        half: int,
-        height: int,
-        width: int,
-        threshold: Tensor,
-        chunk: Tensor,
+        self, table: PixelTable, grid: WindowGrid, threshold: Tensor, chunk: Tensor
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
         """Return the logits (N, S * S) of one chunk of windows, and packed (3, 1, S, S) which pixels reach the
         threshold, which is the seed, and which lie inside of the image."""
-        windows = open_windows(chunk, half, height, width)
-        logits = self.clustering(table, offset, step_x, step_y, windows)
+        windows = open_windows(chunk, grid)
+        logits = self.clustering(table, windows)
         windows_in_word = self.seeds_at_a_time
         mask = pack((logits >= threshold)[:, 0], windows_in_word)
         # Where the seed is and what lies inside is true of whole rows and whole columns, which are less to pack.
@@ -411,7 +329,7 @@ def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForwa
 
 def prepare(
     spec: InstanSegSpec, network: nn.Module, settings: Mapping[str, Any]
-) -> Tuple[nn.Module, PixelClustering | GuidedClustering | AugmentedClustering, Dict[str, Value]]:  # noqa: UP006
+) -> tuple[nn.Module, PixelClustering | GuidedClustering | AugmentedClustering, dict[str, Value]]:
     """Return what :class:`InstanSegForward` is made of: the folded network, its clustering, and all settings.
 
     Raises:

@@ -80,6 +80,10 @@ class InstanSegSpec(ModelSpec):
         return front + self.backbone.architecture
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        return ("Instances wider than twice `window_size` are cut.",)
+
+    @property
     def tags(self) -> tuple[str, ...]:
         return ("instanseg", *self.backbone.tags)
 

@@ -2,82 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..checkpoint import Checkpoint
-from ..instanseg.family import FAMILY as INSTANSEG
+from ..family import Family
+from ..instanseg.family import FAMILY as SEGMENTATION
 from ..spec import ModelSpec
 from ..spec_family import override
 from ..weights import dense_weights, fill
+from .build import OVERRIDES, build_classifier
+from .reader import READER
 from .spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
+from .weights import SIGNATURES
 
 if TYPE_CHECKING:
-    from torch import nn
+    from ..base import SegmentationForward
 
-__all__ = ["CLASSIFIED", "POSITIVITY", "TwoStageFamily", "build_classifier"]
+__all__ = ["CLASSIFIED", "POSITIVITY"]
 
 
-class TwoStageFamily:
-    """See :class:`.family.Family`. What segments is restored by its own family, the classifier from its description.
+def _restore(
+    spec: ModelSpec,
+    state: Mapping[Any, Any],
+    overrides: Mapping[str, str],
+    path: Path,
+    *,
+    sha256: str,
+    reader: str,
+    folded: bool = False,
+) -> Checkpoint:
+    """See :class:`.Restore`. What segments is restored by its own family, the classifier from its description."""
+    from .network import TwoStageNetwork
 
-    Args:
-        spec: the class of its descriptions.
-        fields: what ``--spec`` may override beside the fields of every family, and how its text is read.
-    """
-
-    def __init__(self, spec: type[TwoStageSpec], fields: Mapping[str, Callable[[str], Any]]) -> None:
-        self.spec: type[ModelSpec] = spec
-        self.fields = fields
-
-    def restore(
-        self,
-        spec: ModelSpec,
-        state: Mapping[Any, Any],
-        overrides: Mapping[str, str],
-        path: Path,
-        *,
-        sha256: str,
-        reader: str,
-    ) -> Checkpoint:
-        from .network import TwoStageNetwork
-
-        known = cast(TwoStageSpec, override(spec, overrides, path, self.fields))
-        named = {str(name).removeprefix("network."): tensor for name, tensor in state.items()}
-        first = INSTANSEG.restore(
-            known.segmentation, _below("segmentation.", named), {}, path, sha256=sha256, reader=reader
-        )
-        weights = dense_weights(_below("classifier.", named), path)
-        classifier = fill(lambda: build_classifier(known), weights, path, title=known.title)
-        known = known.model_copy(update={"segmentation": first.spec})
-        return Checkpoint(known, TwoStageNetwork(first.network, classifier), path, sha256, reader)
+    given = cast(TwoStageSpec, spec)
+    known = cast(TwoStageSpec, override(given, overrides, path, OVERRIDES[type(given)]))
+    named = {str(name).removeprefix("network."): tensor for name, tensor in state.items()}
+    first = SEGMENTATION.restore(
+        known.segmentation, _below("segmentation.", named), {}, path, sha256=sha256, reader=reader, folded=folded
+    )
+    weights = dense_weights(_below("classifier.", named), path)
+    classifier = fill(lambda: build_classifier(known), weights, path, title=known.title)
+    known = known.model_copy(update={"segmentation": first.spec})
+    return Checkpoint(known, TwoStageNetwork(first.network, classifier), path, sha256, reader)
 
 
 def _below(prefix: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def build_classifier(spec: TwoStageSpec) -> nn.Module:
-    """Build the second network of a description; its weights are random until they are loaded.
+def _build_classified(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
+    from .forward import build_classified
 
-    Raises:
-        CheckpointError: the package of its trunk is not installed.
-    """
-    from .crop_classifier import CropClassifier, PositivityClassifier
-
-    if isinstance(spec, ClassifiedSpec):
-        return CropClassifier(spec.classifier).eval()
-    return PositivityClassifier(cast(MarkerPositivitySpec, spec).classifier).eval()
+    return build_classified(checkpoint, settings)
 
 
-CLASSIFIED = TwoStageFamily(
-    ClassifiedSpec,
-    {
-        "classes": lambda text: tuple(part.strip() for part in text.split(",")),
-        "first_logit": int,
-        "divisor": float,
-        "crop_size": int,
-    },
+def _build_positivity(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
+    from .forward import build_positivity
+
+    return build_positivity(checkpoint, settings)
+
+
+def _numbers_per_pixel(spec: TwoStageSpec, target: str, channels: int) -> float:
+    # The classifier sees a few cells at a time.
+    of_segmentation = SEGMENTATION.numbers_per_pixel
+    assert of_segmentation is not None
+    return of_segmentation(spec.segmentation, target, channels)
+
+
+CLASSIFIED = Family(
+    spec=ClassifiedSpec,
+    restore=_restore,
+    build_forward=_build_classified,
+    readers=(READER,),
+    signatures=SIGNATURES,
+    numbers_per_pixel=_numbers_per_pixel,
 )
-POSITIVITY = TwoStageFamily(MarkerPositivitySpec, {"crop_size": int})
+POSITIVITY = Family(
+    spec=MarkerPositivitySpec,
+    restore=_restore,
+    build_forward=_build_positivity,
+    readers=(READER,),
+    signatures=SIGNATURES,
+    numbers_per_pixel=_numbers_per_pixel,
+)

@@ -17,9 +17,9 @@ from ...stages.number import close_gaps_of_images
 from ...stages.object_crops import chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
 from ...stages.resample import labels_back, resample
 from ...stages.views import eight_views, mean_of_views
-from ..base import FurtherOutput
 from ..checkpoint import Checkpoint
-from ..instanseg.forward import InstanSegForward, Settings, Trace, prepare
+from ..instanseg.forward import InstanSegForward, Intermediates, Settings, prepare
+from ..outputs import FurtherOutput
 from ..settings import Value
 from .network import TwoStageNetwork
 from .spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
@@ -36,7 +36,7 @@ class TwoStageForward(InstanSegForward):
     Args:
         spec: of both stages.
         network: of both stages.
-        clustering: as for :class:`.instanseg.InstanSegForward`.
+        clustering: as for :class:`.instanseg.forward.InstanSegForward`.
         settings: as there.
     """
 
@@ -45,7 +45,7 @@ class TwoStageForward(InstanSegForward):
         spec: TwoStageSpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: Dict[str, Value],  # noqa: UP006
+        settings: dict[str, Value],
     ) -> None:
         super().__init__(spec.segmentation, network, clustering, settings)
         self.channels = spec.channels or 0
@@ -54,7 +54,7 @@ class TwoStageForward(InstanSegForward):
         self.crop_size = spec.crop_size
 
     @property
-    def stage_names(self) -> Tuple[str, ...]:  # noqa: UP006
+    def stage_names(self) -> tuple[str, ...]:
         return (*super().stage_names, *(output.name for output in self.further))
 
     @property
@@ -62,32 +62,21 @@ class TwoStageForward(InstanSegForward):
         """The second stage's network does."""
         return True
 
-    def segment(self, image: Tensor, settings: Settings) -> Trace:
+    def segment(self, image: Tensor, settings: Settings) -> Intermediates:
         """Return what segmenting gives; ``labels`` are at the image's own pixel size, all else at the other one."""
-        trace = self.trace(resample(image, self.numerator, self.denominator), settings)
+        found = self.compute(resample(image, self.numerator, self.denominator), settings)
         if self.numerator == self.denominator:
-            return trace
-        labels = labels_back(trace.labels, image.shape[2], image.shape[3], self.numerator, self.denominator)
+            return found
+        labels = labels_back(found.labels, image.shape[2], image.shape[3], self.numerator, self.denominator)
         labels = connected_labels(labels, settings.resolve_cell_and_nucleus, settings.connected)
-        return Trace(
-            normalize=trace.normalize,
-            network=trace.network,
-            seeds=trace.seeds,
-            cluster=trace.cluster,
-            paint=trace.paint,
+        return Intermediates(
+            normalize=found.normalize,
+            network=found.network,
+            seeds=found.seeds,
+            cluster=found.cluster,
+            paint=found.paint,
             labels=close_gaps_of_images(labels),
         )
-
-    def named(self, trace: Trace) -> Dict[str, Tensor]:  # noqa: UP006
-        """Return the stages of segmenting by name."""
-        return {
-            "normalize": trace.normalize,
-            "network": trace.network,
-            "seeds": trace.seeds,
-            "cluster": trace.cluster,
-            "paint": trace.paint,
-            "labels": trace.labels,
-        }
 
 
 class ClassifiedForward(TwoStageForward):
@@ -96,7 +85,7 @@ class ClassifiedForward(TwoStageForward):
     Args:
         spec: of both stages.
         network: of both stages.
-        clustering: as for :class:`.instanseg.InstanSegForward`.
+        clustering: as for :class:`.instanseg.forward.InstanSegForward`.
         settings: as there.
     """
 
@@ -105,7 +94,7 @@ class ClassifiedForward(TwoStageForward):
         spec: ClassifiedSpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: Dict[str, Value],  # noqa: UP006
+        settings: dict[str, Value],
     ) -> None:
         super().__init__(spec, network, clustering, settings)
         self._classes = spec.classes
@@ -115,7 +104,7 @@ class ClassifiedForward(TwoStageForward):
         self.chunk = 4  # crops in work at a time; each has eight views
 
     @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+    def further(self) -> tuple[FurtherOutput, ...]:
         return (
             FurtherOutput(
                 LOGITS,
@@ -156,19 +145,19 @@ class ClassifiedForward(TwoStageForward):
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see :class:`.instanseg.Trace`."""
+        """Return the intermediate results of a call, for diagnosis; see :class:`.instanseg.forward.Intermediates`."""
         self.check(image)
         settings = self.read_settings(args)
         clean = finite(image.to(torch.float32))
-        trace = self.segment(clean, settings)
-        labels = trace.labels[:, -1]
+        found = self.segment(clean, settings)
+        labels = found.labels[:, -1]
         objects = list_objects(labels)
         table = pixel_table(divide_raw(clean, settings.normalize, self.divisor), labels)
         chunks = chunk_objects(objects.table, self.chunk)
         logits = self.classify(table, chunks, image.shape[2], image.shape[3])
         # Among equal logits the first class wins. A class is moved up by one, so that 0 is left for "no object".
         best = logits.argmax(dim=1, keepdim=True).to(torch.float32) + 1.0
-        result = self.named(trace)
+        result = self.named(found)
         result["detection_logits"] = rows_of_images(logits, objects)
         result["detection_classes"] = rows_of_images(best, objects) - 1.0
         return result
@@ -197,7 +186,7 @@ class PositivityForward(TwoStageForward):
     Args:
         spec: of both stages.
         network: of both stages.
-        clustering: as for :class:`.instanseg.InstanSegForward`.
+        clustering: as for :class:`.instanseg.forward.InstanSegForward`.
         settings: as there.
     """
 
@@ -206,14 +195,14 @@ class PositivityForward(TwoStageForward):
         spec: MarkerPositivitySpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: Dict[str, Value],  # noqa: UP006
+        settings: dict[str, Value],
     ) -> None:
         super().__init__(spec, network, clustering, settings)
         self.embedding = spec.classifier.embedding
         self.chunk = 32  # cells in work at a time; each has a crop for every channel
 
     @property
-    def further(self) -> Tuple[FurtherOutput, ...]:  # noqa: UP006
+    def further(self) -> tuple[FurtherOutput, ...]:
         return (
             FurtherOutput(
                 LOGITS,
@@ -243,14 +232,14 @@ class PositivityForward(TwoStageForward):
 
     @torch.jit.export
     def stages(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
-        """Return the intermediate results of a call, for diagnosis; see :class:`.instanseg.Trace`."""
+        """Return the intermediate results of a call, for diagnosis; see :class:`.instanseg.forward.Intermediates`."""
         self.check(image)
         settings = self.read_settings(args)
         clean = finite(image.to(torch.float32))
-        trace = self.segment(clean, settings)
-        labels = trace.labels[:, -1]
+        found = self.segment(clean, settings)
+        labels = found.labels[:, -1]
         objects = list_objects(labels)
-        normal = trace.normalize
+        normal = found.normalize
         if self.numerator != self.denominator:
             normal = normalize(clean, settings.normalize)
         table = pixel_table(normal, labels)
@@ -265,7 +254,7 @@ class PositivityForward(TwoStageForward):
         repeated = present[:, None].expand(batch, channels, count + 1).flatten(0, 1)
         logits: Tensor = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)  # type: ignore[operator]
         logits = logits.view(batch, channels, count + 1).transpose(1, 2)[:, :count]
-        result = self.named(trace)
+        result = self.named(found)
         result["detection_logits"] = logits * objects.present[:, :, None].to(torch.float32)
         return result
 

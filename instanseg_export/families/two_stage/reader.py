@@ -16,12 +16,12 @@ from ...limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ...registry import closest
 from ...untrusted.boundary import plain
 from ...untrusted.texts import load_yaml
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, Load
 from ..instanseg.spec import InstanSegSpec
 from ..spec import Count, Name, first_finding
 from ..spec_family import override
 from ..weights import fill
-from .family import CLASSIFIED, POSITIVITY, build_classifier
+from .build import OVERRIDES, build_classifier
 from .spec import ClassifiedSpec, MarkerPositivitySpec, TwoStageSpec
 from .weights import load_classifier_weights, measure_classifier, measure_positivity
 
@@ -76,7 +76,7 @@ class RecipeReader:
     def recognises(self, path: Path) -> bool:
         return path.suffix.lower() in _SUFFIXES and kind_of(path) not in ("missing", "folder", "special")
 
-    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+    def read(self, path: Path, overrides: dict[str, str], load: Load) -> Checkpoint:
         recipe = _parse(path)
         if recipe.family == "classified" and not recipe.classes:
             raise SpecError(
@@ -87,7 +87,7 @@ class RecipeReader:
                 f"The recipe {path} names classes, but marker positivity gives a logit for each channel.",
                 hint="Remove classes, or set family: classified.",
             )
-        first = _segmentation(recipe, path)
+        first = _segmentation(recipe, path, load)
         segmentation = first.spec
         assert isinstance(segmentation, InstanSegSpec)
         file = path.parent / recipe.classifier
@@ -119,8 +119,7 @@ class RecipeReader:
             raise SpecError(
                 f"The recipe {path} does not fit its checkpoints: {first_finding(error)}.", hint=_HINT
             ) from error
-        family = CLASSIFIED if recipe.family == "classified" else POSITIVITY
-        overridden = override(spec, overrides, path, family.fields)
+        overridden = override(spec, overrides, path, OVERRIDES[type(spec)])
         assert isinstance(overridden, TwoStageSpec)
         classifier = fill(lambda: build_classifier(overridden), weights, file, title=overridden.title)
 
@@ -141,9 +140,7 @@ _NO_SIZE = (
 _HINT = "Correct the recipe; docs/classify.md describes it."
 
 
-def _segmentation(recipe: Recipe, path: Path) -> Checkpoint:
-    from ...checkpoints import load_checkpoint
-
+def _segmentation(recipe: Recipe, path: Path, load: Load) -> Checkpoint:
     source = path.parent / recipe.segmentation
     if source.suffix.lower() in _SUFFIXES:
         raise CheckpointError(
@@ -151,7 +148,7 @@ def _segmentation(recipe: Recipe, path: Path) -> Checkpoint:
             hint="Name a checkpoint of InstanSeg.",
         )
     size = recipe.segmentation_pixel_size
-    checkpoint = load_checkpoint(source, spec={} if size is None else {"pixel_size": str(size)})
+    checkpoint = load(source, {} if size is None else {"pixel_size": str(size)})
     if not isinstance(checkpoint.spec, InstanSegSpec):
         raise CheckpointError(
             f"The recipe {path} names {source} as its segmentation, which is of the family {checkpoint.spec.title}.",

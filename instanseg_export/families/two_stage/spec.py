@@ -41,6 +41,10 @@ class TwoStageSpec(ModelSpec):
         return Fraction(own / wanted).limit_denominator(64)
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        return self.segmentation.limits
+
+    @property
     def citations(self) -> tuple[tuple[str, str], ...]:
         return self.segmentation.citations
 

@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from ...archives.safetensors_file import load_safetensors
 from ...archives.script_module import read_script_module, tensors_of
-from ...archives.torch_archive import TorchArchive, kind_of
+from ...archives.torch_archive import TorchArchive, is_script_file, kind_of
 from ...archives.torch_file import load_tensors
 from ...errors import CheckpointError, SpecError
+from ..signatures import WeightSignature
 from ..weights import dense_weights, need
 from .classifier_spec import ARCHITECTURES, Architecture, CropClassifierSpec, PositivitySpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["load_classifier_weights", "measure_classifier", "measure_positivity"]
+__all__ = ["SIGNATURES", "load_classifier_weights", "measure_classifier", "measure_positivity"]
+
+_CLASSIFIER = "a classifier of cells, which a recipe joins with a segmentation"
+
+SIGNATURES = (
+    WeightSignature(b"isab.mab0.fc_q.weight", "MobileNet-ISAB, which a recipe joins with a segmentation"),
+    WeightSignature(b"features.0.0.weight", _CLASSIFIER),
+    WeightSignature(b"conv_stem.weight", _CLASSIFIER),
+)
 
 _WRAPPERS = ("module.", "_orig_mod.", "path_classifier.")
 """What wrappers put in front of names: data parallel, compiled, and the training module of the MONKEY challenge."""
@@ -57,10 +66,9 @@ def _state(path: Path) -> Mapping[Any, Any]:
         )
     if kind == "safetensors":
         return load_safetensors(path)[0]
-    if kind == "zip":
+    if is_script_file(path):
         with TorchArchive(path) as archive:
-            if any(name.startswith("code/") for name in archive.names()):
-                return tensors_of(read_script_module(archive), path)
+            return tensors_of(read_script_module(archive), path)
     content = load_tensors(path)
     for key in ("model_state_dict", "state_dict", None):
         state = content if key is None else content.get(key) if isinstance(content, Mapping) else None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...errors import PackageError
 from ...metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from .external import check_tensors
 from .outline import graph_sha256, outline
 
+if TYPE_CHECKING:
+    import onnx
+
 __all__ = ["read_embedded", "with_metadata"]
 
 
-def with_metadata(model: Any, metadata: ModelMetadata) -> bytes:
+def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
     """Return the bytes of a file: the model, with its description as the only property.
 
     Args:
-        model: an ``onnx.ModelProto``; it gets the property too.
+        model: it gets the property too.
         metadata: it is completed by the hash of the graph.
     """
     import onnx

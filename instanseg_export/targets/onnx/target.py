@@ -11,7 +11,7 @@ from ..steps import export_step
 from .embedded import read_embedded, with_metadata
 
 if TYPE_CHECKING:
-    from ...families.base import Forward
+    from ...families.base import SegmentationForward
 
 __all__ = ["TARGET", "OnnxTarget"]
 
@@ -34,7 +34,7 @@ class OnnxTarget:
         """See :class:`targets.base.Target`."""
         return None
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import onnx_ir as ir
         from onnx import checker
@@ -71,7 +71,7 @@ class OnnxTarget:
 TARGET = OnnxTarget()
 
 
-def _tensors(forward: Forward) -> dict[str, str]:
+def _tensors(forward: SegmentationForward) -> dict[str, str]:
     """Return the name of the tensor of each stage: outputs have their own, others have one that says what they are."""
     outputs = {"labels": LABELS} | {output.name: output.name for output in forward.further}
     return {stage: outputs.get(stage, f"stage.{stage}") for stage in forward.stage_names}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["halve_network"]
 
 
-def halve_network(part: Any) -> Any:
+def halve_network(part: onnx.ModelProto) -> onnx.ModelProto:
     """Return the network in float16, with casts where values come in and go out.
 
     Args:
@@ -17,9 +20,10 @@ def halve_network(part: Any) -> Any:
     from onnxruntime.quantization.onnx_model import ONNXModel  # type: ignore[import-untyped]
     from onnxruntime.transformers.float16 import convert_float_to_float16  # type: ignore[import-untyped]
 
-    halved = onnx.ModelProto()
-    halved.CopyFrom(part)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(part)
     # The converter puts the casts at the end.
-    halved = ONNXModel(convert_float_to_float16(halved, keep_io_types=True))
+    halved = ONNXModel(convert_float_to_float16(copy, keep_io_types=True))
     halved.topological_sort()
-    return halved.model
+    result: onnx.ModelProto = halved.model
+    return result

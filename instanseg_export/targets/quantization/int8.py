@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...files import scratch_folder
 from .network import head_nodes
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["quantize_network"]
 
@@ -14,7 +17,7 @@ _OPERATORS = ("Conv", "Relu", "Add", "MaxPool", "Resize", "Concat", "Gather")
 """Those of which ONNX Runtime has integer kernels: between two of them no value goes back to float32."""
 
 
-def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
+def quantize_network(part: onnx.ModelProto, inputs: Iterable[dict[str, Any]]) -> onnx.ModelProto:
     """Return the network with 8-bit weights and activations, as pairs of QuantizeLinear and DequantizeLinear (QDQ).
 
     Weights are symmetric int8 with one scale per output channel; activations are uint8 with one scale per tensor, whose
@@ -61,6 +64,6 @@ def quantize_network(part: Any, inputs: Iterable[dict[str, Any]]) -> Any:
         return onnx.load(result)
 
 
-def _adaptor_nodes(part: Any) -> list[str]:
+def _adaptor_nodes(part: onnx.ModelProto) -> list[str]:
     """Return the names of the nodes that read weights of the network in front of the U-Net, where there is one."""
     return [node.name for node in part.graph.node if any(".adaptor." in f".{name}." for name in node.input)]

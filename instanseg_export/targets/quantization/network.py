@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["BorderReader", "cut_network", "head_nodes", "replace_network"]
 
@@ -53,12 +56,12 @@ def _region(nodes: list[Any], start: str, end: str) -> set[int]:
     return core | (_after(nodes, outputs) & _before(nodes, inputs))
 
 
-def cut_network(model: Any, stages: dict[str, str]) -> Any:
+def cut_network(model: onnx.ModelProto, stages: dict[str, str]) -> onnx.ModelProto:
     """Return the nodes between the stages ``normalize`` and ``network`` as a model.
 
     Args:
         model: an exported ONNX model.
-        stages: the tensor of each stage; see ``forwards.base.Forward.stage_names``.
+        stages: the tensor of each stage; see ``families.base.SegmentationForward.stage_names``.
 
     Returns:
         A model whose inputs are all tensors that the part reads from the rest, the normalised image among them, and
@@ -92,7 +95,7 @@ def cut_network(model: Any, stages: dict[str, str]) -> Any:
     return part
 
 
-def _types(model: Any) -> dict[str, Any]:
+def _types(model: onnx.ModelProto) -> dict[str, Any]:
     """Return name, type and, where it is known, shape of every tensor."""
     import onnx
 
@@ -100,7 +103,7 @@ def _types(model: Any) -> dict[str, Any]:
     return {value.name: value for value in [*graph.input, *graph.output, *graph.value_info]}
 
 
-def replace_network(model: Any, stages: dict[str, str], part: Any) -> Any:
+def replace_network(model: onnx.ModelProto, stages: dict[str, str], part: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of ``model`` with ``part`` in the place of what :func:`cut_network` cut out of it.
 
     All other nodes, inputs, initializers, outputs and metadata stay what they are.
@@ -133,7 +136,7 @@ def replace_network(model: Any, stages: dict[str, str], part: Any) -> Any:
     return merged
 
 
-def head_nodes(part: Any) -> list[str]:
+def head_nodes(part: onnx.ModelProto) -> list[str]:
     """Return the names of the network's heads: the convolutions that no other follows, and what comes after them."""
     nodes = list(part.graph.node)
     convolutions = {place for place, node in enumerate(nodes) if node.op_type == "Conv"}
@@ -150,7 +153,7 @@ class BorderReader:
         part: of :func:`cut_network`.
     """
 
-    def __init__(self, model: Any, part: Any) -> None:
+    def __init__(self, model: onnx.ModelProto, part: onnx.ModelProto) -> None:
         import onnx
         import onnxruntime as ort  # type: ignore[import-untyped]
 

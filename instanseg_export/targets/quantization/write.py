@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ExportError
 from ...files import sha256_of, staged_file
@@ -17,6 +17,9 @@ from .. import require_metadata
 from ..base import Artifact
 from ..onnx.embedded import with_metadata
 from . import filename_of
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["write_precision"]
 
@@ -65,7 +68,7 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
     return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
 
 
-def _convert(precision: str, model: Any, metadata: ModelMetadata, calibration: ImageSet) -> Any:
+def _convert(precision: str, model: onnx.ModelProto, metadata: ModelMetadata, calibration: ImageSet) -> onnx.ModelProto:
     from .float16 import halve_network
     from .int8 import quantize_network
     from .network import BorderReader, cut_network, replace_network
@@ -84,7 +87,7 @@ def _convert(precision: str, model: Any, metadata: ModelMetadata, calibration: I
     return replace_network(model, stages, quantize_network(part, (read(image) for image in calibration.images)))
 
 
-def _strip(model: Any) -> None:
+def _strip(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

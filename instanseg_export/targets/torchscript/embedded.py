@@ -7,14 +7,11 @@ from pathlib import Path
 
 from ...errors import PackageError
 from ...limits import MAX_METADATA_BYTES
-from ...metadata import METADATA_KEY, ModelMetadata, parse_metadata
+from ...metadata import METADATA_FILE, ModelMetadata, parse_metadata
 from ...untrusted.boundary import parsing
 from ...untrusted.zips import check_zip
 
-__all__ = ["EXTRA_FILE", "read_embedded"]
-
-EXTRA_FILE = f"{METADATA_KEY}.json"
-"""Name of the extra file that PyTorch writes and reads with a module."""
+__all__ = ["read_embedded"]
 
 
 def read_embedded(path: Path) -> ModelMetadata | None:
@@ -30,7 +27,7 @@ def read_embedded(path: Path) -> ModelMetadata | None:
         check_zip(members, path, path.stat().st_size, PackageError, hint=hint)
         if broken := archive.testzip():
             raise ValueError(f"its entry {broken} does not have its checksum")
-        found = [member for member in members if member.filename.endswith(f"/extra/{EXTRA_FILE}")]
+        found = [member for member in members if member.filename.endswith(f"/extra/{METADATA_FILE}")]
         if not found:
             return None
         if len(found) > 1:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import ExportError
-from ...metadata import ModelMetadata
+from ...metadata import METADATA_FILE, ModelMetadata
 from ..steps import export_step
 from .canonical import canonical
-from .embedded import EXTRA_FILE, read_embedded
+from .embedded import read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
-    from ...families.base import Forward
+    from ...families.base import SegmentationForward
 
 __all__ = ["TARGET", "TorchScriptTarget"]
 
@@ -39,7 +39,7 @@ class TorchScriptTarget:
             return "PyTorch does not support TorchScript on Python 3.14 and newer; use Python 3.11 to 3.13"
         return None
 
-    def write(self, forward: Forward, metadata: ModelMetadata, path: Path) -> None:
+    def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
         import torch
 
@@ -49,7 +49,7 @@ class TorchScriptTarget:
             warnings.simplefilter("ignore")
             scripted = torch.jit.script(forward)
             buffer = io.BytesIO()
-            torch.jit.save(scripted, buffer, _extra_files={EXTRA_FILE: metadata.text()})
+            torch.jit.save(scripted, buffer, _extra_files={METADATA_FILE: metadata.text()})
         with export_step("check", self.name, name):
             newer = unknown_operators(scripted)
         if newer:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import program
 
-from instanseg_export.api.validate import validate
-from instanseg_export.errors import PackageError, UnknownNameError
-from instanseg_export.images.named import NamedImage
+from instanseg_export.errors import RuntimeUnavailableError
 from instanseg_export.runtimes.outcome import Outcome
 from instanseg_export.runtimes.process import run_runtime
-from instanseg_export.runtimes.registry import builtin_folder, find_runtime, list_runtimes, read_runtime
+from instanseg_export.runtimes.registry import read_runtime
 
 Write = Callable[..., Path]
 
-# A sound program in the fewest lines that the protocol takes: every value above 100 is instance 1.
-PROGRAM = """
-import argparse, json, os, signal, sys, time
-import numpy as np
-parser = argparse.ArgumentParser()
-for name in ("model", "device", "repeat", "settings"):
-    parser.add_argument("--" + name)
-for name in ("input", "output"):
-    parser.add_argument("--" + name, nargs="+")
-parser.add_argument("--stages", action="store_true")
-arguments = parser.parse_args()
-{before}
-for source, destination in zip(arguments.input, arguments.output):
-    image = np.load(source)
-    labels = (image[:, :1] > 100).astype(np.float32)
-    {during}
-    np.savez(destination, instance_segmentation=labels)
-    print(json.dumps({{"input": source, "version": "1", "device": "cpu", "load_s": 0.0, "run_s": [0.0]}}), flush=True)
-"""
 ON_SECOND = "if image.max() == 222: "
-
-
-def program(before: str = "", during: str = "") -> str:
-    return PROGRAM.format(before=before, during=during)
 
 
 def run(
@@ -202,91 +173,32 @@ def test_an_output_that_is_no_label_map(tmp_path: Path, write_runtime: Write, du
         outcomes[0].labels()
 
 
-def test_bad_runtimes_are_rows_of_the_report(package: Path, write_runtime: Write, squares: NamedImage) -> None:
-    crash = write_runtime("crashing", source=program(during="os.abort()"))
-    hang = write_runtime("hanging", source=program(during="time.sleep(600)"), start_limit=1)
-    garbage = write_runtime("babbling", source="print('hello')")
-    absent = write_runtime("absent", source="", modules=("no_such_module",), hint="pip install no-such-module")
-    no_command = write_runtime("no_command", source="", command=("no-such-program", "--version"))
-    wrong_shape = write_runtime("cropping", source=program(during="labels = labels[..., 1:]"))
-    no_file = write_runtime("no_file", source="", filename="model.bin")
-    bad = [crash, hang, garbage, absent, no_command, wrong_shape, no_file]
-    # The limit counts from the moment that the model is loaded, so that the start of PyTorch is not in it.
-    report = validate(package, runtimes=["torchscript", *map(str, bad)], images=[squares], time_limit=5, trust=True)
-    found = {runtime.name: (runtime.status, runtime.why) for runtime in report.runtimes}
-    assert found["torchscript"][0] == "passed"
-    assert report.status == "failed"
-    for name, status, words in [
-        ("crashing", "failed", "SIGABRT"),
-        ("hanging", "failed", "the time limit"),
-        ("babbling", "failed", "'hello'"),
-        ("cropping", "failed", "its label map has shape (2, 1, 64, 79)"),
-        ("absent", "not run", "Python does not find no_such_module"),
-        ("no_command", "not run", "there is no program no-such-program"),
-        ("no_file", "not run", "there is no model.bin here"),
-    ]:
-        assert found[name][0] == status
-        assert words in found[name][1]
-    row = next(runtime for runtime in report.runtimes if runtime.name == "absent")
-    assert row.install == "pip install no-such-module"
+def test_it_is_run_on_the_devices_that_it_offers_and_no_others(tmp_path: Path, write_runtime: Write) -> None:
+    np.save(tmp_path / "image.npy", np.full((1, 2, 8, 8), 200, dtype=np.float32))
+    folder = write_runtime("some", source=program(), more='devices = ["cpu", "tpu"]')
+
+    def on(device: str) -> Outcome:
+        paths = [tmp_path / "image.npy"], [tmp_path / "image.npz"]
+        (outcome,) = run_runtime(read_runtime(folder), tmp_path / "model", *paths, device=device)
+        return outcome
+
+    assert on("tpu:1").error == ""
+    refused = on("cuda:1")
+    assert (refused.unavailable, refused.error) == (True, "it runs on cpu and tpu only")
 
 
-def test_with_nothing_to_compare_the_report_does_not_pass(package: Path, squares: NamedImage) -> None:
-    report = validate(package / "instanseg.pt", images=[squares], trust=True)
-    assert report.status == "not run"
-    assert not report.passed
-    eager = next(runtime for runtime in report.runtimes if runtime.name == "torch_eager")
-    assert (eager.status, "does not describe its network" in eager.why) == ("not run", True)
-    assert "it takes two runtimes" in report.summary()
-
-
-def test_runtimes_are_listed_and_found_by_name_or_folder(tmp_path: Path, write_runtime: Write) -> None:
-    listed = {runtime.name: runtime for runtime in list_runtimes()}
-    assert list(listed)[:4] == ["torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised"]
-    assert all(runtime.install and runtime.description for runtime in listed.values())
-    assert find_runtime(str(write_runtime("mine", source=""))).name == "mine"
-    with pytest.raises(UnknownNameError) as caught:
-        find_runtime("onnx-runtime")
-    assert "Did you mean 'onnxruntime'?" in caught.value.hint
-    (tmp_path / "runtime.toml").write_text("name = 'half'\ntitle = 'half'")
-    with pytest.raises(PackageError, match=r"runtime\.toml is malformed at description: Field required"):
-        find_runtime(str(tmp_path))
-
-
-def test_runners_share_no_code_with_the_exporter() -> None:
-    for path in builtin_folder().glob("*/*.py"):
-        imported = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                imported.add(str(node.module).partition(".")[0])
-        assert ("instanseg_export" in imported) == (path.parent.name == "torch_eager"), path
-
-
-def test_the_torchscript_runner_runs_where_the_exporter_would_fail(tmp_path: Path, package: Path) -> None:
-    poison = tmp_path / "poison" / "instanseg_export"
-    poison.mkdir(parents=True)
-    (poison / "__init__.py").write_text("raise ImportError('a runner imported the exporter')")
-    np.save(tmp_path / "image.npy", np.full((1, 2, 9, 9), 200, dtype=np.float32))
-    done = subprocess.run(
-        [
-            *(sys.executable, builtin_folder() / "torchscript" / "runner.py", "--model", package / "instanseg.pt"),
-            *("--input", tmp_path / "image.npy", tmp_path / "none.npy"),
-            *("--output", tmp_path / "a.npz", tmp_path / "b.npz"),
-            *("--repeat", "2", "--stages"),
-        ],
-        env={**os.environ, "PYTHONPATH": str(poison.parent)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
+def test_only_one_that_can_is_asked_to_time_the_parts_of_a_run(tmp_path: Path, write_runtime: Write) -> None:
+    np.save(tmp_path / "image.npy", np.zeros((1, 2, 8, 8), dtype=np.float32))
+    source = program(during="labels += '--split' in sys.argv")
+    source = source.replace(
+        'add_argument("--stages"', 'add_argument("--split", action="store_true")\nparser.add_argument("--stages"'
     )
-    ready, first, second = (json.loads(line) for line in done.stdout.splitlines())
-    assert ready["ready"] is True
-    assert first["outputs"]["instance_segmentation"] == first["outputs"]["stage.labels"] == [1, 1, 9, 9]
-    assert len(first["run_s"]) == 2
-    assert first["device"] == "cpu"
-    assert 10 < first["peak_mb"] < 20_000
-    assert second["error"].startswith("FileNotFoundError")
-    assert done.returncode == 1
+    for splits in (True, False):
+        folder = write_runtime(f"splits_{splits}", source=source, more=f"splits = {str(splits).lower()}")
+        call = (read_runtime(folder), tmp_path / "model", [tmp_path / "image.npy"], [tmp_path / "image.npz"])
+        if splits:
+            (outcome,) = run_runtime(*call, split=True)
+            assert outcome.labels().all(), "it was not asked to"
+        else:
+            with pytest.raises(RuntimeUnavailableError, match="cannot time the parts of a run"):
+                run_runtime(*call, split=True)

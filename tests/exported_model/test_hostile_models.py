@@ -22,7 +22,7 @@ from hostile_models import Member, members, write_package
 from instanseg_export import run, validate
 from instanseg_export.api.inspect import inspect
 from instanseg_export.errors import InstansegExportError
-from instanseg_export.exported_model.model import open_subject
+from instanseg_export.exported_model import open_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process")
 
@@ -33,7 +33,7 @@ _MOST_MEMORY = 300_000_000
 
 def _open(path: Path) -> None:
     """What ``run``, ``validate`` and ``bench`` do first."""
-    with open_subject(path):
+    with open_model(path):
         pass
 
 
@@ -128,9 +128,9 @@ def test_opening_hostile_models_is_refused_in_words(
 
 def test_the_package_that_hostile_ones_are_made_from_is_sound(tmp_path: Path) -> None:
     path = write_package(tmp_path / "package")
-    with open_subject(path) as subject:
-        assert [sample.name for sample in subject.samples] == ["test-input.npy"]
-        assert subject.changed == ()
+    with open_model(path) as exported:
+        assert [sample.name for sample in exported.samples] == ["test-input.npy"]
+        assert exported.changed == ()
     assert set(inspect(path).files) == {"torchscript", "onnx"}  # type: ignore[union-attr]
 
 

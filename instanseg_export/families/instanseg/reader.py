@@ -8,20 +8,21 @@ from typing import Any
 
 from ...archives.torch_archive import kind_of, peek
 from ...archives.torch_file import load_tensors
-from ...checkpoints.weight_signatures import family_of
 from ...errors import CheckpointError, SpecError
 from ...files import sha256_of
 from ...untrusted.boundary import present
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, Load
 from ..facts import Fact
-from ..weights import canonical_weights
+from ..signatures import network_of
 from .build import build
 from .describe import parse_overrides
 from .experiment_log import read_best_params, read_experiment_log
+from .spec import InstanSegSpec
+from .weights import SIGNATURES, canonical_weights
 
-__all__ = ["READER", "TrainingRunReader"]
+__all__ = ["READER", "WEIGHTS_FILE", "TrainingRunReader"]
 
-_WEIGHTS = "model_weights.pth"
+WEIGHTS_FILE = "model_weights.pth"
 _LOG = "experiment_log.csv"
 _TUNED = Path("Results", "best_params.csv")
 
@@ -33,9 +34,9 @@ class TrainingRunReader:
     describes = "a training run of InstanSeg: its folder, or its model_weights.pth"
 
     def recognises(self, path: Path) -> bool:
-        return family_of(peek(_weights_file(path))) == "InstanSeg"
+        return network_of(peek(_weights_file(path)), SIGNATURES) == InstanSegSpec.title
 
-    def read(self, path: Path, overrides: dict[str, str]) -> Checkpoint:
+    def read(self, path: Path, overrides: dict[str, str], load: Load) -> Checkpoint:
         source = _weights_file(path)
         stated = parse_overrides(overrides)
         facts: dict[str, Fact] = {}
@@ -61,7 +62,7 @@ class TrainingRunReader:
 
 
 def _weights_file(path: Path) -> Path:
-    return path / _WEIGHTS if kind_of(path) == "folder" else path
+    return path / WEIGHTS_FILE if kind_of(path) == "folder" else path
 
 
 def _state(content: Any, path: Path) -> Mapping[Any, Any]:

@@ -5,34 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError, PackageError
-from ..exported_model.model import Subject
-from ..images.synthetic import NamedImage
+from ..exported_model import ExportedModel
+from ..images.named import NamedImage
+from ..metadata import SettingValue
 from ..progress import Steps
+from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
-from ..runtimes.registry import Runtime
 from ..targets import known_target
 from ..targets.capabilities import require_shape
 from .stages import StageDifference, compare_stages
 
-__all__ = ["Labels", "Trial", "Validation"]
+__all__ = ["Labels", "RuntimeRun", "Validation"]
 
 Labels = npt.NDArray[np.int64]
 
 
 @dataclass
-class Trial:
-    """A runtime and what became of it: ``why`` says why it was not run at all."""
+class RuntimeRun:
+    """A runtime and what became of it.
+
+    Attributes:
+        runtime: that was, or would have been, run.
+        file: what it takes of the model; None where the model has no such file.
+        why: why it was not run at all; empty where it was.
+        lacking: what this machine lacks for it; empty if nothing.
+        outcomes, labels, errors: of each image, in order; empty before it was run. Without labels, there is an error.
+    """
 
     runtime: Runtime
-    model: Path | None
+    file: Path | None
     why: str = ""
+    lacking: str = ""
     outcomes: list[Outcome] = field(default_factory=list)
     labels: list[Labels | None] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -43,15 +52,15 @@ class Validation:
 
     def __init__(
         self,
-        subject: Subject,
+        model: ExportedModel,
         images: Sequence[NamedImage],
         folder: Path,
         device: str,
         time_limit: float,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, SettingValue],
         steps: Steps,
     ) -> None:
-        self.subject = subject
+        self.model = model
         self.images = images
         self.batches = [image.batch() for image in images]
         self._folder = folder
@@ -65,63 +74,63 @@ class Validation:
     def _input(self, index: int) -> Path:
         return self._folder / f"image-{index:03d}.npy"
 
-    def prepare(self, runtime: Runtime) -> Trial:
-        """Find out whether the runtime can be run on this model."""
-        model = self.subject.file(runtime.filename)
-        if not runtime.available:
-            why = runtime.reason
-        elif model is None:
+    def prepare(self, runtime: Runtime, lacking: str) -> RuntimeRun:
+        """Find out whether the runtime can be run on this model; ``lacking`` says what this machine lacks for it."""
+        file = self.model.file(runtime.filename)
+        if lacking:
+            why = lacking
+        elif file is None:
             why = f"there is no {runtime.filename} here"
-        elif runtime.needs_exporter and self.subject.metadata is None:
+        elif runtime.needs_exporter and self.model.metadata is None:
             why = "the file does not describe its network, so that its forward cannot be built again"
         else:
             why = ""
-        return Trial(runtime, model, why)
+        return RuntimeRun(runtime, file, why, lacking)
 
-    def run(self, trial: Trial) -> None:
+    def run(self, run: RuntimeRun) -> None:
         """Run all images and read the label maps."""
         everything = range(len(self.images))
-        trial.outcomes = self._run(trial, everything, stages=False)
+        run.outcomes = self._run(run, everything, stages=False)
         for index in everything:
-            labels, error = self._read_labels(trial.outcomes[index])
-            trial.labels.append(labels)
-            trial.errors.append(error)
-        if all(outcome.unavailable for outcome in trial.outcomes):
-            trial.why = trial.outcomes[0].error
+            labels, error = self._read_labels(run.outcomes[index])
+            run.labels.append(labels)
+            run.errors.append(error)
+        if all(outcome.unavailable for outcome in run.outcomes):
+            run.why = run.outcomes[0].error
 
-    def _run(self, trial: Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        misfits = {index: why for index in indices if (why := self._misfit(trial, index))}
+    def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+        misfits = {index: why for index in indices if (why := self._misfit(run, index))}
         fitting = [index for index in indices if index not in misfits]
-        outcomes = iter(self._run_fitting(trial, fitting, stages=stages) if fitting else [])
+        outcomes = iter(self._run_fitting(run, fitting, stages=stages) if fitting else [])
         return [
             Outcome(error=misfits[index], unavailable=True) if index in misfits else next(outcomes) for index in indices
         ]
 
-    def _misfit(self, trial: Trial, index: int) -> str:
+    def _misfit(self, run: RuntimeRun, index: int) -> str:
         """Return why the format takes no image of that size; empty where it does."""
-        assert trial.model is not None
+        assert run.file is not None
         try:
-            if (target := known_target(trial.runtime.target)) is not None:
-                require_shape(target, trial.model, self.batches[index].shape)
+            if (target := known_target(run.runtime.target)) is not None:
+                require_shape(target, run.file, self.batches[index].shape)
         except ImageError as error:
             return error.message.rstrip(".")
         except PackageError:
             pass  # the runtime says what is wrong with the file
         return ""
 
-    def _run_fitting(self, trial: Trial, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        assert trial.model is not None
+    def _run_fitting(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+        assert run.file is not None
         kind = "stages" if stages else "labels"
         return run_runtime(
-            trial.runtime,
-            trial.model,
+            run.runtime,
+            run.file,
             [self._input(index) for index in indices],
-            [self._folder / f"{kind}-{trial.runtime.name}-{index:03d}.npz" for index in indices],
+            [self._folder / f"{kind}-{run.runtime.name}-{index:03d}.npz" for index in indices],
             device=self._device,
             time_limit=self._time_limit,
             settings=self._settings,
             stages=stages,
-            on_image=lambda place: self.steps.end(f"{trial.runtime.title}: {self.images[indices[place]].name}"),
+            on_image=lambda place: self.steps.end(f"{run.runtime.title}: {self.images[indices[place]].name}"),
         )
 
     def _read_labels(self, outcome: Outcome) -> tuple[Labels | None, str]:
@@ -134,7 +143,7 @@ class Validation:
         return labels, ""
 
     def stage_differences(
-        self, reference: Trial, others: Mapping[str, tuple[Trial, Sequence[int]]]
+        self, reference: RuntimeRun, others: Mapping[str, tuple[RuntimeRun, Sequence[int]]]
     ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
         """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
         others = {name: pair for name, pair in others.items() if _gives_stages(pair[0].runtime)}
@@ -144,8 +153,8 @@ class Validation:
         self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others.values()))
         expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
         found = {}
-        for name, (trial, indices) in others.items():
-            outcomes = self._run(trial, indices, stages=True) if indices else []
+        for name, (run, indices) in others.items():
+            outcomes = self._run(run, indices, stages=True) if indices else []
             for index, outcome in zip(indices, outcomes, strict=True):
                 found[name, index] = self._compare_stages(expected[index], outcome)
         return found

@@ -1,0 +1,148 @@
+"""What a run of a runtime is worth: each image compared with the reference's, and a verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..files import sha256_of
+from ..images.named import NamedImage
+from ..runtimes.outcome import Outcome
+from .compare import Comparison, compare_labels, compare_values
+from .defects import name_defect
+from .records import Result, RuntimeRecord, Status, overall
+from .runs import Labels, RuntimeRun
+from .stages import StageDifference, first_difference
+
+__all__ = ["compare_all", "judge", "record_of"]
+
+
+def compare_all(reference: RuntimeRun, others: Sequence[RuntimeRun]) -> dict[tuple[str, int], Comparison]:
+    """Compare label maps with the reference's where shapes are equal, by the runtime's name and the image's place."""
+    found = {}
+    for run in others:
+        for index, (expected, labels) in enumerate(zip(reference.labels, run.labels, strict=True)):
+            if expected is not None and labels is not None and expected.shape == labels.shape:
+                found[run.runtime.name, index] = compare_labels(expected, labels)
+    return found
+
+
+def judge(
+    image: NamedImage,
+    index: int,
+    run: RuntimeRun,
+    reference: RuntimeRun | None,
+    comparisons: Mapping[tuple[str, int], Comparison],
+    stages: Mapping[tuple[str, int], tuple[StageDifference, ...]],
+) -> Result:
+    """Return what one image came to in one runtime.
+
+    Args:
+        image: that was run, or would have been.
+        index: its place in the runs.
+        run: of the runtime.
+        reference: the run to compare with; None if nothing could be run.
+        comparisons: of :func:`compare_all`.
+        stages: how the stages compare, by runtime and place of the image, where they were read.
+    """
+    name = run.runtime.name
+    if run.why:
+        return Result(runtime=name, image=image.name, status="not run", why=run.why)
+    labels, outcome = run.labels[index], run.outcomes[index]
+    if labels is None:
+        status: Status = "not run" if outcome.unavailable else "failed"
+        return Result(runtime=name, image=image.name, status=status, why=run.errors[index])
+    assert reference is not None
+    instances = sum(len(np.unique(plane[plane > 0])) for plane in labels.reshape(-1, *labels.shape[2:]))
+    found = Result(runtime=name, image=image.name, status="passed", instances=instances, run_s=outcome.run_s)
+    if unlike := _unlike_stated(image, labels):
+        return _failed(found, unlike, unlike)
+    if run is reference:
+        return found
+    expected = reference.labels[index]
+    if expected is None:
+        why = f"{reference.runtime.title} has no result to compare with"
+        return found.model_copy(update={"status": "not run", "why": why})
+    if expected.shape != labels.shape:
+        why = f"its label map has shape {labels.shape}, the reference's {expected.shape}"
+        return _failed(found, why, "a label map of another shape", "labels")
+    comparison = comparisons[name, index]
+    differences = stages.get((name, index), ())
+    found = found.model_copy(update={"comparison": comparison, "stages": differences})
+    if comparison.agrees:
+        further = _further_difference(reference.outcomes[index], outcome)
+        if further:
+            return _failed(found, further, further)
+        beyond = next((stage for stage in differences if not stage.tolerable), None)
+        if beyond is None:
+            return found
+        defect = f"the labels agree, but the stage {beyond.stage} differs by more than rounding"
+        return _failed(found, f"{defect}: {beyond.detail}", defect, beyond.stage)
+    defect = name_defect(expected, labels, comparison, differences)
+    first = first_difference(differences)
+    return _failed(found, _explain(defect, first, differences), defect, first)
+
+
+def _failed(result: Result, why: str, defect: str, first_stage: str | None = None) -> Result:
+    return result.model_copy(update={"status": "failed", "why": why, "defect": defect, "first_stage": first_stage})
+
+
+def _unlike_stated(image: NamedImage, labels: Labels) -> str:
+    """Return in words how a label map differs from the one that the package states; empty where it does not."""
+    if image.expected is None:
+        return ""
+    if image.expected.shape != labels.shape:
+        return f"its label map has shape {labels.shape}, that of the package's test tensor {image.expected.shape}"
+    compared = compare_labels(image.expected, labels)
+    if compared.agrees:
+        return ""
+    return (
+        f"it does not find what the package's test tensor holds: {compared.instances} instances instead of "
+        f"{compared.reference_instances}, and {compared.differing_pixels} of {compared.pixels} pixels differ"
+    )
+
+
+def _further_difference(reference: Outcome, other: Outcome) -> str:
+    """Return in words which output beside the label map differs, and how; empty where none does."""
+    expected, found = reference.further(), other.further()
+    for name in dict.fromkeys([*expected, *found]):
+        if name not in expected or name not in found:
+            return f"{name} is missing on one side"
+        if difference := compare_values(expected[name], found[name]):
+            return f"another {name}: {difference}"
+    return ""
+
+
+def _explain(defect: str, first: str | None, stages: Sequence[StageDifference]) -> str:
+    if first is not None:
+        return f"{defect}; the first stage that differs is {first}"
+    if stages:
+        return f"{defect}; all stages agree when they are read out, so that an optimisation of the runtime is at fault"
+    return f"{defect}; its stages cannot be read"
+
+
+def record_of(run: RuntimeRun, is_reference: bool, results: Sequence[Result], *, ours: bool) -> RuntimeRecord:
+    """Return what the report says of a runtime; ``ours`` tells whether the model's files are."""
+    runtime = run.runtime
+    outcomes = [outcome for outcome in run.outcomes if outcome.output is not None]
+    status = overall(result.status for result in results)
+    failures = [result for result in results if result.status == "failed"]
+    why = run.why or (f"{failures[0].image}: {failures[0].why}" if failures else "")
+    peaks = [outcome.peak_mb for outcome in outcomes if outcome.peak_mb is not None]
+    return RuntimeRecord(
+        name=runtime.name,
+        title=runtime.title,
+        description=runtime.description,
+        target=runtime.target,
+        reference=is_reference,
+        status=status,
+        why=why or (results[0].why if status == "not run" else ""),
+        install=runtime.install.hint if run.lacking else "",
+        model_sha256=sha256_of(run.file) if run.file else "",
+        copied_input=not ours and runtime.target == "torchscript" and bool(outcomes),
+        version=outcomes[0].version if outcomes else "",
+        device=outcomes[0].device if outcomes else "",
+        load_s=outcomes[0].load_s if outcomes else None,
+        peak_mb=max(peaks, default=None),
+    )

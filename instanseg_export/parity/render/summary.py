@@ -1,0 +1,79 @@
+"""A report in one paragraph."""
+
+from __future__ import annotations
+
+from ..quantization import PrecisionRecord
+from ..records import ReportData, RuntimeRecord, worst
+
+__all__ = ["summarise"]
+
+
+def summarise(report: ReportData) -> str:
+    """Return the outcome in one paragraph of plain text, without times."""
+    reference = report.reference
+    changed = ""
+    if report.changed:
+        verb = "is not the file" if len(report.changed) == 1 else "are not the files"
+        changed = f"{' and '.join(report.changed)} {verb} that the package was written for: the SHA-256 differs. "
+    if reference is None:
+        reasons = "; ".join(f"{runtime.title}: {runtime.why}" for runtime in report.runtimes)
+        return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
+    others = [runtime for runtime in report.runtimes if not runtime.reference]
+    # Images that the user gave are samples too, and not the package's.
+    samples = 0 if all(image.note == "given" for image in report.images) else sum(i.sample for i in report.images)
+    parts = [f"{samples} of the package"] * (samples > 0) + [f"{len(report.images) - samples} others"] * (
+        0 < samples < len(report.images)
+    )
+    where = f"{len(report.images)} image{'s' * (len(report.images) != 1)}" + (f" ({', '.join(parts)})" if parts else "")
+    instances = sum(result.instances or 0 for result in report.results_of(reference.name))
+    sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
+    if reference.status == "failed":
+        sentences.append(f"{reference.title} itself failed: {reference.why}.")
+    agreeing = [runtime for runtime in others if runtime.status == "passed"]
+    if agreeing:
+        sentences.append(_agreement(report, agreeing))
+    for runtime in others:
+        if runtime.status == "failed":
+            results = report.results_of(runtime.name)
+            failed = sum(result.status == "failed" for result in results)
+            sentences.append(f"{runtime.title} disagrees or fails on {failed} of {len(results)}: {runtime.why}.")
+    absent: dict[str, list[str]] = {}
+    for runtime in others:
+        if runtime.status == "not run":
+            absent.setdefault(runtime.why, []).append(runtime.title)
+    for why, titles in absent.items():
+        verb = "was" if len(titles) == 1 else "were"
+        sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
+    sentences += [_precision_sentence(record) for record in report.precisions]
+    if any(runtime.copied_input for runtime in report.runtimes):
+        sentences.append(
+            "The TorchScript file is not ours and may write to its input: it was given copies of the images."
+        )
+    if report.status == "not run":
+        sentences.append("Nothing was compared: it takes two runtimes.")
+    return " ".join(sentences)
+
+
+def _precision_sentence(record: PrecisionRecord) -> str:
+    if record.why:
+        return f"{record.file} loses too much{' (allowed)' if record.allowed else ''}: {record.why}."
+    if record.score is not None:
+        return (
+            f"{record.file}: F1µ {record.score.f1_mu:.4f} against the labels of {record.labelled_images} images, "
+            f"{record.delta_f1_mu:+.4f} to fp32."
+        )
+    return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
+
+
+def _agreement(report: ReportData, agreeing: list[RuntimeRecord]) -> str:
+    names = ", ".join(f"{runtime.title} {runtime.version}".strip() for runtime in agreeing)
+    results = [result for runtime in agreeing for result in report.results_of(runtime.name)]
+    most = worst(results)
+    if most is None or most.differing_pixels == 0:
+        pixels = "no pixel differs"
+    else:
+        pixels = (
+            f"at most {most.differing_pixels} of {most.pixels} pixels of an image differ ({most.ppm:.2g} in a million)"
+        )
+    verb = "finds" if len(agreeing) == 1 else "find"
+    return f"{names} {verb} the same instances under the same ids; {pixels}."

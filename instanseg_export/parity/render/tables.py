@@ -1,0 +1,193 @@
+"""The tables of a report, as rows of text."""
+
+from __future__ import annotations
+
+import json
+
+from ..compare import Comparison
+from ..quantization import RULE, PrecisionRecord
+from ..records import ImageRecord, ReportData, Result, RuntimeRecord, Status, worst
+
+__all__ = [
+    "IMAGE_COLUMNS",
+    "MARKS",
+    "PRECISION_COLUMNS",
+    "RESULT_COLUMNS",
+    "RUNTIME_COLUMNS",
+    "by_image",
+    "facts",
+    "image_row",
+    "precision_facts",
+    "precision_row",
+    "result_row",
+    "runtime_row",
+]
+
+MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
+
+
+def _count(results: list[Result]) -> str:
+    return " / ".join(
+        str(sum(result.status == status for result in results)) for status in ("passed", "failed", "not run")
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"
+
+
+def _total(results: list[Result]) -> float | None:
+    times = [min(result.run_s) for result in results if result.run_s]
+    return sum(times) if times else None
+
+
+def _matched(results: list[Result], field: str) -> str:
+    compared = [result.comparison for result in results if result.comparison is not None]
+    if not compared:
+        return ""
+    return f"{sum(getattr(row, field) for row in compared)} of {sum(row.reference_instances for row in compared)}"
+
+
+def _ppm(comparison: Comparison | None) -> str:
+    return "" if comparison is None else f"{comparison.ppm:.3g}"
+
+
+def runtime_row(report: ReportData, runtime: RuntimeRecord) -> list[str]:
+    results = report.results_of(runtime.name)
+    return [
+        runtime.title + (" (reference)" if runtime.reference else ""),
+        f"{MARKS[runtime.status]} {runtime.status}",
+        _count(results),
+        _matched(results, "matched_50"),
+        _matched(results, "matched_99"),
+        _ppm(worst(results)),
+        _seconds(_total(results)),
+        "" if runtime.peak_mb is None else f"{runtime.peak_mb:.0f} MB",
+        " ".join(filter(None, [runtime.version, runtime.device])),
+    ]
+
+
+RUNTIME_COLUMNS = (
+    "Runtime",
+    "Result",
+    "Images passed / failed / not run",
+    "Matched, IoU ≥ 0.5",
+    "Matched, IoU ≥ 0.99",
+    "Most pixels that differ, ppm",
+    "Time, all images",
+    "Peak memory",
+    "Version, device",
+)
+PRECISION_COLUMNS = (
+    "File",
+    "Result",
+    "Images",
+    "Instances (fp32)",
+    "Matched with fp32's, IoU ≥ 0.5",
+    "F1µ, fp32's labels as reference",
+    "F1 at 0.5, fp32's labels as reference",
+    "Images with true labels",
+    "F1µ, true labels (ΔF1µ to fp32)",
+    "F1 at 0.5, true labels (ΔF1 to fp32)",
+    "Size",
+)
+RESULT_COLUMNS = (
+    "Image",
+    "Runtime",
+    "Result",
+    "Instances",
+    "Matched ≥ 0.5",
+    "Matched ≥ 0.99",
+    "Missing",
+    "Too many",
+    "Equal ids",
+    "Pixels, ppm",
+    "Network, largest difference",
+    "Time",
+    "Why",
+)
+
+
+def precision_row(record: PrecisionRecord) -> list[str]:
+    """Return the values of :data:`PRECISION_COLUMNS` for a file; empty where there is nothing to say."""
+    share, agreement, score = record.matched_share, record.agreement, record.score
+    status = f"{MARKS[record.status]} {record.status}"
+    return [
+        record.file,
+        f"{status}, allowed" if record.status == "failed" and record.allowed else status,
+        str(record.images) if record.images else "",
+        f"{record.instances} ({record.fp32_instances})" if record.images else "",
+        "" if share is None else f"{share:.2%}",
+        "" if agreement is None else f"{agreement.f1_mu:.4f}",
+        "" if agreement is None else f"{agreement.f1_50:.4f}",
+        str(record.labelled_images) if record.labelled_images else "",
+        "" if score is None else f"{score.f1_mu:.4f} ({record.delta_f1_mu:+.4f})",
+        "" if score is None else f"{score.f1_50:.4f} ({record.delta_f1_50:+.4f})",
+        f"{record.size / 1e6:.1f} MB",
+    ]
+
+
+def precision_facts(report: ReportData) -> list[str]:
+    """Return what explains the table of precisions, one sentence each."""
+    facts = [f"{record.file}: {record.why}." for record in report.precisions if record.why]
+    for record in report.precisions:
+        if record.calibration_images:
+            facts.append(
+                f"{record.file} was calibrated on {record.calibration_images} images "
+                f"(SHA-256 {record.calibration_sha256[:12]})."
+            )
+    sources = dict.fromkeys(record.source for record in report.precisions if record.source)
+    return [*facts, *(f"Compared with fp32 in ONNX Runtime on: {source}." for source in sources), RULE]
+
+
+def result_row(report: ReportData, result: Result) -> list[str]:
+    compared = result.comparison
+    network = result.network_difference
+    numbers = (
+        [""] * 6
+        if compared is None
+        else [
+            str(compared.matched_50),
+            str(compared.matched_99),
+            str(compared.missing),
+            str(compared.extra),
+            "yes" if compared.equal_ids else "no",
+            _ppm(compared),
+        ]
+    )
+    return [
+        result.image,
+        next(runtime.title for runtime in report.runtimes if runtime.name == result.runtime),
+        f"{MARKS[result.status]} {result.status}",
+        "" if result.instances is None else str(result.instances),
+        *numbers,
+        "" if network is None else f"{network:.2g}",
+        _seconds(min(result.run_s, default=None)),
+        result.why,
+    ]
+
+
+def facts(report: ReportData) -> list[tuple[str, str]]:
+    machine = report.machine
+    files = dict.fromkeys((runtime.target, runtime.model_sha256) for runtime in report.runtimes if runtime.model_sha256)
+    return [
+        ("Made", f"{report.created} with instanseg-export {machine.exporter}, Python {machine.python}"),
+        ("Machine", f"{machine.system}, {machine.processor}, {machine.cores} cores"),
+        ("Device asked for", report.device),
+        ("Settings", json.dumps(report.settings) if report.settings else "as the file has them"),
+        ("Checkpoint, SHA-256", report.source_sha256 or "not stated"),
+        *((f"{target}, SHA-256", digest) for target, digest in files),
+        ("Agreement", report.rule),
+    ]
+
+
+IMAGE_COLUMNS = ("Image", "What it is", "Shape", "SHA-256", "How it was read")
+
+
+def image_row(image: ImageRecord, digits: int) -> list[str]:
+    shape = " x ".join(map(str, image.shape))
+    return [image.name, image.note, shape, image.sha256[:digits], " ".join(image.notes)]
+
+
+def by_image(report: ReportData) -> list[Result]:
+    return [result for image in report.images for result in report.results if result.image == image.name]
