@@ -34,30 +34,35 @@ if TYPE_CHECKING:
     from .api.doctor import doctor
     from .api.export import export
     from .api.inspect import inspect
+    from .api.options import BenchOptions, ExportOptions, RunOptions, ValidateOptions
+    from .api.run import run, run_many
     from .api.validate import validate
     from .checkpoints import load_checkpoint, save_checkpoint
     from .families.registry import build_forward
     from .images import overlay, read_image, write_labels
-    from .inference.run import run, run_many
     from .packaging import load_card, write_package, zip_package
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BenchOptions",
     "CardError",
     "CheckpointError",
     "ExportError",
+    "ExportOptions",
     "ImageError",
     "InstansegExportError",
     "OutputError",
     "PackageError",
     "ParityError",
+    "RunOptions",
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
+    "ValidateOptions",
     "__version__",
     "bench",
     "build_forward",
@@ -78,6 +83,10 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "BenchOptions": ".api.options",
+    "ExportOptions": ".api.options",
+    "RunOptions": ".api.options",
+    "ValidateOptions": ".api.options",
     "bench": ".api.bench",
     "build_forward": ".families.registry",
     "doctor": ".api.doctor",
@@ -87,8 +96,8 @@ _MODULE_OF = {
     "load_checkpoint": ".checkpoints",
     "overlay": ".images",
     "read_image": ".images",
-    "run": ".inference",
-    "run_many": ".inference",
+    "run": ".api.run",
+    "run_many": ".api.run",
     "save_checkpoint": ".checkpoints",
     "validate": ".api.validate",
     "write_labels": ".images",

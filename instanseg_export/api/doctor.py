@@ -6,11 +6,11 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from ..progress import Progress, Steps
 from ..runtimes.description import Runtime
 from ..runtimes.probe import make_ready, probe
 from ..runtimes.registry import list_runtimes
@@ -45,24 +45,24 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(*, build_runtimes: bool = False, progress: Callable[[str, int, int], None] | None = None) -> list[Finding]:
+def doctor(*, build_runtimes: bool = False, progress: Progress | None = None) -> list[Finding]:
     """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
 
     Args:
         build_runtimes: build first those that have to be built; the finding of one that cannot be says why.
-        progress: called with what is being built, builds done, and builds in all.
+        progress: told what is being built.
     """
     runtimes = _built(progress) if build_runtimes else [(one, probe(one)) for one in list_runtimes()]
     return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
 
 
-def _built(progress: Callable[[str, int, int], None] | None) -> list[tuple[Runtime, str]]:
+def _built(progress: Progress | None) -> list[tuple[Runtime, str]]:
     runtimes = list_runtimes()
-    to_build = [runtime.name for runtime in runtimes if runtime.build]
+    steps = Steps(progress, sum(runtime.build is not None for runtime in runtimes))
     found = []
     for runtime in runtimes:
-        if runtime.build and progress is not None:
-            progress(f"building {runtime.name}", to_build.index(runtime.name), len(to_build))
+        if runtime.build is not None:
+            steps.start(f"building {runtime.name}")
         found.append((runtime, make_ready(runtime)))
     return found
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Unpack
 
+from ..checkpoints import Checkpoint, load_checkpoint
 from ..errors import ExportError, SettingError
+from ..families.base import SegmentationForward
+from ..families.registry import build_forward
+from ..files import staged_folder
+from ..images.image_sets import ImageSet, LabelledImage, calibration_set, read_calibration, read_labelled
+from ..images.named import NamedImage
+from ..images.synthetic import standard_images
+from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_package, zip_package, zoo_test
+from ..packaging.checkpoint_card import with_pixel_size
+from ..packaging.contents import Contents
+from ..parity.quantization import PrecisionFiles, PrecisionRecord, compare_precisions, require_kept
+from ..parity.report import Report
+from ..parity.validation import run_validation
+from ..progress import Progress, Steps
+from ..targets import TARGETS, write_artifact
+from ..targets.base import Artifact, Target
+from ..targets.capture import shared_captures
+from ..targets.quantization import check_precisions, filename_of
+from ..targets.quantization.write import write_precision
+from .options import ExportKeywords, ExportOptions
 
-if TYPE_CHECKING:
-    from ..families.checkpoint import Checkpoint
-    from ..images.image_sets import ImageSet, LabelledImage
-    from ..packaging import Sample, ZooCheck
-    from ..parity.quantization import PrecisionRecord
-    from ..parity.report import Report
-    from ..targets.base import Artifact
+__all__ = ["ExportResult", "export"]
 
-__all__ = ["REPORT_FOLDER", "ExportResult", "Progress", "export"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps are done, and how many there are."""
-
-REPORT_FOLDER = "parity"
+_REPORT_FOLDER = "parity"
 """In the output folder, the parity report. It holds timings, so it is no part of the package and its zip."""
 
 
@@ -61,197 +70,208 @@ class ExportResult:
 
 def export(
     checkpoint: str | Path | Checkpoint,
+    options: ExportOptions | None = None,
     *,
-    targets: Sequence[str] = ("torchscript", "onnx"),
-    output: str | Path | None = None,
-    settings: Mapping[str, Any] | None = None,
-    tta: bool = False,
-    spec: Mapping[str, str] | None = None,
-    card: str | Path | None = None,
-    samples: Sequence[str | Path] | None = None,
-    precision: Sequence[str] = ("fp32",),
-    calibrate: str | Path | None = None,
-    labelled: str | Path | None = None,
-    allow_loss: bool = False,
-    overwrite: bool = False,
-    validate: bool = True,
     progress: Progress | None = None,
+    **keywords: Unpack[ExportKeywords],
 ) -> ExportResult:
     """Write one self-contained file per target, package them as a BioImage.IO model, and compare them in all runtimes.
 
     Args:
         checkpoint: a file, a run folder, or what :func:`instanseg_export.load_checkpoint` returned.
-        targets: names of formats; see ``targets/``.
-        output: the folder to make; by default one named after the model, in the current folder.
-        settings: values of tunables to bake in.
-        tta: bake in test-time augmentation, where the family has it; the same as ``settings={"tta": True}``.
-        spec: facts about the network that win over what the checkpoint says.
-        card: card.yaml; by default the one beside the checkpoint, else one made of what the checkpoint says.
-        samples: images that the model is made for; by default the card's, else two that come with this package.
-        precision: of the ONNX files: "fp32", which is always written, "fp16" and "int8"; see docs/precision.md.
-        calibrate: a folder of images from which int8 learns the ranges of values, and on which each precision is
-            compared with fp32; by default the samples.
-        labelled: a folder of images with true label maps, on which each precision is judged.
-        allow_loss: package a file of reduced precision although it loses more than the tolerance.
-        overwrite: replace an output folder that this package wrote, and that holds nothing else.
-        validate: compare the files in all runtimes and run the model zoo's test. Without it the package says that
-            nobody did.
+        options: how to export.
         progress: told about each step.
+        **keywords: fields of :class:`.ExportOptions`, as in ``targets=["onnx"]``; they win over those of ``options``.
 
     Raises:
         InstansegExportError: of the kind that fits, with a hint; nothing is left behind.
     """
-    from ..checkpoints import load_checkpoint
-    from ..families.checkpoint import Checkpoint
-    from ..families.registry import build_forward
-    from ..files import staged_folder
-    from ..images.image_sets import calibration_set, read_calibration, read_labelled
-    from ..packaging import card_for, choose_samples, write_package, zip_package, zoo_test
-    from ..packaging.checkpoint_card import with_pixel_size
-    from ..packaging.contents import Contents
-    from ..targets import TARGETS, write_artifact
-    from ..targets.capture import shared_captures
-    from ..targets.quantization import check_precisions, filename_of
-    from ..targets.quantization.write import write_precision
-
     started = time.perf_counter()
-    if tta and "tta" in (settings or {}):
-        raise SettingError("Test-time augmentation is asked for twice.", hint="Give either --tta or --set tta=...")
-    names = list(dict.fromkeys(targets))
-    if not names:
-        raise ExportError("No target was given.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
-    writers = [TARGETS.get(name) for name in names]
-    reduced = check_precisions(precision, names)
-    if not reduced and (calibrate is not None or labelled is not None):
-        raise SettingError(
-            "Images for calibration or with labels have no effect on fp32.", hint="Add int8 or fp16 to --precision."
-        )
-    tell = _Steps(progress, total=3 + len(names) + validate + 2 * bool(reduced))
-
-    tell("reading the checkpoint")
-    source = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint, spec=spec)
-    if isinstance(checkpoint, Checkpoint) and spec:
-        raise SettingError("spec has no effect on a checkpoint that is loaded.", hint="Pass it to load_checkpoint.")
-    model_card = card_for(source, card)
-    source = with_pixel_size(source, model_card)
-    forward = build_forward(source, {**(settings or {}), **({"tta": True} if tta else {})})
-    channels, outputs = source.spec.channels, Contents(model_card, source, forward, (), ()).targets
-    if reduced and source.spec.dimensions == 3:
-        raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
-    given = None if calibrate is None else read_calibration(Path(calibrate), channels)
-    truth = [] if labelled is None else read_labelled(Path(labelled), channels, len(outputs))
-    file_name = model_card.name.replace(" ", "_")
-    folder = Path(output if output is not None else file_name)
-
-    paths = [Path(path) for path in samples or ()] or [Path(path) for path in model_card.samples]
-    inputs = [source.source, *(() if isinstance(checkpoint, Checkpoint) else (checkpoint,)), *paths]
-    inputs += [path for path in (card, calibrate, labelled) if path is not None]
-
-    with staged_folder(folder, kind="package", overwrite=overwrite, inputs=map(Path, inputs)) as staging:
-        artifacts = []
-        with shared_captures():
-            for writer in writers:
-                tell(f"writing {writer.name}")
-                artifacts.append(write_artifact(writer.name, forward, source, staging / writer.filename))
-
-        tell("segmenting the samples")
-        chosen = choose_samples(source, forward, paths or None)
-        precisions: tuple[PrecisionRecord, ...] = ()
-        if reduced:
-            tell(f"writing {' and '.join(reduced)}")
-            images = given or calibration_set([one.name for one in chosen], [one.image for one in chosen])
-            made = [write_precision(name, staging / filename_of("fp32"), images, staging) for name in reduced]
-            artifacts += made
-            tell("comparing precisions")
-            precisions = _judge(dict(zip(reduced, made, strict=True)), staging, images, truth, allow_loss)
-        report = _compare(staging, chosen, source, precisions, progress) if validate else None
-
-        tell("writing the package")
-        write_package(
-            staging,
-            artifacts=artifacts,
-            checkpoint=source,
-            forward=forward,
-            card=model_card,
-            samples=chosen,
-            report=report,
-            precisions=precisions,
-        )
-        # Beside the folder first, so that the zip does not hold itself.
-        packed = staging.parent / f"{file_name}.zip"
-        zip_package(staging, packed)
-        packed.rename(staging / packed.name)
-        zoo: tuple[ZooCheck, ...] = ()
-        if report is not None:
-            report.write(staging / REPORT_FOLDER)
-            tell("running the model zoo's test")
-            zoo = tuple(zoo_test(staging))
-        tell("done")
-
+    options = replace(options or ExportOptions(), **keywords)
+    plan = _plan(options)
+    steps = Steps(progress, plan.steps)
+    model = _read(checkpoint, options, plan, steps)
+    with staged_folder(model.folder, kind="package", overwrite=options.overwrite, inputs=model.inputs) as staging:
+        files = _write(model, plan, staging, steps)
+        proof = _compare(model, files, options, staging, steps)
+        zoo = _package(model, files, proof, staging, steps)
     return ExportResult(
-        folder=folder,
-        zip=folder / packed.name,
-        artifacts=[replace(artifact, path=folder / artifact.path.name) for artifact in artifacts],
-        report=report,
-        precisions=precisions,
+        folder=model.folder,
+        zip=model.folder / f"{model.file_name}.zip",
+        artifacts=[replace(artifact, path=model.folder / artifact.path.name) for artifact in files.artifacts],
+        report=proof.report,
+        precisions=proof.precisions,
         zoo=zoo,
-        checkpoint=source,
+        checkpoint=model.checkpoint,
         seconds=time.perf_counter() - started,
     )
 
 
-def _judge(
-    made: Mapping[str, Artifact],
-    folder: Path,
-    images: ImageSet,
-    truth: Sequence[LabelledImage],
-    allow_loss: bool,
-) -> tuple[PrecisionRecord, ...]:
-    """Compare each precision with fp32, and refuse what loses too much."""
-    from ..parity.quantization import PrecisionFiles, compare_precisions, require_kept
-    from ..targets.quantization import filename_of
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be written: a file per target, and one per precision beside fp32."""
 
-    files = PrecisionFiles(
-        reference=folder / filename_of("fp32"),
-        files={name: artifact.path for name, artifact in made.items()},
-        images=images.images,
-        source=images.source,
-        labelled=[(one.image, one.labels) for one in truth],
+    targets: Sequence[Target]
+    reduced: Sequence[str]
+    steps: int
+
+
+def _plan(options: ExportOptions) -> _Plan:
+    """Look up what the options name."""
+    names = list(dict.fromkeys(options.targets))
+    if not names:
+        raise ExportError("--targets needs at least one name.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
+    for name in names:
+        if name not in TARGETS.names() and Path(name).exists():
+            raise ExportError(
+                f"{name} is a file, and stands where a target is expected.",
+                hint=f"Give the checkpoint before the options: instanseg-export {name} --targets ...",
+            )
+    targets = [TARGETS.get(name) for name in names]
+    reduced = check_precisions(options.precision, names)
+    if not reduced and (options.calibrate is not None or options.labelled is not None):
+        raise SettingError(
+            "Images for calibration or with labels have no effect on fp32.", hint="Add int8 or fp16 to --precision."
+        )
+    return _Plan(targets, reduced, steps=3 + len(targets) + options.validate + 2 * bool(reduced))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What was read.
+
+    Attributes:
+        checkpoint, card, forward: the model.
+        samples: images that show it at work, where any are given.
+        calibration, labelled: images to judge precisions on, where any are given.
+        folder: of the package.
+        inputs: every file and folder that was named, none of which may be written to.
+    """
+
+    checkpoint: Checkpoint
+    card: Card
+    forward: SegmentationForward
+    samples: Sequence[Path]
+    calibration: ImageSet | None
+    labelled: Sequence[LabelledImage]
+    folder: Path
+    inputs: Sequence[Path]
+
+    @property
+    def file_name(self) -> str:
+        return self.card.name.replace(" ", "_")
+
+
+def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Plan, steps: Steps) -> _Model:
+    """Read the checkpoint, its card and the images, and build the forward."""
+    steps.start("reading the checkpoint")
+    if isinstance(checkpoint, Checkpoint):
+        if options.spec:
+            raise SettingError("spec has no effect on a checkpoint that is loaded.", hint="Pass it to load_checkpoint.")
+        loaded, inputs = checkpoint, [checkpoint.source]
+    else:
+        loaded = load_checkpoint(checkpoint, spec=options.spec)
+        inputs = [loaded.source, Path(checkpoint)]
+    card = card_for(loaded, options.card)
+    loaded = with_pixel_size(loaded, card)
+    forward = build_forward(loaded, {**options.settings, **({"tta": True} if options.tta else {})})
+    if plan.reduced and loaded.spec.dimensions == 3:
+        raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
+    channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).targets
+    samples = [Path(path) for path in options.samples or card.samples]
+    named = [Path(path) for path in (options.card, options.calibrate, options.labelled) if path is not None]
+    return _Model(
+        checkpoint=loaded,
+        card=card,
+        forward=forward,
+        samples=samples,
+        calibration=None if options.calibrate is None else read_calibration(Path(options.calibrate), channels),
+        labelled=() if options.labelled is None else read_labelled(Path(options.labelled), channels, len(structures)),
+        folder=Path(card.name.replace(" ", "_") if options.output is None else options.output),
+        inputs=[*inputs, *samples, *named],
     )
-    records = compare_precisions(files, allow_loss=allow_loss)
-    require_kept(records)
-    return records
 
 
-def _compare(
-    folder: Path,
-    samples: Sequence[Sample],
-    checkpoint: Checkpoint,
-    precisions: Sequence[PrecisionRecord],
-    progress: Progress | None,
-) -> Report:
-    from ..images.named import NamedImage
-    from ..images.synthetic import standard_images
-    from .validate import validate
+@dataclass(frozen=True)
+class _Files:
+    """What was exported: the files, those of reduced precision by name too, and the images to look at them with."""
 
-    spec = checkpoint.spec
+    artifacts: Sequence[Artifact]
+    reduced: dict[str, Artifact]
+    samples: Sequence[Sample]
+    images: ImageSet
+
+
+def _write(model: _Model, plan: _Plan, folder: Path, steps: Steps) -> _Files:
+    """Write a file per target and precision."""
+    artifacts = []
+    with shared_captures():
+        for target in plan.targets:
+            steps.start(f"writing {target.name}")
+            artifacts.append(write_artifact(target.name, model.forward, model.checkpoint, folder / target.filename))
+    steps.start("segmenting the samples")
+    samples = choose_samples(model.checkpoint, model.forward, model.samples or None)
+    images = model.calibration or calibration_set([one.name for one in samples], [one.image for one in samples])
+    if plan.reduced:
+        steps.start(f"writing {' and '.join(plan.reduced)}")
+    reduced = {name: write_precision(name, folder / filename_of("fp32"), images, folder) for name in plan.reduced}
+    return _Files([*artifacts, *reduced.values()], reduced, samples, images)
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What the files find, beside fp32 and beside each other."""
+
+    precisions: tuple[PrecisionRecord, ...]
+    report: Report | None
+
+
+def _compare(model: _Model, files: _Files, options: ExportOptions, folder: Path, steps: Steps) -> _Proof:
+    """Compare each precision with fp32, refuse what loses too much, and compare all runtimes."""
+    precisions: tuple[PrecisionRecord, ...] = ()
+    if files.reduced:
+        steps.start("comparing precisions")
+        compared = PrecisionFiles(
+            reference=folder / filename_of("fp32"),
+            files={name: artifact.path for name, artifact in files.reduced.items()},
+            images=files.images.images,
+            source=files.images.source,
+            labelled=[(one.image, one.labels) for one in model.labelled],
+        )
+        precisions = compare_precisions(compared, allow_loss=options.allow_loss, steps=steps)
+        require_kept(precisions)
+    if not options.validate:
+        return _Proof(precisions, None)
+    spec = model.checkpoint.spec
     images = [
-        NamedImage(sample.name, sample.image, sample.note, sample=True, dimensions=spec.dimensions)
-        for sample in samples
+        NamedImage(one.name, one.image, one.note, sample=True, dimensions=spec.dimensions) for one in files.samples
     ]
     images += standard_images(spec.channels, spec.dimensions)
-    return validate(folder, images=images, precisions=precisions, trust=True, progress=progress)
+    report = run_validation(folder, images=images, precisions=precisions, trust=True, steps=steps)
+    return _Proof(precisions, report)
 
 
-class _Steps:
-    """Counts the steps of an export for whoever wants to know."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-
-    def __call__(self, step: str) -> None:
-        if self._progress is not None:
-            self._progress(step, self._done, self._total)
-        self._done += 1
+def _package(model: _Model, files: _Files, proof: _Proof, folder: Path, steps: Steps) -> tuple[ZooCheck, ...]:
+    """Write what belongs to a package beside the files, pack it, and run the model zoo's test if it was asked for."""
+    steps.start("writing the package")
+    write_package(
+        folder,
+        artifacts=files.artifacts,
+        checkpoint=model.checkpoint,
+        forward=model.forward,
+        card=model.card,
+        samples=files.samples,
+        report=proof.report,
+        precisions=proof.precisions,
+    )
+    # Beside the folder first, so that the zip does not hold itself.
+    packed = folder.parent / f"{model.file_name}.zip"
+    zip_package(folder, packed)
+    packed.rename(folder / packed.name)
+    zoo: tuple[ZooCheck, ...] = ()
+    if proof.report is not None:
+        proof.report.write(folder / _REPORT_FOLDER)
+        steps.start("running the model zoo's test")
+        zoo = tuple(zoo_test(folder))
+    steps.tell("done")
+    return zoo

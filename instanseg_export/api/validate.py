@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from ..images.named import NamedImage
-from ..parity.quantization import PrecisionRecord
 from ..parity.report import Report
+from ..parity.validation import run_validation
+from ..progress import Progress, Steps
+from .given_images import GivenImage, image_files, named_images
+from .options import ValidateKeywords, ValidateOptions
+from .report_folder import report_folder
 
 __all__ = ["validate"]
 
 
 def validate(
-    path: Path,
+    path: str | Path,
+    options: ValidateOptions | None = None,
     *,
-    images: Sequence[NamedImage] | None = None,
-    runtimes: Sequence[str] | None = None,
-    device: str = "cpu",
-    time_limit: float = 120.0,
-    settings: Mapping[str, Any] | None = None,
-    precisions: Sequence[PrecisionRecord] | None = None,
-    trust: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    images: Sequence[GivenImage] | None = None,
+    progress: Progress | None = None,
+    **keywords: Unpack[ValidateKeywords],
 ) -> Report:
     """Run a model in every runtime and compare what they find, instance by instance.
 
     The reference is the forward in eager PyTorch, rebuilt from the TorchScript file; where that cannot be built,
     TorchScript, else ONNX Runtime. Where a runtime disagrees, both are run again with their intermediate results, to
-    name the first stage that differs.
+    name the first stage that differs. A package's files of reduced precision are compared with its fp32 file, on the
+    images that are pictures of something, where all runtimes are asked for.
 
     Args:
         path: a package folder, its zip, or one exported file.
-        images: to run; by default the package's samples and the standard set (see ``standard_images``).
-        runtimes: their names, or paths of folders with a runtime.toml; by default all that there are.
-        device: "cpu", "cuda", "cuda:1" or "mps". A runtime that has no such device here is "not run".
-        time_limit: seconds that a runtime may take for one image.
-        settings: tunables to override in every runtime, by name.
-        precisions: what is known already of a package's files of reduced precision. By default they are compared with
-            fp32 here, on the images that are pictures of something, where all runtimes are asked for.
-        trust: run files that this package did not write. A TorchScript file from elsewhere can read and write files.
-        progress: called with what was done last, steps done, and steps in all (which can grow).
+        options: how to compare.
+        images: files, or arrays with names; by default the package's samples and the standard set of hard cases.
+        progress: told what was done last.
+        **keywords: fields of :class:`.ValidateOptions`, as in ``device="cuda"``; they win over those of ``options``. A
+            runtime that has no such device here is "not run"; ``runtimes`` may name folders with a runtime.toml.
 
     Returns:
         The report. It is ``passed`` when at least two runtimes were compared and all agree on all images.
@@ -49,22 +46,26 @@ def validate(
     Raises:
         PackageError: ``path`` is missing, damaged, neither a package nor an exported file, or a file of reduced
             precision alone, without its package.
-        UntrustedFileError: this package did not write a file, and ``trust`` is False.
+        UntrustedFileError: this package did not write a file, and it is not trusted.
         UnsafeFileError: a zip would write outside of its folder.
         UnknownNameError: there is no runtime of a name in ``runtimes``.
         SettingError: a setting is unknown or out of range.
         ImageError: an image does not fit the model.
+        OutputError: ``output`` exists or cannot be written.
     """
-    from ..parity.validation import run_validation
-
-    return run_validation(
-        Path(path),
-        images=images,
-        runtimes=runtimes,
-        device=device,
-        time_limit=time_limit,
-        settings=settings,
-        precisions=precisions,
-        trust=trust,
-        progress=progress,
-    )
+    options = replace(options or ValidateOptions(), **keywords)
+    inputs = [path, *image_files(images)]
+    with report_folder(options.output, kind="report", overwrite=options.overwrite, inputs=inputs) as folder:
+        report = run_validation(
+            Path(path),
+            images=named_images(images, path, options.channels),
+            runtimes=options.runtimes or None,
+            device=options.device,
+            time_limit=options.time_limit,
+            settings=options.settings,
+            trust=options.trust,
+            steps=Steps(progress),
+        )
+        if folder is not None:
+            report.write(folder)
+    return report

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from ..errors import InstansegExportError
+from .rows import Floor
 
-__all__ = ["gflop_of", "matrix_peak"]
+__all__ = ["floor_of", "gflop_of", "matrix_peak"]
 
 _SIDE = 2048
 _TRIES = 5
@@ -56,3 +57,18 @@ def gflop_of(file: Path | None, shape: tuple[int, ...]) -> float | None:
         return None
     batch, channels, height, width = shape
     return gflop_per_megapixel(network, channels) * batch * height * width / 1e6
+
+
+def floor_of(file: Path | None, model: str, image: str, shape: tuple[int, ...], peak: float | None) -> Floor:
+    """Return the least time that a model's network could take on an image.
+
+    Args:
+        file: as :func:`gflop_of` takes it.
+        model: its name.
+        image: its name.
+        shape: of the image, (B, C, H, W).
+        peak: of the machine in GFLOP/s; None where it was not measured.
+    """
+    gflop = gflop_of(file, shape)
+    seconds = None if gflop is None or peak is None else gflop / peak
+    return Floor(model, image, gflop, seconds)

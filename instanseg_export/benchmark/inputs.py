@@ -11,7 +11,7 @@ from ..errors import ImageError
 from ..exported_model import ExportedModel
 from ..images.synthetic import NamedImage, draw_nuclei
 
-__all__ = ["choose_images", "dense_image", "normalised"]
+__all__ = ["batches_of", "choose_images", "dense_image", "normalised"]
 
 _SPACING = 20.0
 """Pixels between neighbours where only a size or only a number of objects is given: nuclei of 10 µm at 0.5 µm."""
@@ -59,6 +59,18 @@ def _check(image: NamedImage, models: Sequence[ExportedModel]) -> None:
                 f"{model.channels}.",
                 hint=f"Give images with {model.channels} channels, or none for a drawn one.",
             )
+
+
+def batches_of(
+    images: Sequence[NamedImage], models: Sequence[ExportedModel]
+) -> tuple[list[npt.NDArray[np.float32]], list[str]]:
+    """Return the images as float32 (B, C, H, W), and a note where they are normalised for models that may not do it."""
+    batches = [image.batch() for image in images]
+    foreign = [model.name for model in models if model.metadata is None]
+    if not foreign:
+        return batches, []
+    note = f"Images are normalised beforehand for all models, since {' and '.join(foreign)} may not do it."
+    return [normalised(batch) for batch in batches], [note]
 
 
 def dense_image(channels: int, size: int | None, objects: int | None) -> NamedImage:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import numpy.typing as npt
 
 from ..files import scratch_folder
 from ..metadata import SettingValue
+from ..progress import Progress, Steps
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
 
-__all__ = ["WARM_UP", "Program", "Timing", "take_turns"]
+__all__ = ["WARM_UP", "Program", "Timing", "take_turns", "threads_of_environment"]
 
 WARM_UP = 2
 """Runs of each image that each process does not count: TorchScript observes in the first, compiles in the second."""
@@ -77,6 +79,15 @@ class Timing:
         return None if self.split_s is None else max(0.0, self.median - sum(self.split_s.values()))
 
 
+def threads_of_environment() -> int:
+    """Return how many threads a runtime is given by default: OMP_NUM_THREADS, or all cores of this process."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    # A container or a job may own fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def take_turns(
     programs: Sequence[Program],
     images: Sequence[npt.NDArray[np.float32]],
@@ -87,7 +98,7 @@ def take_turns(
     settings: Mapping[str, SettingValue] | None = None,
     time_limit: float = 600.0,
     split: bool = True,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[list[Timing]]:
     """Measure every program on every image.
 
@@ -103,18 +114,19 @@ def take_turns(
         settings: tunables to override, by name.
         time_limit: seconds for all runs of one image in one turn.
         split: time the parts of a run too, in one more turn.
-        progress: called with what comes next, steps done, and steps in all.
+        progress: told what comes next.
 
     Returns:
         One list per program, with one timing per image.
     """
     found = [[Timing() for _ in images] for _ in programs]
-    steps = (turns + split) * len(programs)
+    count = (turns + split) * len(programs)
+    steps = Steps(progress, count)
     with scratch_folder() as folder:
         inputs = [folder / f"image-{index}.npy" for index in range(len(images))]
         for path, image in zip(inputs, images, strict=True):
             np.save(path, image, allow_pickle=False)
-        for step in range(steps):
+        for step in range(count):
             turn, place = divmod(step, len(programs))
             program, timings = programs[place], found[place]
             splitting = turn == turns
@@ -124,8 +136,7 @@ def take_turns(
                     timing.not_split = f"{program.runtime.title} has no way to tell"
                 pending = []
             what = "time split" if splitting else f"turn {turn + 1} of {turns}"
-            if progress is not None:
-                progress(f"{what}: {program.title}", step, steps)
+            steps.start(f"{what}: {program.title}")
             if not pending:
                 continue
             outcomes = run_runtime(
@@ -143,8 +154,7 @@ def take_turns(
             )
             for index, outcome in zip(pending, outcomes, strict=True):
                 (_note_split if splitting else _note_run)(timings[index], outcome)
-    if progress is not None:
-        progress("done", steps, steps)
+    steps.tell("done")
     return found
 
 

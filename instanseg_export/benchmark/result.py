@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from .chart import draw_chart
 from .rows import BenchmarkImage, Floor, Row
 
-__all__ = ["Benchmark"]
+__all__ = ["Benchmark", "this_machine"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,14 @@ class Benchmark:
         """Write ``bench.json`` and ``bench.png`` into a folder that exists."""
         (folder / "bench.json").write_text(json.dumps(self.document(), indent=2) + "\n", encoding="utf-8")
         draw_chart(self.images, self.rows, self.floors).save(folder / "bench.png")
+
+
+def this_machine() -> dict[str, str | int]:
+    """Return system, processor, cores and versions, which figures depend on."""
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
+        "exporter": __version__,
+    }

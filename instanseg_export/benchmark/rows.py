@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
-__all__ = ["BenchmarkImage", "Floor", "Row"]
+import numpy as np
+import numpy.typing as npt
+
+from .measure import Program, Timing
+
+__all__ = ["BenchmarkImage", "Floor", "Row", "row_of", "with_ratios"]
+
+_PARTS = ("normalisation", "network", "post-processing")
 
 
 class BenchmarkImage(TypedDict):
@@ -73,3 +81,61 @@ class Floor:
     image: str
     gflop: float | None
     seconds: float | None
+
+
+def row_of(
+    program: Program,
+    model: str,
+    image: str,
+    batch: npt.NDArray[np.float32],
+    timing: Timing,
+    threads: int,
+) -> Row:
+    """Return what was measured of a program on an image (B, C, H, W).
+
+    Args:
+        program: that was measured.
+        model: its name.
+        image: its name.
+        batch: the image itself.
+        timing: what was measured.
+        threads: that the program was given.
+    """
+    runtime = program.runtime
+    row = Row(model, runtime.name, runtime.title, image, "measured", version=timing.version)
+    if timing.error:
+        return replace(row, status="not run" if timing.unavailable else "failed", why=timing.error)
+    seconds, rest = timing.median, timing.post_processing
+    split = None
+    if timing.split_s is not None and rest is not None:
+        split = dict(zip(_PARTS, (*(timing.split_s[part] for part in _PARTS[:2]), rest), strict=True))
+    return replace(
+        row,
+        threads="its own choice" if runtime.own_threads else str(threads),
+        seconds=seconds,
+        fastest_s=min(timing.seconds),
+        slowest_s=max(timing.seconds),
+        peak_mb=timing.peak,
+        objects=timing.objects,
+        megapixels_per_s=batch.shape[0] * batch.shape[2] * batch.shape[3] / 1e6 / seconds,
+        objects_per_s=timing.objects / seconds,
+        split_s=split,
+        not_split=timing.not_split,
+    )
+
+
+def with_ratios(rows: Sequence[Row], first: str) -> list[Row]:
+    """Compare the other models with the first one, in the same runtime where it was measured there."""
+    result = []
+    for row in rows:
+        peers = [one for one in rows if one.model == first and one.image == row.image and one.seconds is not None]
+        peers.sort(key=lambda one: one.runtime != row.runtime)
+        if row.model == first or row.seconds is None or not peers:
+            result.append(row)
+            continue
+        peer, memory = peers[0], None
+        if row.peak_mb is not None and peer.peak_mb:
+            memory = row.peak_mb / peer.peak_mb
+        faster = peer.seconds / row.seconds if peer.seconds else None
+        result.append(replace(row, times_faster=faster, memory_ratio=memory, compared_to=f"{first} in {peer.title}"))
+    return result

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import InstansegExportError
 from ..plain_text import escaped
+from ..progress import Progress
 
-__all__ = ["ProgressCallback", "progress", "result_console", "show_error", "show_json", "show_table", "size_of"]
+__all__ = ["progress", "result_console", "show_error", "show_json", "show_table", "size_of"]
 
 _STYLES = {
     "passed": "green",
@@ -26,8 +28,6 @@ _STYLES = {
     "not run": "yellow",
     "missing": "yellow",
 }
-
-ProgressCallback = Callable[[str, int, int], None]
 
 
 class _PlainConsole(Console):
@@ -48,8 +48,8 @@ def result_console() -> Console:
 
 
 @contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
-    """Yield a callback (what, done, total) that draws a bar on a terminal and prints a line per step elsewhere.
+def progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """Yield a progress that draws a bar on a terminal and prints a line per step elsewhere.
 
     Whatever a library prints meanwhile goes to stderr, so that stdout holds the result alone.
     """
@@ -62,7 +62,7 @@ def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
             yield _lines()
 
 
-def _bar() -> Iterator[ProgressCallback]:
+def _bar() -> Iterator[Progress]:
     columns = (
         SpinnerColumn("line"),  # of ASCII, which any terminal has
         TextColumn("{task.description}", markup=False),
@@ -70,12 +70,12 @@ def _bar() -> Iterator[ProgressCallback]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    with Bar(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda what, done, total: bar.update(task, description=escaped(what), completed=done, total=total)
 
 
-def _lines() -> ProgressCallback:
+def _lines() -> Progress:
     seen: list[str] = []
 
     def show(what: str, done: int, total: int) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ..api.options import RunOptions
 from .consent import with_trust
 from .console import progress, result_console, show_error, show_json, show_table
-from .usage import pairs
 
 if TYPE_CHECKING:
-    from ..inference import RunFailure, RunResult
+    from ..inference.result import RunFailure, RunResult
 
 __all__ = ["run_command"]
 
@@ -24,58 +24,35 @@ _SHOWN = 3
 def run_command(
     model: Path,
     images: Sequence[Path],
+    options: RunOptions | None,
     *,
     recursive: bool,
-    output: Path | None,
-    pixel_size: float | None,
-    channels: Sequence[str],
-    region: tuple[int, int, int, int] | None,
-    settings: Sequence[str],
-    polygons: Sequence[str],
-    table: str | None,
-    device: str,
-    runtime: str | None,
-    trust: bool,
-    ignore_memory: bool,
-    overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Return 0, or 2 when one of several images failed."""
-    wishes: dict[str, Any] = {
-        "output": output,
-        "pixel_size": pixel_size,
-        "channels": list(channels) or None,
-        "region": region,
-        "settings": pairs("--set", settings),
-        "polygons": polygons,
-        "table": table,
-        "device": device,
-        "runtime": runtime,
-        "ignore_memory": ignore_memory,
-        "overwrite": overwrite,
-    }
+    options = options or RunOptions()
 
     def single(trusted: bool) -> RunResult:
-        from ..inference import run
+        with progress(quiet=quiet) as shown:
+            from ..api.run import run
 
-        with progress(quiet=quiet) as callback:
-            return run(model, images[0], trust=trusted, progress=callback, **wishes)
+            return run(model, images[0], options, trust=trusted, progress=shown)
 
     def several(trusted: bool) -> tuple[tuple[RunResult | RunFailure, ...], tuple[str, ...]]:
-        from ..inference import run_many
+        with progress(quiet=quiet) as shown:
+            from ..api.run import run_many
 
-        with progress(quiet=quiet) as callback:
-            return run_many(model, images, recursive=recursive, trust=trusted, progress=callback, **wishes)
+            return run_many(model, images, options, recursive=recursive, trust=trusted, progress=shown)
 
     if _is_one(images):
-        result = with_trust(single, trust)
+        result = with_trust(single, options.trust)
         if as_json:
             show_json(dataclasses.asdict(result))
         elif not quiet:
             _show_one(result)
         return 0
-    ended, notes = with_trust(several, trust)
+    ended, notes = with_trust(several, options.trust)
     failed = sum(1 for one in ended if _error(one) is not None)
     if as_json:
         show_json(

@@ -15,10 +15,10 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from ..errors import InstansegExportError, SettingError, UnknownNameError
+from ..errors import InstansegExportError, UnknownNameError
 from ..registry import closest
 
-__all__ = ["COMMANDS", "UsageError", "check_command", "check_targets", "pairs"]
+__all__ = ["COMMANDS", "UsageError", "check_command", "explain"]
 
 COMMANDS = ("inspect", "validate", "run", "bench", "doctor")
 
@@ -75,45 +75,3 @@ def check_command(word: str) -> None:
             f"There is no command and no checkpoint called {word!r}.",
             hint=f"Did you mean {guess!r}? Commands are: {', '.join(COMMANDS)}; without one, a checkpoint is exported.",
         )
-
-
-def check_targets(targets: Sequence[str]) -> list[str]:
-    """Return the names of the targets, each once.
-
-    Raises:
-        UsageError: none is given, or one of them is a file.
-        UnknownNameError: there is no such target; the hint suggests the closest one.
-    """
-    from ..targets import TARGETS
-
-    if not targets:
-        raise UsageError("--targets needs at least one name.", hint=f"Targets are: {', '.join(TARGETS.names())}.")
-    for name in targets:
-        if name not in TARGETS.names() and Path(name).exists():
-            raise UsageError(
-                f"{name} is a file, and stands where a target is expected.",
-                hint=f"Give the checkpoint before the options: instanseg-export {name} --targets ...",
-            )
-        if name not in TARGETS.names():
-            TARGETS.get(name)
-    return list(dict.fromkeys(targets))
-
-
-def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Split ``key=value`` texts.
-
-    Raises:
-        SettingError: one of them has no key or no equals sign, or a key occurs twice.
-    """
-    result: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        key = key.strip()
-        if not equals or not key:
-            raise SettingError(
-                f"{option} cannot read {text!r}.", hint=f"Write it as {option} key=value, without spaces."
-            )
-        if key in result:
-            raise SettingError(f"{option} gives {key} twice.", hint="Give it once.")
-        result[key] = value.strip()
-    return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,34 +18,15 @@ from ..images.single import as_float32
 from ..targets import known_target
 from ..targets.capabilities import require_shape
 from ..untrusted.boundary import plain
+from .image_options import ImageOptions
 from .memory import Need, check_need, estimate
 from .model import Ready
 from .normalisation import decide, is_standard, stretch
 
-__all__ = ["Prepared", "Wishes", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
 _SAME_SIZE = 0.01
 """Pixel sizes that differ by no more than this part are taken as equal: resampling would only blur the image."""
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user wants of each image.
-
-    Attributes:
-        pixel_size: in micrometres, where the file does not say or is wrong.
-        channels: which the model sees, by number from 1 or by name, in its order.
-        region: x, y, width and height of the part that is segmented, in pixels of the image.
-        ignore_memory: whether to go on where memory does not seem to suffice.
-        polygons, table: files that are written beside labels and picture; they count for memory.
-    """
-
-    pixel_size: float | None = None
-    channels: Sequence[int | str] | None = None
-    region: tuple[int, int, int, int] | None = None
-    ignore_memory: bool = False
-    polygons: tuple[str, ...] = ()
-    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,13 +68,13 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int) -> Prepared:
+def prepare(path: Path, ready: Ready, options: ImageOptions, folder: Path, number: int) -> Prepared:
     """Read an image and write what the model sees of it into a folder.
 
     Args:
         path: of the image.
         ready: the model.
-        wishes: of the user.
+        options: what the user wants of it.
         folder: for the two files.
         number: to tell this image's files from others.
 
@@ -103,15 +83,15 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
         PackageError: the model takes images of one size, and does not say which.
     """
     info = probe_image(path, ready.contract.dimensions)
-    chosen = choose_channels(info.channel_names, path, wishes.channels, ready.contract.channels)
-    region = None if wishes.region is None else _region(info, wishes.region)
-    size = info.pixel_size if wishes.pixel_size is None else (wishes.pixel_size, wishes.pixel_size)
+    chosen = choose_channels(info.channel_names, path, options.channels or None, ready.contract.channels)
+    region = None if options.region is None else _region(info, options.region)
+    size = info.pixel_size if options.pixel_size is None else (options.pixel_size, options.pixel_size)
     factors = _factors(info, size, ready)
     resampled = max(abs(factor - 1) for factor in factors) > _SAME_SIZE
     if not resampled:
         factors = (1.0,) * len(factors)
-    need = estimate(info, chosen, region, factors, ready, measured=bool(wishes.table or wishes.polygons))
-    notes = [*_pixel_size_notes(info, size, wishes, ready, factors), *_memory_note(path, need, ready, wishes)]
+    need = estimate(info, chosen, region, factors, ready, measured=bool(options.table or options.polygons))
+    notes = [*_pixel_size_notes(info, size, options, ready, factors), *_memory_note(path, need, ready, options)]
 
     image = read_image(path, ready.contract.dimensions, channels=chosen, region=region)
     planes = image.array
@@ -160,7 +140,7 @@ def prepare(path: Path, ready: Ready, wishes: Wishes, folder: Path, number: int)
         slice_distance=image.slice_distance,
         channels=tuple(chosen),
         channel_names=tuple(plain(name, 80) for name in image.channel_names),
-        region=wishes.region,
+        region=options.region,
         factors=factors,
         resampled=resampled,
         normalize=normalize,
@@ -202,18 +182,20 @@ def _factors(info: ImageInfo, size: PixelSize | None, ready: Ready) -> tuple[flo
 
 
 def _pixel_size_notes(
-    info: ImageInfo, size: PixelSize | None, wishes: Wishes, ready: Ready, factors: tuple[float, ...]
+    info: ImageInfo, size: PixelSize | None, options: ImageOptions, ready: Ready, factors: tuple[float, ...]
 ) -> list[str]:
     wanted = ready.contract.pixel_size
     notes = []
     if size is None and wanted is not None:
         said = info.pixel_size_note.rstrip(".") or f"{info.path.name} does not say its pixel size"
         notes.append(f"{said}: taken to be {wanted:g} µm, the model's.")
-    elif wishes.pixel_size is not None and info.pixel_size is not None:
-        off = max(abs(wishes.pixel_size / own - 1) for own in info.pixel_size)
+    elif options.pixel_size is not None and info.pixel_size is not None:
+        off = max(abs(options.pixel_size / own - 1) for own in info.pixel_size)
         if off > _SAME_SIZE:
             said = _micrometres(info.pixel_size)
-            notes.append(f"{info.path.name} has pixels of {said}, by its file; {wishes.pixel_size:g} µm was asked for.")
+            notes.append(
+                f"{info.path.name} has pixels of {said}, by its file; {options.pixel_size:g} µm was asked for."
+            )
     elif size is not None and info.pixel_size_note:
         notes.append(info.pixel_size_note)
     if size is not None and wanted is None:
@@ -229,10 +211,10 @@ def _pixel_size_notes(
     return notes
 
 
-def _memory_note(path: Path, need: Need, ready: Ready, wishes: Wishes) -> list[str]:
+def _memory_note(path: Path, need: Need, ready: Ready, options: ImageOptions) -> list[str]:
     return (
         []
-        if check_need(path, need, ready, ignore=wishes.ignore_memory) is None
+        if check_need(path, need, ready, ignore=options.ignore_memory) is None
         else [f"About {need.total / 1e9:.1f} GB of memory are needed and fewer are free: gone on regardless."]
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from ..errors import ParityError
 from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
 from ..files import scratch_folder, sha256_of
 from ..metadata import SettingValue
+from ..progress import Steps
 from ..runtimes.process import run_runtime
 from ..runtimes.selection import preferred_runtimes
 from ..targets import target_of
@@ -145,7 +146,7 @@ def compare_precisions(
     *,
     allow_loss: bool = False,
     settings: Mapping[str, SettingValue] | None = None,
-    on_image: Callable[[str], None] = lambda what: None,
+    steps: Steps | None = None,
 ) -> tuple[PrecisionRecord, ...]:
     """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
 
@@ -153,7 +154,7 @@ def compare_precisions(
         compared: files and images.
         allow_loss: note in the records that a file may fail.
         settings: tunables to override in all files, by name.
-        on_image: told what was done after each image.
+        steps: counts the images that were run.
 
     Raises:
         ParityError: the fp32 file gives no label map for an image.
@@ -161,7 +162,9 @@ def compare_precisions(
     images = [*compared.images, *(image for image, _ in compared.labelled)]
     truths = [truth for _, truth in compared.labelled]
     with scratch_folder() as folder:
-        runner = _Runner(compared.reference, folder, images, settings or {}, on_image)
+        steps = steps or Steps()
+        steps.expect(len(images) * (1 + len(compared.files)))
+        runner = _Runner(compared.reference, folder, images, settings or {}, steps)
         expected, version = runner.run(compared.reference)
         missing = next((error for error in expected if isinstance(error, str)), None)
         if missing is not None:
@@ -193,13 +196,13 @@ class _Runner:
         folder: Path,
         images: Sequence[npt.NDArray[Any]],
         settings: Mapping[str, SettingValue],
-        on_image: Callable[[str], None],
+        steps: Steps,
     ) -> None:
         self._settings = settings
         target = target_of(reference).name
         self._runtime = next(one for one in preferred_runtimes("cpu") if one.target == target)
         self._folder = folder
-        self._on_image = on_image
+        self._steps = steps
         self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
         for path, image in zip(self._inputs, images, strict=True):
             np.save(path, np.ascontiguousarray(image[None], dtype=np.float32), allow_pickle=False)
@@ -215,7 +218,7 @@ class _Runner:
             outputs,
             time_limit=_TIME_LIMIT,
             settings=self._settings,
-            on_image=lambda place: self._on_image(f"{model.name}: image {place + 1} of {count}"),
+            on_image=lambda place: self._steps.end(f"{model.name}: image {place + 1} of {count}"),
         )
         found: list[Labels | str] = []
         for outcome in outcomes:

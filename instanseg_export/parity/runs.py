@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ..errors import ImageError, PackageError
 from ..exported_model import ExportedModel
 from ..images.named import NamedImage
 from ..metadata import SettingValue
+from ..progress import Steps
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
@@ -20,9 +21,8 @@ from ..targets import known_target
 from ..targets.capabilities import require_shape
 from .stages import StageDifference, compare_stages
 
-__all__ = ["Labels", "Progress", "RuntimeRun", "Validation"]
+__all__ = ["Labels", "RuntimeRun", "Validation"]
 
-Progress = Callable[[str, int, int], None]
 Labels = npt.NDArray[np.int64]
 
 
@@ -58,7 +58,7 @@ class Validation:
         device: str,
         time_limit: float,
         settings: Mapping[str, SettingValue],
-        progress: Progress | None,
+        steps: Steps,
     ) -> None:
         self.model = model
         self.images = images
@@ -67,20 +67,12 @@ class Validation:
         self._device = device
         self._time_limit = time_limit
         self._settings = settings
-        self._progress = progress
-        self._steps_done = 0
-        self.steps = 0
+        self.steps = steps
         for index, batch in enumerate(self.batches):
             np.save(self._input(index), batch, allow_pickle=False)
 
     def _input(self, index: int) -> Path:
         return self._folder / f"image-{index:03d}.npy"
-
-    def tell(self, message: str, advance: int = 1) -> None:
-        """Report progress."""
-        self._steps_done += advance
-        if self._progress is not None:
-            self._progress(message, min(self._steps_done, self.steps), self.steps)
 
     def prepare(self, runtime: Runtime, lacking: str) -> RuntimeRun:
         """Find out whether the runtime can be run on this model; ``lacking`` says what this machine lacks for it."""
@@ -138,7 +130,7 @@ class Validation:
             time_limit=self._time_limit,
             settings=self._settings,
             stages=stages,
-            on_image=lambda place: self.tell(f"{run.runtime.title}: {self.images[indices[place]].name}"),
+            on_image=lambda place: self.steps.end(f"{run.runtime.title}: {self.images[indices[place]].name}"),
         )
 
     def _read_labels(self, outcome: Outcome) -> tuple[Labels | None, str]:
@@ -158,7 +150,7 @@ class Validation:
         wanted = sorted({index for _, indices in others.values() for index in indices})
         if not wanted or not _gives_stages(reference.runtime):
             return {}
-        self.steps += len(wanted) + sum(len(indices) for _, indices in others.values())
+        self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others.values()))
         expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
         found = {}
         for name, (run, indices) in others.items():

@@ -17,20 +17,20 @@ from ..files import scratch_folder
 from ..images.named import NamedImage
 from ..images.synthetic import standard_images
 from ..metadata import SettingValue
+from ..progress import Steps
 from ..runtimes.description import Runtime
 from ..runtimes.probe import probe
 from ..runtimes.registry import list_runtimes
 from ..runtimes.selection import select_runtimes
 from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
-from ..untrusted.numbers import check_time_limit
 from .compare import FEW_PIXELS, PPM, Comparison
 from .judgement import compare_all, judge, record_of
 from .pictures import Pictures
 from .quantization import PrecisionFiles, PrecisionRecord, compare_precisions
 from .records import ImageRecord, Machine
 from .report import Report
-from .runs import Progress, RuntimeRun, Validation
+from .runs import RuntimeRun, Validation
 from .stages import TOLERANCES
 
 __all__ = ["RULE", "run_validation"]
@@ -48,16 +48,28 @@ def run_validation(
     path: Path,
     *,
     images: Sequence[NamedImage] | None,
-    runtimes: Sequence[str] | None,
-    device: str,
-    time_limit: float,
-    settings: Mapping[str, object] | None,
-    precisions: Sequence[PrecisionRecord] | None,
+    runtimes: Sequence[str] | None = None,
+    device: str = "cpu",
+    time_limit: float = 120.0,
+    settings: Mapping[str, object] | None = None,
+    precisions: Sequence[PrecisionRecord] | None = None,
     trust: bool,
-    progress: Progress | None,
+    steps: Steps,
 ) -> Report:
-    """See :func:`instanseg_export.api.validate.validate`."""
-    check_time_limit(time_limit)
+    """Run a model in every runtime and compare what they find; see :func:`instanseg_export.validate`.
+
+    Args:
+        path: a package folder, its zip, or one exported file.
+        images: to run; None for the package's samples and the standard set.
+        runtimes: their names, or folders with a runtime.toml; None for all that there are.
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        time_limit: seconds that a runtime may take for one image.
+        settings: tunables to override in every runtime, by name.
+        precisions: what is known already of a package's files of reduced precision. By default they are compared with
+            fp32 here, on the images that are pictures of something, where all runtimes are asked for.
+        trust: run files that this package did not write.
+        steps: counts the images that were run.
+    """
     selected = select_runtimes(runtimes)
     with open_model(path) as model, scratch_folder() as folder:
         checked = parse_settings(settings or {}, model.tunables)
@@ -75,7 +87,7 @@ def run_validation(
         for runtime, lacking in selected:
             if not lacking:
                 _check_trust(model, runtime, trusted=trust, shown=path)
-        validation = Validation(model, chosen, folder, device, time_limit, checked, progress)
+        validation = Validation(model, chosen, folder, device, time_limit, checked, steps)
         runs = [validation.prepare(runtime, lacking) for runtime, lacking in selected]
         names = {runtime.name for runtime, _ in selected}
         others = [one for one in list_runtimes() if one.name not in names and _is_trusted(model, one, trusted=trust)]
@@ -122,7 +134,8 @@ def _precisions(validation: Validation, settings: Mapping[str, SettingValue]) ->
     pictures = [image for image in validation.images if image.sample] or list(validation.images)
     images = [one for image in pictures for one in image.batch()]
     source = f"{len(images)} image{'s' * (len(images) != 1)}: {', '.join(image.name for image in pictures)}"
-    return compare_precisions(PrecisionFiles(reference, files, images, source), settings=settings)
+    compared = PrecisionFiles(reference, files, images, source)
+    return compare_precisions(compared, settings=settings, steps=validation.steps)
 
 
 def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
@@ -159,13 +172,13 @@ def _validate(
     # The best reference that there is, also where it was not selected.
     candidates = sorted([*selected, *stand_ins], key=lambda run: run.runtime.rank)
     count = len(validation.images)
-    validation.steps = count * sum(not run.why for run in runs.values())
+    validation.steps.expect(count * sum(not run.why for run in runs.values()))
     reference = None
     for candidate in candidates:
         if candidate.why:
             continue
         if candidate.runtime.name not in runs:
-            validation.steps += count
+            validation.steps.expect(count)
         validation.run(candidate)
         if candidate.runtime.name not in runs and not candidate.why:
             # Also where it dies: a row says so, although nobody asked for it, for it would have been the reference.

@@ -22,9 +22,8 @@ if __name__ == "__main__":  # as pytest does for tests
 
 from benchmarks.peers import Peers
 from benchmarks.rows import ROWS, Line, Session, say
-from instanseg_export.api.bench import threads_of_environment
 from instanseg_export.benchmark.floor import matrix_peak
-from instanseg_export.benchmark.measure import WARM_UP
+from instanseg_export.benchmark.measure import WARM_UP, threads_of_environment
 from support.paths import SHARED
 
 

@@ -17,8 +17,8 @@ from PIL import Image as Pillow
 
 from instanseg_export import run, run_many
 from instanseg_export.errors import ImageError
-from instanseg_export.inference import RunFailure, RunResult
 from instanseg_export.inference.inputs import expand, name_outputs
+from instanseg_export.inference.result import RunFailure, RunResult
 from support.paths import DEMO_IMAGES
 
 HISTOLOGY = DEMO_IMAGES / "histology.png"

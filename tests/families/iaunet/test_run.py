@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from instanseg_export import build_forward
+from instanseg_export import build_forward, run
 from instanseg_export.errors import OutputError
-from instanseg_export.inference import run
 from instanseg_export.targets import write_artifact
 from support.iaunet_models import random_checkpoint
 

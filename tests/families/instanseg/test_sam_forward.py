@@ -10,14 +10,13 @@ import pytest
 import tifffile
 import torch
 
-from instanseg_export import build_forward, export, inspect, load_checkpoint
+from instanseg_export import build_forward, export, inspect, load_checkpoint, run
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError
 from instanseg_export.families.instanseg.backbone_spec import CellSamSpec, SamUNetSpec
 from instanseg_export.families.instanseg.spec import ChannelNetSpec
 from instanseg_export.families.outputs import label_map
 from instanseg_export.images.image_sets import calibration_set
-from instanseg_export.inference import run
 from instanseg_export.packaging import zoo_test
 from instanseg_export.targets.quantization.write import write_precision
 from support.exported_models import MODELS, OnnxModel, TorchScriptModel, write_both
