@@ -31,6 +31,7 @@ LAYERS = (
     "errors",
     "untrusted",
     "registry",
+    "progress",
     "files",
     "archives",
     "metadata",
