@@ -10,7 +10,7 @@ nothing that says where the code stands or when it was written:
 
 - ONNX: nodes, attributes, subgraphs, functions, initializers, inputs, outputs, opset and IR version, in order and with
   all names; no metadata, documentation strings or producer.
-- TorchScript: weights by name, and the nodes of ``forward`` and ``stages`` once PyTorch has frozen and simplified them:
+- TorchScript: weights by name, and the nodes of ``forward`` and ``stages`` once PyTorch has simplified them:
   functions are inlined, tuples taken apart, and what is known beforehand is computed. Neither names in the code count
   nor the words of errors.
 
@@ -50,13 +50,12 @@ from support.two_stage_models import SEGMENTATION, classified_recipe, positivity
 __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 
 _PASSES = (
-    torch._C._jit_pass_inline,
     torch._C._jit_pass_peephole,
     torch._C._jit_pass_constant_propagation,
     torch._C._jit_pass_cse,
     torch._C._jit_pass_dce,
 )
-"""PyTorch's own, run after freezing."""
+"""PyTorch's own that always go as far as they can. Those that unroll loops do so up to some size."""
 
 
 def onnx_hash(path: Path) -> str:
@@ -82,24 +81,50 @@ def torchscript_hash(path: Path) -> str:
     """Return the hash of a TorchScript file; see the module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        module = torch.jit.load(path, map_location="cpu").eval()
-        further = [name for name in ("stages",) if hasattr(module, name)]
-        frozen = torch.jit.freeze(module, preserved_attrs=further, optimize_numerics=False)
+        module = torch.jit.load(path, map_location="cpu")
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {_constant(tensor)}\n".encode())
-    for name in ["forward", *further]:
-        graph = getattr(frozen, name).graph.copy()
-        for simplify in _PASSES:
-            simplify(graph)
-        digest.update("\n".join([name, *_Listing(graph).lines]).encode())
+    for name in ("forward", "stages"):
+        if hasattr(module, name):
+            digest.update("\n".join([name, *_Listing(module, _simplified(module, name)).lines]).encode())
     return digest.hexdigest()
 
 
-class _Listing:
-    """Lists the nodes of a graph. A constant goes by its value and a tuple by its parts, so that neither is a node."""
+def _simplified(module: Any, method: str) -> Any:
+    """Return a method's graph without calls, and without what is known from the module's numbers."""
+    graph = getattr(module, method).graph.copy()
+    torch._C._jit_pass_inline(graph)
+    owners = {next(graph.inputs()).unique(): module}
+    for node in graph.findAllNodes("prim::GetAttr"):  # an owner comes before what it owns
+        value = getattr(owners[node.input().unique()], node.s("name"))
+        if isinstance(value, torch.jit.ScriptModule):
+            owners[node.output().unique()] = value
+        elif isinstance(value, (bool, int, float, str)):
+            graph.setInsertPoint(node)
+            node.output().replaceAllUsesWith(graph.insertConstant(value))
+    graph.setInsertPoint(graph.return_node())  # no pass may take away the node that new ones go before
+    for node in [*graph.findAllNodes("prim::TupleUnpack"), *graph.findAllNodes("prim::TupleIndex")]:
+        made = next(node.inputs()).node()
+        if made.kind() == "prim::TupleConstruct":
+            parts = list(made.inputs())
+            if node.kind() == "prim::TupleIndex":
+                parts = [parts[list(node.inputs())[1].toIValue()]]
+            for value, part in zip(node.outputs(), parts, strict=True):
+                value.replaceAllUsesWith(part)
+    for simplify in _PASSES:
+        simplify(graph)
+    return graph
 
-    def __init__(self, graph: Any) -> None:
+
+class _Listing:
+    """Lists the nodes of a graph.
+
+    A constant goes by its value, a tuple by its parts and what a module owns by its name or value: none is a node.
+    """
+
+    def __init__(self, module: Any, graph: Any) -> None:
+        self.module = module
         self.values: dict[int, Any] = {}
         self.count = 0
         self.lines: list[str] = []
@@ -119,17 +144,22 @@ class _Listing:
         kind = node.kind()
         if kind == "prim::Constant":
             self.values[node.output().unique()] = _constant(node.output().toIValue())
+        elif kind == "prim::GetAttr":
+            self.values[node.output().unique()] = self.owned(f"{inputs[0]}.{node.s('name')}")
         elif kind == "prim::TupleConstruct":
             self.values[node.output().unique()] = tuple(inputs)
-        elif kind == "prim::TupleUnpack" and isinstance(inputs[0], tuple):
-            self.values.update(zip((value.unique() for value in node.outputs()), inputs[0], strict=True))
-        elif kind == "prim::TupleIndex" and isinstance(inputs[0], tuple):
-            self.values[node.output().unique()] = inputs[0][int(inputs[1])]
         else:
             attributes = [(name, getattr(node, node.kindOf(name))(name)) for name in node.attributeNames()]
             self.lines.append(f"{self.number(node.outputs())} {kind} {attributes} {inputs}")
             for block in node.blocks():
                 self.add(block)
+
+    def owned(self, name: str) -> str:
+        """Return the name of a module or tensor, and the value of all else."""
+        value = self.module
+        for part in name.split(".")[1:]:
+            value = getattr(value, part)
+        return name if isinstance(value, (torch.jit.ScriptModule, torch.Tensor)) else repr(value)
 
     def number(self, values: Iterable[Any]) -> list[str]:
         """Give values names that say nothing but their order."""
