@@ -456,8 +456,8 @@ def test_the_next_run_cleans_up_after_the_dead_and_only_after_them(home: Path, m
     dead, living = start("dead", "new", home / "one"), start("living", "new", home / "two")
     assert [line(dead), line(living)] == ["ready", "ready"]
     assert len(work_folders(home)) == 6
-    dead.kill()
-    dead.wait()
+    with dead:  # closes its pipes
+        dead.kill()
     write(home / "three")
     with scratch_folder():
         assert len(work_folders(home)) == 5, "two of the living, one of ours, two of the user's"
