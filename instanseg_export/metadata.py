@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from .errors import PackageError
 from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
@@ -22,6 +31,7 @@ __all__ = [
     "LABELS",
     "METADATA_FILE",
     "METADATA_KEY",
+    "STRUCTURES",
     "Axis",
     "Calibration",
     "Contract",
@@ -56,6 +66,9 @@ Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
 Decides = Literal["values", "graph", "forward"]
 """What a setting changes; see :class:`families.settings.Tunable`."""
 
+STRUCTURES = AliasChoices("structures", "targets")
+"""Names of the field that says what is segmented. We write the first; older files have the second."""
+
 SettingValue = bool | int | float | str | tuple[int, ...]
 
 _LONGEST_WORDS = 512
@@ -86,7 +99,7 @@ class TunableRow(_Part):
 
     Attributes:
         name: as clients send it.
-        kind: how its value is written; "flags" is a list of 0 and 1, one per target.
+        kind: how its value is written; "flags" is a list of 0 and 1, one per structure.
         help: one sentence with the unit.
         minimum, maximum: inclusive range of numbers; None for other kinds.
         choices: of a choice; at run time it is a number, the place in this list.
@@ -159,7 +172,7 @@ class SpecFacts(BaseModel):
     Attributes:
         family: name of the family.
         name: of the model.
-        targets: what is segmented, in the order of the label map's channels.
+        structures: what is segmented, in the order of the label map's channels.
         channels: of the image; None where any number is taken.
         pixel_size: in micrometres; None when unknown.
         slice_distance: in micrometres, of models of volumes; None when unknown.
@@ -171,7 +184,7 @@ class SpecFacts(BaseModel):
 
     family: Name
     name: Words
-    targets: tuple[Words, ...] = Field(min_length=1, max_length=256)
+    structures: tuple[Words, ...] = Field(validation_alias=STRUCTURES, min_length=1, max_length=256)
     channels: int | None = Field(ge=1, le=MAX_IMAGE_CHANNELS)
     pixel_size: Length | None = None
     slice_distance: Length | None = None
@@ -190,14 +203,14 @@ class Contract:
     Attributes:
         dimensions: spatial axes of the image, 2 or 3.
         channels: of the image; None where any number is taken, or nobody says.
-        targets: names of the label map's channels; empty where nobody says.
+        structures: names of the label map's channels; empty where nobody says.
         pixel_size, slice_distance: in micrometres, of images as the model wants them; None when unknown.
         outputs: in the order in which a call returns them.
     """
 
     dimensions: int = 2
     channels: int | None = None
-    targets: tuple[str, ...] = ()
+    structures: tuple[str, ...] = ()
     pixel_size: float | None = None
     slice_distance: float | None = None
     outputs: tuple[OutputFacts, ...] = (OutputFacts(name=LABELS, role="labels", axes=_MAPS),)
@@ -284,7 +297,7 @@ class ModelMetadata(_Part):
         return Contract(
             dimensions=self.dimensions,
             channels=self.spec.channels,
-            targets=self.spec.targets,
+            structures=self.spec.structures,
             pixel_size=self.spec.pixel_size,
             slice_distance=self.spec.slice_distance,
             outputs=self.outputs,

@@ -63,16 +63,20 @@ def test_files_of_the_first_format_stay_readable(path: Path, shared: Path, tmp_p
     checkpoint = CHECKPOINTS[name](tmp_path, shared)
     new = describe(target, build_forward(checkpoint), checkpoint)
     assert json.loads(path.read_bytes())["format"] == 1
-    # What was read or downloaded, and what the exporter adds, is not the forward's to say. Settings came since.
+    # What was read or downloaded, and what the exporter adds, is not the forward's to say. Settings came since, and
+    # their help is in other words.
+    helps = {row.name: row.help for row in old.tunables}
     of_a_file = {
         "version": old.version,
         "source_sha256": old.source_sha256,
         "stages": old.stages,
         "settings": {name: value for name, value in new.settings.items() if name not in SINCE_FORMAT_1},
-        "tunables": tuple(row for row in new.tunables if row.name not in SINCE_FORMAT_1),
+        "tunables": tuple(
+            row.model_copy(update={"help": helps[row.name]}) for row in new.tunables if row.name not in SINCE_FORMAT_1
+        ),
     }
-    new_spec = {**new.spec.whole(), **({"settings": old.spec.whole()["settings"]})}
-    assert old.spec.whole() == new_spec
+    of_the_run = {"settings": old.spec.whole()["settings"]}
+    assert type(checkpoint.spec).model_validate(old.spec.whole()) == checkpoint.spec.model_copy(update=of_the_run)
     assert old == new.model_copy(update={**of_a_file, "spec": old.spec})
 
 
@@ -90,9 +94,28 @@ def test_a_family_describes_itself_once(name: str, shared: Path, tmp_path: Path)
     assert {row.name: row.default for row in tunables_of(read)} == forward.values
     contract = read.contract
     assert contract.channels == checkpoint.spec.channels
-    assert contract.targets == tuple(checkpoint.spec.targets)
+    assert contract.structures == tuple(checkpoint.spec.structures)
     assert contract.dimensions == checkpoint.spec.dimensions
     assert [output.name for output in contract.outputs[1:]] == [output.name for output in forward.further]
+
+
+def _with_former_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"targets" if key == "structures" else key: _with_former_names(part) for key, part in value.items()}
+    return [_with_former_names(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", ["demo", "embedseg", "iaunet", "classified"])
+def test_structures_were_called_targets(name: str, shared: Path, tmp_path: Path) -> None:
+    """Files of both formats say so, in the description of the network and of each part of it."""
+    checkpoint = CHECKPOINTS[name](tmp_path, shared)
+    written = describe("onnx", build_forward(checkpoint), checkpoint)
+    former = _with_former_names(json.loads(written.text()))
+    assert "targets" in former["spec"]
+    assert "structures" not in former["spec"]
+    read = parse_metadata(json.dumps(former), FILE)
+    assert read.contract == written.contract
+    assert type(checkpoint.spec).model_validate(read.spec.whole()) == checkpoint.spec
 
 
 def test_roles_tell_what_outputs_are_for(shared: Path, tmp_path: Path) -> None:
@@ -235,7 +258,7 @@ REFUSED: dict[str, str | bytes] = {
     "7 dimensions": json.dumps({**CURRENT, "dimensions": 7}),
     "huge pixels": json.dumps(_changed(CURRENT, ("spec", "pixel_size"), 1e308, drop=False)),
     "negative pixels": json.dumps(_changed(CURRENT, ("spec", "pixel_size"), -0.5, drop=False)),
-    "no targets": json.dumps(_changed(CURRENT, ("spec", "targets"), [], drop=False)),
+    "no structures": json.dumps(_changed(CURRENT, ("spec", "structures"), [], drop=False)),
     "a hash that is none": json.dumps({**CURRENT, "source_sha256": "abc"}),
     "an unknown key": json.dumps({**CURRENT, "exec": "rm"}),
     "an unknown decision": json.dumps(_changed(CURRENT, ("tunables", 0, "decides"), "all", drop=False)),
@@ -256,10 +279,10 @@ def test_what_cannot_be_is_refused(text: str | bytes) -> None:
 
 
 def test_control_characters_of_a_file_do_not_reach_whoever_prints_its_names() -> None:
-    for place in (("spec", "name"), ("spec", "targets", 0), ("version",), ("tunables", 0, "help")):
+    for place in (("spec", "name"), ("spec", "structures", 0), ("version",), ("tunables", 0, "help")):
         metadata = _read_or_refused(json.dumps(_changed(CURRENT, place, "a\x1b]0;b\x07\u202ec\nd", drop=False)))
         assert metadata is not None
-        for words in (metadata.spec.name, *metadata.spec.targets, metadata.version, metadata.tunables[0].help):
+        for words in (metadata.spec.name, *metadata.spec.structures, metadata.version, metadata.tunables[0].help):
             assert words.isprintable()
 
 

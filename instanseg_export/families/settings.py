@@ -33,7 +33,7 @@ class Tunable:
 
     Attributes:
         name: as clients send it.
-        kind: how its text is read; "flags" is a list of 0 and 1, one per target.
+        kind: how its text is read; "flags" is a list of 0 and 1, one per structure.
         default: the value when neither the checkpoint nor the user says otherwise.
         minimum, maximum: inclusive range of numbers.
         help: one sentence with the unit.

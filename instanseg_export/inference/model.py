@@ -58,7 +58,7 @@ class Ready:
 
     @property
     def flags(self) -> tuple[int, ...]:
-        """Which targets are returned, as the setting of that kind says; empty where there is none."""
+        """Which structures are returned, as the setting of that kind says; empty where there is none."""
         rows = () if self.metadata is None else self.metadata.tunables
         return next((tuple(self.value(row.name)) for row in rows if row.kind == "flags"), ())
 

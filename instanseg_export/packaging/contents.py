@@ -58,9 +58,9 @@ class Contents:
         return list(self.card.channel_names or (f"channel_{number + 1}" for number in range(channels)))
 
     @property
-    def targets(self) -> list[str]:
-        """Names of the output's channels: the network's targets that were chosen at export."""
-        names = self.checkpoint.spec.targets
+    def structures(self) -> list[str]:
+        """Names of the output's channels: the network's structures that were chosen at export."""
+        names = self.checkpoint.spec.structures
         values, tunables = self.forward.values, self.forward.tunables
         flags = next((values[tunable.name] for tunable in tunables if tunable.kind == "flags"), None)
         if len(names) == 1 or not isinstance(flags, tuple):

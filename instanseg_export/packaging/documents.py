@@ -42,18 +42,18 @@ def _authors(card: Card) -> str:
 
 
 def _facts(model: Contents) -> str:
-    card, targets = model.card, list(map(escape, model.targets))
+    card, structures = model.card, list(map(escape, model.structures))
     names = model.channel_names
     channels = "any number" if names is None else f"{len(names)} ({', '.join(map(escape, names))})"
     rows = [
-        ("Finds", " and ".join(targets)),
+        ("Finds", " and ".join(structures)),
         ("Input", f"{_what(model)}, float32, (batch, channels, {_sizes(model)}), of any range and any size"),
         ("Channels", channels),
         ("Pixel size", f"{model.pixel_size:g} µm" if model.pixel_size else "not known"),
         (
             "Output",
-            f"label map, float32, (batch, {len(targets)}, {_sizes(model)}): {', '.join(targets)}; 0 is background, "
-            "each instance has an id from 1 on",
+            f"label map, float32, (batch, {len(structures)}, {_sizes(model)}): {', '.join(structures)}; 0 is "
+            "background, each instance has an id from 1 on",
         ),
         ("Version", card.version),
         ("Authors", _authors(card)),

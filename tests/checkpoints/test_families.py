@@ -58,7 +58,7 @@ class DotSpec(ModelSpec):
 
     title: ClassVar[str] = "Dots"
     family: Literal["dots"] = "dots"
-    targets: tuple[str, ...] = ("dots",)
+    structures: tuple[str, ...] = ("dots",)
     channels: int = 1
     width: int
 

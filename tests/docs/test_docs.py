@@ -100,7 +100,7 @@ def settings_table() -> str:
         values = {
             "choice": ", ".join(tunable.choices),
             "bool": "true, false",
-            "flags": "0 or 1 per target",
+            "flags": "0 or 1 per structure",
             "float": f"{tunable.minimum:g} to {tunable.maximum:g}",
             "int": f"{tunable.minimum:.0f} to {tunable.maximum:.0f}",
         }[tunable.kind]

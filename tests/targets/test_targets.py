@@ -65,13 +65,13 @@ def test_onnx_file_is_what_it_promises(exported: Exported, variant: str) -> None
     assert not any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
     assert [path.name for path in sorted(path.parent.iterdir())] == ["instanseg.pt", "model.onnx"]
 
-    targets = len(require_metadata(path).contract.targets)
+    structures = len(require_metadata(path).contract.structures)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     (image,), (labels,) = session.get_inputs(), session.get_outputs()
     channels = "channels" if variant == "nuclei_cells_channelnet" else 3
     assert (image.name, image.type, image.shape) == ("image", "tensor(float)", ["batch", channels, "height", "width"])
     assert (labels.name, labels.type) == ("instance_segmentation", "tensor(float)")
-    assert labels.shape == ["batch", targets, "height", "width"]
+    assert labels.shape == ["batch", structures, "height", "width"]
 
 
 @each_variant
@@ -98,14 +98,14 @@ def test_stages_are_as_documented(exported: Exported, variant: str, target: str)
     spec = require_metadata(exported(variant) / FILES[target]).spec.whole()
     stages = MODELS[target](exported(variant)).stages(image, seed_threshold=0.4)
     assert set(stages) == set(Intermediates._fields)
-    count, targets = len(stages["seeds"]), len(spec["targets"])
+    count, structures = len(stages["seeds"]), len(spec["structures"])
     expected = {
         "normalize": (np.float32, (2, channels, 40, 52)),
         "network": (np.float32, (2, sum(map(sum, spec["backbone"]["heads"])), 40, 52)),
         "seeds": (np.int64, (count, 3)),
         "cluster": (np.float32, (count,)),
-        "paint": (np.float32, (2, targets, 40, 52)),
-        "labels": (np.float32, (2, targets, 40, 52)),
+        "paint": (np.float32, (2, structures, 40, 52)),
+        "labels": (np.float32, (2, structures, 40, 52)),
     }
     assert {name: (value.dtype, value.shape) for name, value in stages.items()} == expected
 

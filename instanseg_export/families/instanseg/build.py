@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoint import Checkpoint
 from ..facts import Fact
 from ..weights import fill
+from .architecture import measure
 from .describe import describe
 from .sam_weights import settle
-from .structure import measure
 
 if TYPE_CHECKING:
     from torch import Tensor

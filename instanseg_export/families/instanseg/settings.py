@@ -62,7 +62,7 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         "flags",
         (1, 1),
         decides="graph",
-        help="which targets to return, for networks that segment nuclei and cells.",
+        help="which structures to return, for networks that segment nuclei and cells.",
     ),
     Tunable(
         "tta",

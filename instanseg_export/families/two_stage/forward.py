@@ -137,8 +137,8 @@ class ClassifiedForward(TwoStageForward):
 
         Returns:
             labels (B, T, H, W) float32; logits (B, N, classes) float32 and classes (B, N, 1) float32, where N is the
-            largest label of the last target. Row r of an image belongs to its label r + 1; where an image has no such
-            label, its logits are 0 and its class is -1.
+            largest label of the last structure. Row r of an image belongs to its label r + 1; where an image has no
+            such label, its logits are 0 and its class is -1.
         """
         stages = self.stages(image, args)
         return stages["labels"], stages["detection_logits"], stages["detection_classes"]
@@ -224,8 +224,8 @@ class PositivityForward(TwoStageForward):
             args: settings of this call by name, as clients send them; unknown names are ignored.
 
         Returns:
-            labels (B, T, H, W) float32; logits (B, N, C) float32, where N is the largest label of the last target. Row
-            r of an image belongs to its label r + 1; where an image has no such label, its logits are 0.
+            labels (B, T, H, W) float32; logits (B, N, C) float32, where N is the largest label of the last structure.
+            Row r of an image belongs to its label r + 1; where an image has no such label, its logits are 0.
         """
         stages = self.stages(image, args)
         return stages["labels"], stages["detection_logits"]

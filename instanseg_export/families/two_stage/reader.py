@@ -94,7 +94,7 @@ class RecipeReader:
         weights = load_classifier_weights(file)
         fields: dict[str, Any] = {
             "name": recipe.name or path.stem,
-            "targets": segmentation.targets,
+            "structures": segmentation.structures,
             "pixel_size": recipe.pixel_size or segmentation.pixel_size,
             "settings": {**segmentation.settings, **recipe.settings},
             "source_datasets": recipe.source_datasets or segmentation.source_datasets,
