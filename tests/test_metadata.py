@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError, PackageError
-from instanseg_export.families.settings import tunables_of
+from instanseg_export.families.settings import settings_of
 from instanseg_export.metadata import FOREIGN, FORMAT, ModelMetadata, parse_metadata
 from instanseg_export.targets.metadata import describe
 from support.embedseg_runs import write_embedseg_run
@@ -65,14 +65,16 @@ def test_files_of_the_first_format_stay_readable(path: Path, shared: Path, tmp_p
     assert json.loads(path.read_bytes())["format"] == 1
     # What was read or downloaded, and what the exporter adds, is not the forward's to say. Settings came since, and
     # their help is in other words.
-    helps = {row.name: row.help for row in old.tunables}
+    helps = {row.name: row.help for row in old.setting_rows}
     of_a_file = {
         "version": old.version,
         "source_sha256": old.source_sha256,
         "stages": old.stages,
-        "settings": {name: value for name, value in new.settings.items() if name not in SINCE_FORMAT_1},
-        "tunables": tuple(
-            row.model_copy(update={"help": helps[row.name]}) for row in new.tunables if row.name not in SINCE_FORMAT_1
+        "baked": {name: value for name, value in new.baked.items() if name not in SINCE_FORMAT_1},
+        "setting_rows": tuple(
+            row.model_copy(update={"help": helps[row.name]})
+            for row in new.setting_rows
+            if row.name not in SINCE_FORMAT_1
         ),
     }
     of_the_run = {"settings": old.spec.whole()["settings"]}
@@ -89,9 +91,9 @@ def test_a_family_describes_itself_once(name: str, shared: Path, tmp_path: Path)
     assert read == written
     assert (read.format, read.version, read.target) == (FORMAT, __version__, "onnx")
     assert type(checkpoint.spec).model_validate(read.spec.whole()) == checkpoint.spec
-    assert read.settings == forward.values
-    assert [row.name for row in tunables_of(read)] == [tunable.name for tunable in forward.tunables]
-    assert {row.name: row.default for row in tunables_of(read)} == forward.values
+    assert read.baked == forward.baked
+    assert [row.name for row in settings_of(read)] == [setting.name for setting in forward.settings]
+    assert {row.name: row.default for row in settings_of(read)} == forward.baked
     contract = read.contract
     assert contract.channels == checkpoint.spec.channels
     assert contract.structures == tuple(checkpoint.spec.structures)
@@ -247,7 +249,7 @@ REFUSED: dict[str, str | bytes] = {
     "a setting of another type": json.dumps(_changed(CURRENT, ("settings", "min_size"), "ten", drop=False)),
     "a choice that is none": json.dumps(_changed(CURRENT, ("settings", "normalize"), "maybe", drop=False)),
     "an unknown kind": json.dumps(_changed(CURRENT, ("tunables", 0, "kind"), "pickle", drop=False)),
-    "a tunable twice": json.dumps({**CURRENT, "tunables": [*CURRENT["tunables"], CURRENT["tunables"][0]]}),
+    "a setting twice": json.dumps({**CURRENT, "tunables": [*CURRENT["tunables"], CURRENT["tunables"][0]]}),
     "a path for a name": json.dumps(_changed(CURRENT, ("outputs", 0, "name"), "../x", drop=False)),
     "no outputs": json.dumps({**CURRENT, "outputs": []}),
     "another first output": json.dumps(_changed(CURRENT, ("outputs", 0, "role"), "masks", drop=False)),
@@ -282,7 +284,7 @@ def test_control_characters_of_a_file_do_not_reach_whoever_prints_its_names() ->
     for place in (("spec", "name"), ("spec", "structures", 0), ("version",), ("tunables", 0, "help")):
         metadata = _read_or_refused(json.dumps(_changed(CURRENT, place, "a\x1b]0;b\x07\u202ec\nd", drop=False)))
         assert metadata is not None
-        for words in (metadata.spec.name, *metadata.spec.structures, metadata.version, metadata.tunables[0].help):
+        for words in (metadata.spec.name, *metadata.spec.structures, metadata.version, metadata.setting_rows[0].help):
             assert words.isprintable()
 
 

@@ -168,7 +168,7 @@ def _model_facts(path: Path) -> ModelFacts:
             files=files,
             spec=spec,
             architecture=parse_spec(spec, path).architecture,
-            settings=exported.metadata.settings,
+            settings=exported.metadata.baked,
             version=exported.metadata.version,
             source_sha256=exported.metadata.source_sha256,
             precision=exported.metadata.precision,

@@ -111,7 +111,7 @@ def take_turns(
         turns: counted runs of each program and image.
         threads: that a program may use; by default what the environment says.
         device: as the runtimes call it.
-        settings: tunables to override, by name.
+        settings: values to override, by name.
         time_limit: seconds for all runs of one image in one turn.
         split: time the parts of a run too, in one more turn.
         progress: told what comes next.

@@ -52,7 +52,7 @@ class ModelSpec(SpecPart, ABC):
         structures: what is segmented, in the order of the label map's channels.
         channels: of the image; None where any number is taken.
         pixel_size: in micrometres, of the images that the network was trained on; None when unknown.
-        settings: defaults of tunables that training found better than ours (name to value).
+        settings: defaults that training found better than ours (name to value).
         source_datasets: names of the training data.
     """
 

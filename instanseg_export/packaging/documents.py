@@ -80,17 +80,17 @@ def _settings(model: Contents) -> str:
 
     formats = [TARGETS.get(name) for name in TARGETS.names() if model.file_of(name) is not None]
     rows = []
-    for setting, tunable in zip(model.forward.tunables, model.tunables, strict=True):
-        allowed = ", ".join(tunable.choices)
-        if tunable.minimum is not None:
-            allowed = f"{_cell(tunable.minimum)} to {_cell(tunable.maximum)}"
-        if tunable.kind == "bool":
+    for setting, row in zip(model.forward.settings, model.setting_rows, strict=True):
+        allowed = ", ".join(row.choices)
+        if row.minimum is not None:
+            allowed = f"{_cell(row.minimum)} to {_cell(row.maximum)}"
+        if row.kind == "bool":
             allowed = "on, off"
         stuck = [target.name for target in formats if is_fixed(setting, target)]
         fixed = f" Fixed in {', '.join(stuck)}." if stuck else ""
-        text = tunable.help[0].upper() + tunable.help[1:]
-        value = _cell(model.settings[tunable.name])
-        rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
+        text = row.help[0].upper() + row.help[1:]
+        value = _cell(model.baked[row.name])
+        rows.append((f"`{row.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
     return entries(rows)
 
 

@@ -315,8 +315,8 @@ def describe(
         "instanseg_export": {
             "version": __version__,
             "source_sha256": model.checkpoint.sha256,
-            "settings": model.settings,
-            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.tunables],
+            "settings": model.baked,
+            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.setting_rows],
             "pixel_size": {axis: distance for axis, distance in _space_axes(model).items() if distance},
         },
     }

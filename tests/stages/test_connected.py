@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts, TunableRow
+from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SettingRow, SpecFacts
 from instanseg_export.stages.connected import connected_cells, connected_labels
 from instanseg_export.stages.number import number_instances
 from instanseg_export.stages.parts import find_parts, largest_parts
@@ -178,8 +178,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         dimensions=2,
         spec=SpecFacts(family="instanseg", name="kept parts", structures=("nuclei", "cells"), channels=2),
         source_sha256="0" * 64,
-        settings=dict.fromkeys(switches, True),
-        tunables=tuple(TunableRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
+        baked=dict.fromkeys(switches, True),
+        setting_rows=tuple(SettingRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
         outputs=(OutputFacts(name=LABELS, role="labels"),),
     )
     stage: Any = KeptParts()

@@ -43,10 +43,10 @@ def test_file_describes_itself(exported: Exported, shared: Path, variant: str, t
     assert metadata.spec.whole() == checkpoint.spec.model_dump(mode="json")
     assert type(checkpoint.spec).model_validate(metadata.spec.whole()) == checkpoint.spec
     assert metadata.source_sha256 == sha256_of(shared / "checkpoints" / variant / "model_weights.pth")
-    assert metadata.settings == forward.values
+    assert metadata.baked == forward.baked
     assert list(metadata.stages) == (list(forward.stage_names) if target == "onnx" else [])
-    rows = {row.name: row for row in metadata.tunables}
-    assert list(rows) == [tunable.name for tunable in forward.tunables]
+    rows = {row.name: row for row in metadata.setting_rows}
+    assert list(rows) == [setting.name for setting in forward.settings]
     assert (rows["mask_threshold"].minimum, rows["mask_threshold"].maximum) == (0.01, 0.99)
     assert rows["normalize"].choices == ("auto", "always", "never")
     fixed = {name for name, row in rows.items() if row.fixed}
@@ -81,11 +81,11 @@ def test_settings_are_overridable_initializers(exported: Exported, variant: str)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     types = {node.name: node.type for node in session.get_overridable_initializers()}
     kinds = {"float": "tensor(float)", "int": "tensor(int64)", "choice": "tensor(int64)", "bool": "tensor(bool)"}
-    assert types == {row.name: kinds[row.kind] for row in metadata.tunables if not row.fixed}
+    assert types == {row.name: kinds[row.kind] for row in metadata.setting_rows if not row.fixed}
     defaults = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
     for name in types:
         assert defaults[name].shape == ()
-        baked = metadata.settings[name]
+        baked = metadata.baked[name]
         expected = ("auto", "always", "never").index(baked) if name == "normalize" else baked
         assert defaults[name] == np.array(expected, dtype=defaults[name].dtype)
 

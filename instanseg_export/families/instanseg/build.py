@@ -37,7 +37,7 @@ def build(
         source: the file of the weights.
         sha256: of its bytes.
         reader: the name of the calling reader.
-        settings: tuned defaults of tunables.
+        settings: tuned defaults, by name.
         notes: sentences that the reader adds to what is inferred.
 
     Raises:

@@ -163,7 +163,7 @@ def describe(
         architecture: what the weights show; it cannot be overridden, only agreed with.
         facts: what is stated, by field.
         path: of the weights, for messages and the default name.
-        settings: tuned defaults of tunables.
+        settings: tuned defaults, by name.
 
     Returns:
         The description, and a sentence for each field that nobody states.

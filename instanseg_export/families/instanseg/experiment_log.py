@@ -19,7 +19,7 @@ from ..facts import Fact, text_or_none
 from ..settings import Value
 from .describe import parse_structures
 from .sam_weights import ENCODERS
-from .settings import INSTANSEG_TUNABLES
+from .settings import INSTANSEG_SETTINGS
 from .weights import OTHER_BACKBONES
 
 __all__ = ["read_best_params", "read_experiment_log", "tuned"]
@@ -252,7 +252,7 @@ def tuned(values: dict[str, Any], origin: str) -> tuple[dict[str, Value], tuple[
     Raises:
         SpecError: a value lies out of its range.
     """
-    known = {tunable.name: tunable for tunable in INSTANSEG_TUNABLES}
+    known = {setting.name: setting for setting in INSTANSEG_SETTINGS}
     settings: dict[str, Value] = {}
     notes = []
     for name, value in values.items():

@@ -30,16 +30,16 @@ from ...stages.tiles import TiledNetwork
 from ...stages.windows import WindowGrid, chunk_seeds, open_windows
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..settings import Tunable, Value, resolve_settings
+from ..settings import Setting, Value, resolve_settings
 from .augmented import AugmentedNetwork
-from .settings import INSTANSEG_TUNABLES
+from .settings import INSTANSEG_SETTINGS
 from .spec import InstanSegSpec
 
 __all__ = ["InstanSegForward", "Intermediates", "Settings"]
 
 
 class Settings(NamedTuple):
-    """The values of the tunables in one call. Tensors are scalars."""
+    """The values of the settings in one call. Tensors are scalars."""
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -82,7 +82,7 @@ class InstanSegForward(SegmentationForward):
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
         clustering: the stage that makes logits of windows.
-        settings: a value for each tunable.
+        baked: a value for each setting.
     """
 
     seed_threshold: Tensor
@@ -100,20 +100,20 @@ class InstanSegForward(SegmentationForward):
         spec: InstanSegSpec,
         network: nn.Module,
         clustering: PixelClustering | GuidedClustering | AugmentedClustering,
-        settings: dict[str, Value],
+        baked: dict[str, Value],
     ) -> None:
-        super().__init__(network, spec.channels, 2, INSTANSEG_TUNABLES, settings)
+        super().__init__(network, spec.channels, 2, INSTANSEG_SETTINGS, baked)
         self.clustering = clustering
         # An augmented network gives the embeddings of all views, and one seed map.
-        views = view_count() if settings["tta"] else 1
+        views = view_count() if baked["tta"] else 1
         self.dim_coords = spec.dim_coords * views
         self.n_sigma = spec.n_sigma * views
-        self.seeds_at_a_time = 8 if settings["tta"] else 32
+        self.seeds_at_a_time = 8 if baked["tta"] else 32
         self.dim_seeds = spec.dim_seeds
         self.channels_per_structure = self.dim_coords + self.n_sigma + self.dim_seeds
         self.structure_count = len(spec.structures)
-        self.window_size = int(settings["window_size"])  # type: ignore[arg-type]
-        flags = settings["target_segmentation"]
+        self.window_size = int(baked["window_size"])  # type: ignore[arg-type]
+        flags = baked["target_segmentation"]
         chosen = [place for place in range(self.structure_count) if flags[place]] if self.structure_count > 1 else [0]  # type: ignore[index]
         self.structures: List[int] = chosen  # noqa: UP006
 
@@ -127,13 +127,13 @@ class InstanSegForward(SegmentationForward):
         return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
 
     @property
-    def tunables(self) -> tuple[Tunable, ...]:
+    def settings(self) -> tuple[Setting, ...]:
         """What can be tuned: what has no effect on this network is left out."""
         return tuple(
-            tunable
-            for tunable in super().tunables
-            if (self.dim_seeds == 2 or tunable.name != "fg_threshold")
-            and (self.structure_count == 2 or tunable.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
+            setting
+            for setting in super().settings
+            if (self.dim_seeds == 2 or setting.name != "fg_threshold")
+            and (self.structure_count == 2 or setting.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
         )
 
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
@@ -337,8 +337,8 @@ def prepare(
     Raises:
         SettingError: a setting has an unknown name or an unfit value.
     """
-    values = resolve_settings(settings, table=INSTANSEG_TUNABLES)
-    flags = values["target_segmentation"]
+    baked = resolve_settings(settings, table=INSTANSEG_SETTINGS)
+    flags = baked["target_segmentation"]
     if len(spec.structures) > 1 and not any(flags[: len(spec.structures)]):  # type: ignore[index]
         raise SettingError(
             f"target_segmentation {flags} chooses none of {', '.join(spec.structures)}.",
@@ -354,7 +354,7 @@ def prepare(
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
     if spec.backbone.window:
         folded = TiledNetwork(folded)
-    if values["tta"]:
+    if baked["tta"]:
         folded = AugmentedNetwork(folded, spec)
         clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
-    return folded, clustering, values
+    return folded, clustering, baked

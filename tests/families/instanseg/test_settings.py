@@ -1,4 +1,4 @@
-"""Each tunable has the effect that its name says: baked in, and overridden at run time in each format."""
+"""Each setting has the effect that its name says: baked in, and overridden at run time in each format."""
 
 from __future__ import annotations
 
@@ -215,14 +215,14 @@ def test_checkpoints_settings_give_way_to_the_callers(synthetic: Callable[..., A
     tuned = replace(
         checkpoint, spec=checkpoint.spec.model_copy(update={"settings": {"min_size": 33, "peak_distance": 7}})
     )
-    values = build_forward(tuned, {"min_size": 44}).values
-    assert (values["min_size"], values["peak_distance"], values["seed_threshold"]) == (44, 7, 0.7)
+    baked = build_forward(tuned, {"min_size": 44}).baked
+    assert (baked["min_size"], baked["peak_distance"], baked["seed_threshold"]) == (44, 7, 0.7)
 
 
-def test_tunables_without_effect_are_not_offered(synthetic: Callable[..., Any]) -> None:
-    everything = {tunable.name for tunable in synthetic().forward.tunables}
+def test_settings_without_effect_are_not_offered(synthetic: Callable[..., Any]) -> None:
+    everything = {setting.name for setting in synthetic().forward.settings}
     assert {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"} <= everything
     from support.synthetic import synthetic_checkpoint
 
-    plain = {tunable.name for tunable in build_forward(synthetic_checkpoint(("nuclei",), dim_seeds=1)).tunables}
+    plain = {setting.name for setting in build_forward(synthetic_checkpoint(("nuclei",), dim_seeds=1)).settings}
     assert everything - plain == {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"}
