@@ -57,7 +57,7 @@ class SpecError(CheckpointError):
 
 
 class SettingError(InstansegExportError):
-    """A tunable has an unknown name, a wrong type or a value out of its range."""
+    """A setting has an unknown name, a wrong type or a value out of its range."""
 
 
 class UnknownNameError(InstansegExportError):

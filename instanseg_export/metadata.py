@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from .errors import PackageError
 from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
@@ -22,6 +31,7 @@ __all__ = [
     "LABELS",
     "METADATA_FILE",
     "METADATA_KEY",
+    "STRUCTURES",
     "Axis",
     "Calibration",
     "Contract",
@@ -29,9 +39,9 @@ __all__ = [
     "ModelMetadata",
     "OutputFacts",
     "Role",
+    "SettingRow",
     "SettingValue",
     "SpecFacts",
-    "TunableRow",
     "parse_metadata",
 ]
 
@@ -54,7 +64,10 @@ and the class of each; further numbers for each label; a map of classes; or some
 Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
 
 Decides = Literal["values", "graph", "forward"]
-"""What a setting changes; see :class:`families.settings.Tunable`."""
+"""What a setting changes; see :class:`families.settings.Setting`."""
+
+STRUCTURES = AliasChoices("structures", "targets")
+"""Names of the field that says what is segmented. We write the first; older files have the second."""
 
 SettingValue = bool | int | float | str | tuple[int, ...]
 
@@ -81,12 +94,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class TunableRow(_Part):
-    """One setting, as a file describes it; see :class:`families.settings.Tunable`.
+class SettingRow(_Part):
+    """One setting, as a file describes it; see :class:`families.settings.Setting`.
 
     Attributes:
         name: as clients send it.
-        kind: how its value is written; "flags" is a list of 0 and 1, one per target.
+        kind: how its value is written; "flags" is a list of 0 and 1, one per structure.
         help: one sentence with the unit.
         minimum, maximum: inclusive range of numbers; None for other kinds.
         choices: of a choice; at run time it is a number, the place in this list.
@@ -159,7 +172,7 @@ class SpecFacts(BaseModel):
     Attributes:
         family: name of the family.
         name: of the model.
-        targets: what is segmented, in the order of the label map's channels.
+        structures: what is segmented, in the order of the label map's channels.
         channels: of the image; None where any number is taken.
         pixel_size: in micrometres; None when unknown.
         slice_distance: in micrometres, of models of volumes; None when unknown.
@@ -171,7 +184,7 @@ class SpecFacts(BaseModel):
 
     family: Name
     name: Words
-    targets: tuple[Words, ...] = Field(min_length=1, max_length=256)
+    structures: tuple[Words, ...] = Field(validation_alias=STRUCTURES, min_length=1, max_length=256)
     channels: int | None = Field(ge=1, le=MAX_IMAGE_CHANNELS)
     pixel_size: Length | None = None
     slice_distance: Length | None = None
@@ -190,14 +203,14 @@ class Contract:
     Attributes:
         dimensions: spatial axes of the image, 2 or 3.
         channels: of the image; None where any number is taken, or nobody says.
-        targets: names of the label map's channels; empty where nobody says.
+        structures: names of the label map's channels; empty where nobody says.
         pixel_size, slice_distance: in micrometres, of images as the model wants them; None when unknown.
         outputs: in the order in which a call returns them.
     """
 
     dimensions: int = 2
     channels: int | None = None
-    targets: tuple[str, ...] = ()
+    structures: tuple[str, ...] = ()
     pixel_size: float | None = None
     slice_distance: float | None = None
     outputs: tuple[OutputFacts, ...] = (OutputFacts(name=LABELS, role="labels", axes=_MAPS),)
@@ -226,8 +239,8 @@ class ModelMetadata(_Part):
         dimensions: spatial axes of the image, 2 or 3.
         spec: of the network.
         source_sha256: of the checkpoint.
-        settings: the baked value of each tunable.
-        tunables: what can be tuned, in the order of people's tables.
+        baked: the value of each setting that was baked in; "settings" in the file.
+        setting_rows: what can be set, in the order of people's tables; "tunables" in the file.
         outputs: in the order in which a call returns them; the first one is the label map.
         stages: for each intermediate result the tensor in the graph; empty in TorchScript, which has a method for them.
         precision: of the network.
@@ -238,14 +251,18 @@ class ModelMetadata(_Part):
         image_shape: (B, C, [D,] H, W) of the only images that the file takes; None where it takes images of any size.
     """
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
     format: Literal[2] = 2
     version: Words
     target: Name
     dimensions: Literal[2, 3]
     spec: SpecFacts
     source_sha256: Sha256
-    settings: dict[Name, SettingValue]
-    tunables: tuple[TunableRow, ...] = Field(max_length=256)
+    baked: dict[Name, SettingValue] = Field(validation_alias="settings", serialization_alias="settings")
+    setting_rows: tuple[SettingRow, ...] = Field(
+        validation_alias="tunables", serialization_alias="tunables", max_length=256
+    )
     outputs: tuple[OutputFacts, ...] = Field(min_length=1, max_length=64)
     stages: dict[Name, Words] = Field(default_factory=dict)
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
@@ -260,13 +277,13 @@ class ModelMetadata(_Part):
 
     @model_validator(mode="after")
     def _is_whole(self) -> ModelMetadata:
-        rows = {row.name: row for row in self.tunables}
-        if len(rows) != len(self.tunables):
-            raise ValueError("a tunable is described twice")
-        if set(rows) != set(self.settings):
-            odd = sorted(set(rows) ^ set(self.settings))
-            raise ValueError(f"settings and tunables do not have the same names: {', '.join(odd[:5])}")
-        for name, value in self.settings.items():
+        rows = {row.name: row for row in self.setting_rows}
+        if len(rows) != len(self.setting_rows):
+            raise ValueError("a setting is described twice")
+        if set(rows) != set(self.baked):
+            odd = sorted(set(rows) ^ set(self.baked))
+            raise ValueError(f"settings and their descriptions do not have the same names: {', '.join(odd[:5])}")
+        for name, value in self.baked.items():
             if not rows[name].fits(value):
                 raise ValueError(f"the setting {name} cannot be {value!r:.60}")
         names = [output.name for output in self.outputs]
@@ -284,7 +301,7 @@ class ModelMetadata(_Part):
         return Contract(
             dimensions=self.dimensions,
             channels=self.spec.channels,
-            targets=self.spec.targets,
+            structures=self.spec.structures,
             pixel_size=self.spec.pixel_size,
             slice_distance=self.spec.slice_distance,
             outputs=self.outputs,
@@ -292,7 +309,7 @@ class ModelMetadata(_Part):
 
     def text(self) -> str:
         """Return it as the text that is embedded in a file."""
-        return json.dumps(self.model_dump(mode="json"))
+        return json.dumps(self.model_dump(mode="json", by_alias=True))
 
 
 def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
@@ -345,10 +362,10 @@ def _with_decides(content: Mapping[str, Any]) -> dict[str, Any]:
     rows = content.get("tunables")
     if not isinstance(rows, list):
         return dict(content)  # what is wrong with it is said later
-    return {**content, "tunables": [_tunable_with_decides(row) if isinstance(row, dict) else row for row in rows]}
+    return {**content, "tunables": [_row_with_decides(row) if isinstance(row, dict) else row for row in rows]}
 
 
-def _tunable_with_decides(row: Mapping[str, Any]) -> dict[str, Any]:
+def _row_with_decides(row: Mapping[str, Any]) -> dict[str, Any]:
     targets = row.get("static_in")
     if not isinstance(targets, list) or "decides" in row or not all(isinstance(target, str) for target in targets):
         return dict(row)

@@ -188,8 +188,8 @@ def make(name: str, checkpoint_path: Path, folder: Path) -> None:
     exported = time.perf_counter()
     load: Any = torch.jit.load
     module = load(str(folder / "instanseg.pt"))
-    tunables = build_forward(checkpoint).tunables
-    settings = [tunable.name for tunable in tunables if tunable.decides != "forward"]
+    forward = build_forward(checkpoint)
+    settings = [setting.name for setting in forward.settings if setting.decides != "forward"]
     expected = folder / "expected"
     (expected / "large").mkdir(parents=True)
     count = 0

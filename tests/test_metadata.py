@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from instanseg_export import __version__, build_forward, load_checkpoint
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError, PackageError
-from instanseg_export.families.settings import tunables_of
+from instanseg_export.families.settings import settings_of
 from instanseg_export.metadata import FOREIGN, FORMAT, ModelMetadata, parse_metadata
 from instanseg_export.targets.metadata import describe
 from support.embedseg_runs import write_embedseg_run
@@ -63,16 +63,22 @@ def test_files_of_the_first_format_stay_readable(path: Path, shared: Path, tmp_p
     checkpoint = CHECKPOINTS[name](tmp_path, shared)
     new = describe(target, build_forward(checkpoint), checkpoint)
     assert json.loads(path.read_bytes())["format"] == 1
-    # What was read or downloaded, and what the exporter adds, is not the forward's to say. Settings came since.
+    # What was read or downloaded, and what the exporter adds, is not the forward's to say. Settings came since, and
+    # their help is in other words.
+    helps = {row.name: row.help for row in old.setting_rows}
     of_a_file = {
         "version": old.version,
         "source_sha256": old.source_sha256,
         "stages": old.stages,
-        "settings": {name: value for name, value in new.settings.items() if name not in SINCE_FORMAT_1},
-        "tunables": tuple(row for row in new.tunables if row.name not in SINCE_FORMAT_1),
+        "baked": {name: value for name, value in new.baked.items() if name not in SINCE_FORMAT_1},
+        "setting_rows": tuple(
+            row.model_copy(update={"help": helps[row.name]})
+            for row in new.setting_rows
+            if row.name not in SINCE_FORMAT_1
+        ),
     }
-    new_spec = {**new.spec.whole(), **({"settings": old.spec.whole()["settings"]})}
-    assert old.spec.whole() == new_spec
+    of_the_run = {"settings": old.spec.whole()["settings"]}
+    assert type(checkpoint.spec).model_validate(old.spec.whole()) == checkpoint.spec.model_copy(update=of_the_run)
     assert old == new.model_copy(update={**of_a_file, "spec": old.spec})
 
 
@@ -85,14 +91,33 @@ def test_a_family_describes_itself_once(name: str, shared: Path, tmp_path: Path)
     assert read == written
     assert (read.format, read.version, read.target) == (FORMAT, __version__, "onnx")
     assert type(checkpoint.spec).model_validate(read.spec.whole()) == checkpoint.spec
-    assert read.settings == forward.values
-    assert [row.name for row in tunables_of(read)] == [tunable.name for tunable in forward.tunables]
-    assert {row.name: row.default for row in tunables_of(read)} == forward.values
+    assert read.baked == forward.baked
+    assert [row.name for row in settings_of(read)] == [setting.name for setting in forward.settings]
+    assert {row.name: row.default for row in settings_of(read)} == forward.baked
     contract = read.contract
     assert contract.channels == checkpoint.spec.channels
-    assert contract.targets == tuple(checkpoint.spec.targets)
+    assert contract.structures == tuple(checkpoint.spec.structures)
     assert contract.dimensions == checkpoint.spec.dimensions
     assert [output.name for output in contract.outputs[1:]] == [output.name for output in forward.further]
+
+
+def _with_former_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"targets" if key == "structures" else key: _with_former_names(part) for key, part in value.items()}
+    return [_with_former_names(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", ["demo", "embedseg", "iaunet", "classified"])
+def test_structures_were_called_targets(name: str, shared: Path, tmp_path: Path) -> None:
+    """Files of both formats say so, in the description of the network and of each part of it."""
+    checkpoint = CHECKPOINTS[name](tmp_path, shared)
+    written = describe("onnx", build_forward(checkpoint), checkpoint)
+    former = _with_former_names(json.loads(written.text()))
+    assert "targets" in former["spec"]
+    assert "structures" not in former["spec"]
+    read = parse_metadata(json.dumps(former), FILE)
+    assert read.contract == written.contract
+    assert type(checkpoint.spec).model_validate(read.spec.whole()) == checkpoint.spec
 
 
 def test_roles_tell_what_outputs_are_for(shared: Path, tmp_path: Path) -> None:
@@ -224,7 +249,7 @@ REFUSED: dict[str, str | bytes] = {
     "a setting of another type": json.dumps(_changed(CURRENT, ("settings", "min_size"), "ten", drop=False)),
     "a choice that is none": json.dumps(_changed(CURRENT, ("settings", "normalize"), "maybe", drop=False)),
     "an unknown kind": json.dumps(_changed(CURRENT, ("tunables", 0, "kind"), "pickle", drop=False)),
-    "a tunable twice": json.dumps({**CURRENT, "tunables": [*CURRENT["tunables"], CURRENT["tunables"][0]]}),
+    "a setting twice": json.dumps({**CURRENT, "tunables": [*CURRENT["tunables"], CURRENT["tunables"][0]]}),
     "a path for a name": json.dumps(_changed(CURRENT, ("outputs", 0, "name"), "../x", drop=False)),
     "no outputs": json.dumps({**CURRENT, "outputs": []}),
     "another first output": json.dumps(_changed(CURRENT, ("outputs", 0, "role"), "masks", drop=False)),
@@ -235,7 +260,7 @@ REFUSED: dict[str, str | bytes] = {
     "7 dimensions": json.dumps({**CURRENT, "dimensions": 7}),
     "huge pixels": json.dumps(_changed(CURRENT, ("spec", "pixel_size"), 1e308, drop=False)),
     "negative pixels": json.dumps(_changed(CURRENT, ("spec", "pixel_size"), -0.5, drop=False)),
-    "no targets": json.dumps(_changed(CURRENT, ("spec", "targets"), [], drop=False)),
+    "no structures": json.dumps(_changed(CURRENT, ("spec", "structures"), [], drop=False)),
     "a hash that is none": json.dumps({**CURRENT, "source_sha256": "abc"}),
     "an unknown key": json.dumps({**CURRENT, "exec": "rm"}),
     "an unknown decision": json.dumps(_changed(CURRENT, ("tunables", 0, "decides"), "all", drop=False)),
@@ -256,10 +281,10 @@ def test_what_cannot_be_is_refused(text: str | bytes) -> None:
 
 
 def test_control_characters_of_a_file_do_not_reach_whoever_prints_its_names() -> None:
-    for place in (("spec", "name"), ("spec", "targets", 0), ("version",), ("tunables", 0, "help")):
+    for place in (("spec", "name"), ("spec", "structures", 0), ("version",), ("tunables", 0, "help")):
         metadata = _read_or_refused(json.dumps(_changed(CURRENT, place, "a\x1b]0;b\x07\u202ec\nd", drop=False)))
         assert metadata is not None
-        for words in (metadata.spec.name, *metadata.spec.targets, metadata.version, metadata.tunables[0].help):
+        for words in (metadata.spec.name, *metadata.spec.structures, metadata.version, metadata.setting_rows[0].help):
             assert words.isprintable()
 
 

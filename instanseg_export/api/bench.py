@@ -139,5 +139,5 @@ def _check(opened: Sequence[ExportedModel], settings: Mapping[str, Any]) -> Mapp
     for model in opened:
         if model.dimensions == 3:
             raise PackageError(f"{model.name} takes volumes.", hint="Only models of images can be measured yet.")
-        checked = parse_settings(settings, model.tunables)
+        checked = parse_settings(settings, model.settings)
     return checked

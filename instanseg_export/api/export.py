@@ -177,7 +177,7 @@ def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Pl
     forward = build_forward(loaded, {**options.settings, **({"tta": True} if options.tta else {})})
     if plan.reduced and loaded.spec.dimensions == 3:
         raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
-    channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).targets
+    channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).structures
     samples = [Path(path) for path in options.samples or card.samples]
     named = [Path(path) for path in (options.card, options.calibrate, options.labelled) if path is not None]
     return _Model(

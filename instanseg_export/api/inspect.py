@@ -168,7 +168,7 @@ def _model_facts(path: Path) -> ModelFacts:
             files=files,
             spec=spec,
             architecture=parse_spec(spec, path).architecture,
-            settings=exported.metadata.settings,
+            settings=exported.metadata.baked,
             version=exported.metadata.version,
             source_sha256=exported.metadata.source_sha256,
             precision=exported.metadata.precision,
@@ -179,7 +179,7 @@ def _model_facts(path: Path) -> ModelFacts:
 def _spec_rows(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("name", str(spec["name"])),
-        ("targets", ", ".join(spec["targets"])),
+        ("structures", ", ".join(spec["structures"])),
         ("channels", "any number" if spec["channels"] is None else str(spec["channels"])),
         ("pixel size", "unknown" if spec["pixel_size"] is None else f"{spec['pixel_size']:g} µm"),
     ]

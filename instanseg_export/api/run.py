@@ -208,7 +208,7 @@ def _segment(state: _Run, batch: Batch) -> list[Outcome]:
     """Run the model on a batch."""
     ready = state.ready
     state.steps.tell("segment")
-    known = ready.metadata is not None and "normalize" in ready.metadata.settings
+    known = ready.metadata is not None and "normalize" in ready.metadata.baked
     normalizes = known and "normalize" not in ready.fixed
     inputs = [job.prepared.seen for job in batch.jobs]
     outcomes = run_runtime(

@@ -46,7 +46,7 @@ class Timing:
     Attributes:
         seconds: of the counted run of each turn.
         peak_mb: in MB of 10^6 bytes, the process's largest memory by the end of this image, of each turn.
-        objects: distinct ids, over the batch and over the targets; ids of others can have gaps, so it is no maximum.
+        objects: distinct ids, over the batch and over the structures; ids of others can have gaps, so it is no maximum.
         version: of the runtime.
         split_s: median seconds of "normalisation" and "network" in a process of their own; None where not told apart.
         not_split: why not.
@@ -111,7 +111,7 @@ def take_turns(
         turns: counted runs of each program and image.
         threads: that a program may use; by default what the environment says.
         device: as the runtimes call it.
-        settings: tunables to override, by name.
+        settings: values to override, by name.
         time_limit: seconds for all runs of one image in one turn.
         split: time the parts of a run too, in one more turn.
         progress: told what comes next.

@@ -16,6 +16,9 @@ from .readers import READERS
 
 __all__ = ["READERS", "Checkpoint", "Reader", "load_checkpoint", "save_checkpoint"]
 
+_FORMER_FIELDS = {"targets": "structures"}
+"""Former names of fields of a description, which users may still override."""
+
 
 def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) -> Checkpoint:
     """Read a checkpoint of any registered kind.
@@ -34,7 +37,7 @@ def load_checkpoint(path: str | Path, *, spec: Mapping[str, str] | None = None) 
         CheckpointError: the file is missing, damaged, of an unknown kind, or its weights do not fit.
     """
     path = Path(path)
-    overrides = dict(spec or {})
+    overrides = {_FORMER_FIELDS.get(key, key): text for key, text in (spec or {}).items()}
     from ..archives.torch_archive import kind_of
     from .unknown import explain
 

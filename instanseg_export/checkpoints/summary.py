@@ -22,7 +22,7 @@ class Summary:
     """The facts that ``instanseg-export inspect`` prints.
 
     Attributes:
-        family, name, targets, pixel_size, inferred: as in the description and the checkpoint.
+        family, name, structures, pixel_size, inferred: as in the description and the checkpoint.
         channels: of the image; None for any number.
         architecture: the network in a few words.
         parameters: trained numbers, the pixel classifier's included.
@@ -36,7 +36,7 @@ class Summary:
 
     family: str
     name: str
-    targets: tuple[str, ...]
+    structures: tuple[str, ...]
     channels: int | None
     pixel_size: float | None
     architecture: str
@@ -53,7 +53,7 @@ def summarise(checkpoint: Checkpoint) -> Summary:
     return Summary(
         family=spec.family,
         name=spec.name,
-        targets=spec.targets,
+        structures=spec.structures,
         channels=spec.channels,
         pixel_size=spec.pixel_size,
         architecture=spec.architecture,

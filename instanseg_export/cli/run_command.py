@@ -99,11 +99,16 @@ def _show_one(result: RunResult) -> None:
     for note in result.notes:
         console.print(Text(f"Note: {note}"))
     rows = [
-        (found.target, str(found.instances), _area(found.median_area, "px", 0), _area(found.median_area_um2, "µm²", 1))
+        (
+            found.structure,
+            str(found.instances),
+            _area(found.median_area, "px", 0),
+            _area(found.median_area_um2, "µm²", 1),
+        )
         for found in result.found
     ]
     title = f"{result.image.name} in {result.runtime}, {result.seconds:.1f} s"
-    show_table(title, ("target", "instances", "median area", ""), rows)
+    show_table(title, ("structure", "instances", "median area", ""), rows)
     console.print(Text("\nWritten: " + "\n         ".join(map(str, result.written))))
     console.print("Next: open the label file in Fiji, QuPath or napari, or look at the overlay.")
 
@@ -123,9 +128,11 @@ def _show_many(ended: Sequence[RunResult | RunFailure], notes: Sequence[str]) ->
         for place, found in enumerate(one.found):  # type: ignore[union-attr]
             areas = _area(found.median_area, "px", 0), _area(found.median_area_um2, "µm²", 1)
             seconds = f"{one.seconds:.1f} s" if place == 0 else ""  # type: ignore[union-attr]
-            rows.append((str(one.image) if place == 0 else "", found.target, str(found.instances), *areas, seconds, ""))
+            rows.append(
+                (str(one.image) if place == 0 else "", found.structure, str(found.instances), *areas, seconds, "")
+            )
     runtime = f" in {good[0].runtime}" if good else ""
-    headings = ("image", "target", "instances", "median area", "", "time", "")
+    headings = ("image", "structure", "instances", "median area", "", "time", "")
     show_table(f"{len(ended)} images{runtime}", headings, rows)
     failed = len(ended) - len(good)
     objects = sum(found.instances for one in good for found in one.found)

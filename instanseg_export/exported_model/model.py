@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InstansegExportError, PackageError
-from ..families.registry import foreign_tunables
-from ..families.settings import Tunable, tunables_of
+from ..families.registry import foreign_settings
+from ..families.settings import Setting, settings_of
 from ..files import files_in, scratch_folder, sha256_of, size_of
 from ..images.named import NamedImage
 from ..metadata import FOREIGN, Contract, ModelMetadata
@@ -54,12 +54,12 @@ class ExportedModel:
         return replace(FOREIGN, channels=self.channels, dimensions=self.dimensions)
 
     @property
-    def tunables(self) -> tuple[Tunable, ...]:
+    def settings(self) -> tuple[Setting, ...]:
         """What can be set, by what a file says of itself or, for files of others, by what their family knows."""
         if self.metadata is not None:
-            return tunables_of(self.metadata)
+            return settings_of(self.metadata)
         files = [file for name in _artefacts() if (file := self.file(name)) is not None]
-        return next(filter(None, map(foreign_tunables, files)), ())
+        return next(filter(None, map(foreign_settings, files)), ())
 
     def file(self, filename: str) -> Path | None:
         """Return the file (or folder) of that name in a package, or the one exported file if it is of that format."""

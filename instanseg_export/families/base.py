@@ -7,18 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from .outputs import FurtherOutput
-from .settings import Tunable, Value
+from .settings import Setting, Value
 
 __all__ = ["SegmentationForward"]
 
 
-def _baked(tunable: Tunable, value: Any) -> Tensor:
+def _as_scalar(setting: Setting, value: Any) -> Tensor:
     """Return the value of a setting as a scalar; a choice is its place among the choices."""
-    if tunable.kind == "choice":
-        return torch.tensor(tunable.choices.index(value))
-    if tunable.kind == "float":
+    if setting.kind == "choice":
+        return torch.tensor(setting.choices.index(value))
+    if setting.kind == "float":
         return torch.tensor(float(value), dtype=torch.float32)
-    return torch.tensor(bool(value) if tunable.kind == "bool" else int(value))
+    return torch.tensor(bool(value) if setting.kind == "bool" else int(value))
 
 
 class SegmentationForward(nn.Module):
@@ -33,8 +33,8 @@ class SegmentationForward(nn.Module):
         network: maps images, whose sizes are multiples of its attribute ``multiple``, to feature maps.
         channels: of the image; None where any number is taken.
         dimensions: spatial axes of the image, 2 or 3.
-        tunables: what the family lets users tune.
-        settings: a value for each tunable. Those that decide values alone become buffers, so that each format can
+        settings: what the family lets users set.
+        baked: a value for each setting. Those that decide values alone become buffers, so that each format can
             offer them to its clients.
 
     Attributes:
@@ -43,12 +43,12 @@ class SegmentationForward(nn.Module):
     """
 
     __jit_unused_properties__ = [  # noqa: RUF012 -- read by TorchScript
+        "baked",
         "convolves_after_network",
         "further",
         "percentiles",
         "stage_names",
-        "tunables",
-        "values",
+        "settings",
     ]
 
     normalize: Tensor
@@ -62,19 +62,19 @@ class SegmentationForward(nn.Module):
         network: nn.Module,
         channels: int | None,
         dimensions: int,
-        tunables: tuple[Tunable, ...],
-        settings: dict[str, Value],
+        settings: tuple[Setting, ...],
+        baked: dict[str, Value],
     ) -> None:
         super().__init__()
         self.network = network
         self.channels = channels or 0
         self.dimensions = dimensions
         self.multiple = int(network.multiple)  # type: ignore[arg-type]
-        self._tunables = tunables
-        self._values = dict(settings)
-        for tunable in tunables:
-            if tunable.decides == "values":
-                self.register_buffer(tunable.name, _baked(tunable, settings[tunable.name]))
+        self._settings = settings
+        self._baked = dict(baked)
+        for setting in settings:
+            if setting.decides == "values":
+                self.register_buffer(setting.name, _as_scalar(setting, baked[setting.name]))
 
     @property
     def percentiles(self) -> tuple[float, float]:
@@ -96,14 +96,14 @@ class SegmentationForward(nn.Module):
         return ()
 
     @property
-    def tunables(self) -> tuple[Tunable, ...]:
-        """What can be tuned."""
-        return self._tunables
+    def settings(self) -> tuple[Setting, ...]:
+        """What can be set."""
+        return self._settings
 
     @property
-    def values(self) -> dict[str, Value]:
-        """The value of each tunable that was baked in."""
-        return {tunable.name: self._values[tunable.name] for tunable in self.tunables}
+    def baked(self) -> dict[str, Value]:
+        """The value of each setting that was baked in."""
+        return {setting.name: self._baked[setting.name] for setting in self.settings}
 
     @property
     def convolves_after_network(self) -> bool:

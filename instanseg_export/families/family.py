@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .checkpoint import Checkpoint, Reader
-from .settings import Tunable
+from .settings import Setting
 from .signatures import WeightSignature
 from .spec import ModelSpec
 
@@ -56,11 +56,11 @@ class ForeignFiles:
 
     Attributes:
         recognises: tells by name and first bytes whether a file is one.
-        tunables: what can be set in them at run time.
+        settings: what can be set in them at run time.
     """
 
     recognises: Callable[[Path], bool]
-    tunables: tuple[Tunable, ...]
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ..registry import Registry
 from .checkpoint import Checkpoint
 from .family import Family
-from .settings import Tunable
+from .settings import Setting
 
 if TYPE_CHECKING:
     from .base import SegmentationForward
 
-__all__ = ["FAMILIES", "build_forward", "foreign_tunables"]
+__all__ = ["FAMILIES", "build_forward", "foreign_settings"]
 
 FAMILIES: Registry[Family] = Registry(
     "family",
@@ -35,7 +35,7 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
 
     Args:
         checkpoint: of :func:`instanseg_export.load_checkpoint`.
-        settings: values of tunables to bake in (see ``families/settings.py``); they win over those that the checkpoint
+        settings: values to bake in, by name (see ``families/settings.py``); they win over those that the checkpoint
             brings, which win over the defaults.
 
     Returns:
@@ -48,7 +48,7 @@ def build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any] | None = N
     return FAMILIES.get(checkpoint.spec.family).build_forward(checkpoint, settings or {})
 
 
-def foreign_tunables(path: Path) -> tuple[Tunable, ...]:
+def foreign_settings(path: Path) -> tuple[Setting, ...]:
     """Return what can be set in an exported file that says nothing of itself; nothing where no family knows it."""
     claims = (family.foreign for family in FAMILIES)
-    return next((claim.tunables for claim in claims if claim is not None and claim.recognises(path)), ())
+    return next((claim.settings for claim in claims if claim is not None and claim.recognises(path)), ())

@@ -1,4 +1,13 @@
-"""What a user may tune in a forward: names, defaults, ranges and help, in one table."""
+"""What a user may set in a forward: names, defaults, ranges and help, in one table.
+
+Two words, here and everywhere:
+
+- a *setting* is what a user may set, a row of the table (:class:`Setting`). Its value is baked in at export:
+  ``forward.settings`` are the rows, ``forward.baked`` the values by name.
+- *args* are what a client passes in one call: tensors by the names of settings, which override what is baked in.
+
+In files the values are called "settings" and the rows "tunables", as they were from the beginning.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +16,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SettingError
-from ..metadata import Decides, ModelMetadata, TunableRow
+from ..metadata import Decides, ModelMetadata, SettingRow
 from ..registry import closest
 from ..untrusted.boundary import plain
 
 __all__ = [
     "NORMALIZE_MODES",
-    "Tunable",
+    "Setting",
     "Value",
-    "normalize_tunable",
+    "normalize_setting",
     "parse_settings",
     "resolve_settings",
-    "tunables_of",
+    "settings_of",
 ]
 
 Value = float | int | bool | str | tuple[int, ...]
@@ -28,12 +37,12 @@ NORMALIZE_MODES = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
-class Tunable:
+class Setting:
     """One setting that has a default baked in at export and can be overridden at run time.
 
     Attributes:
         name: as clients send it.
-        kind: how its text is read; "flags" is a list of 0 and 1, one per target.
+        kind: how its text is read; "flags" is a list of 0 and 1, one per structure.
         default: the value when neither the checkpoint nor the user says otherwise.
         minimum, maximum: inclusive range of numbers.
         help: one sentence with the unit.
@@ -51,10 +60,10 @@ class Tunable:
     choices: tuple[str, ...] = ()
     decides: Decides = "values"
 
-    def describe(self, *, fixed: bool = False) -> TunableRow:
+    def describe(self, *, fixed: bool = False) -> SettingRow:
         """Return the row that is embedded in every exported file; ``fixed`` tells whether that file fixes it."""
         ranged = self.kind in ("float", "int")
-        return TunableRow(
+        return SettingRow(
             name=self.name,
             kind=self.kind,
             help=self.help,
@@ -66,7 +75,7 @@ class Tunable:
         )
 
     def check(self, value: Any) -> Value:
-        """Return ``value`` in this tunable's own type.
+        """Return ``value`` in this setting's own type.
 
         Raises:
             SettingError: it has another type or lies out of range.
@@ -108,9 +117,9 @@ class Tunable:
         )
 
 
-def normalize_tunable(low: float, high: float) -> Tunable:
+def normalize_setting(low: float, high: float) -> Setting:
     """Return the setting that every family has, for its percentiles."""
-    return Tunable(
+    return Setting(
         "normalize",
         "choice",
         "auto",
@@ -120,30 +129,30 @@ def normalize_tunable(low: float, high: float) -> Tunable:
     )
 
 
-def tunables_of(metadata: ModelMetadata) -> tuple[Tunable, ...]:
-    """Return what can be tuned in an exported file that says so itself, with the baked values as defaults."""
+def settings_of(metadata: ModelMetadata) -> tuple[Setting, ...]:
+    """Return the settings of an exported file that describes itself, with the baked values as defaults."""
     return tuple(
-        Tunable(
+        Setting(
             name=row.name,
             kind=row.kind,
-            default=metadata.settings[row.name],
+            default=metadata.baked[row.name],
             help=row.help,
             minimum=0.0 if row.minimum is None else row.minimum,
             maximum=1.0 if row.maximum is None else row.maximum,
             choices=row.choices,
             decides=row.decides,
         )
-        for row in metadata.tunables
+        for row in metadata.setting_rows
     )
 
 
-def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:
+def parse_settings(pairs: Mapping[str, Any], table: tuple[Setting, ...]) -> dict[str, Value]:
     """Check names and values of settings against the table.
 
     Raises:
         SettingError: a name is unknown or a value does not fit; the hint says what would.
     """
-    known = {tunable.name: tunable for tunable in table}
+    known = {setting.name: setting for setting in table}
     settings = {}
     for name, value in pairs.items():
         if name not in known:
@@ -157,9 +166,9 @@ def parse_settings(pairs: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict
     return settings
 
 
-def resolve_settings(*layers: Mapping[str, Any], table: tuple[Tunable, ...]) -> dict[str, Value]:
-    """Return a value for every tunable: its default, overridden by each layer in turn."""
-    settings = {tunable.name: tunable.default for tunable in table}
+def resolve_settings(*layers: Mapping[str, Any], table: tuple[Setting, ...]) -> dict[str, Value]:
+    """Return a value for every setting: its default, overridden by each layer in turn."""
+    settings = {setting.name: setting.default for setting in table}
     for layer in layers:
         settings.update(parse_settings(layer, table))
     return settings

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..limits import MAX_CHANNELS, MAX_LAYERS, MAX_NAME, MAX_NAMES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ..metadata import STRUCTURES
 from ..plain_text import plain
 
 __all__ = ["Count", "Depth", "ModelSpec", "Name", "SpecPart", "findings", "first_finding"]
@@ -48,10 +49,10 @@ class ModelSpec(SpecPart, ABC):
     Attributes:
         family: name of the family in ``families.registry.FAMILIES``.
         name: of the model, as the user knows it.
-        targets: what is segmented, in the order of the label map's channels.
+        structures: what is segmented, in the order of the label map's channels.
         channels: of the image; None where any number is taken.
         pixel_size: in micrometres, of the images that the network was trained on; None when unknown.
-        settings: defaults of tunables that training found better than ours (name to value).
+        settings: defaults that training found better than ours (name to value).
         source_datasets: names of the training data.
     """
 
@@ -63,7 +64,7 @@ class ModelSpec(SpecPart, ABC):
 
     family: str
     name: Name
-    targets: tuple[Name, ...] = Field(min_length=1)
+    structures: tuple[Name, ...] = Field(validation_alias=STRUCTURES, min_length=1)
     channels: Count | None
     pixel_size: float | None = Field(default=None, ge=MIN_PIXEL_SIZE, le=MAX_PIXEL_SIZE)
     settings: dict[Name, float | int | bool | Name | tuple[int, ...]] = Field(

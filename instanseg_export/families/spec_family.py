@@ -25,7 +25,7 @@ __all__ = ["override", "restore_by_spec"]
 
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "name": str.strip,
-    "targets": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+    "structures": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
     "pixel_size": lambda text: None if text_or_none(text) is None else float(text),
     "source_datasets": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
 }

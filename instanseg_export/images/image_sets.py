@@ -59,7 +59,7 @@ class LabelledImage:
     Attributes:
         name: of the image's file.
         image: (C, H, W), as in :class:`ImageSet`.
-        labels: (T, H, W) whole numbers, one map per target of the model; 0 is background.
+        labels: (T, H, W) whole numbers, one map per structure of the model; 0 is background.
     """
 
     name: str
@@ -103,7 +103,7 @@ def read_calibration(folder: Path, channels: int | None) -> ImageSet:
     return ImageSet(tuple(names), tuple(windows), f"{len(chosen)} of the {len(paths)} images that were given")
 
 
-def read_labelled(folder: Path, channels: int | None, targets: int) -> list[LabelledImage]:
+def read_labelled(folder: Path, channels: int | None, structures: int) -> list[LabelledImage]:
     """Read pairs of an image and its label map.
 
     Either the folder has two subfolders, ``images`` and ``labels``, in which a pair has one name up to the ending; or
@@ -112,7 +112,7 @@ def read_labelled(folder: Path, channels: int | None, targets: int) -> list[Labe
     Args:
         folder: with the pairs.
         channels: that the model takes; None for any number.
-        targets: of the model; a label map has a plane for each.
+        structures: of the model; a label map has a plane for each.
 
     Raises:
         ImageError: there is no such folder or no pair in it, an image lacks its label map, or one of them cannot be
@@ -122,7 +122,7 @@ def read_labelled(folder: Path, channels: int | None, targets: int) -> list[Labe
     found = []
     for path, label_path in pairs:
         image = _read(path, channels)
-        labels = _read_labels(label_path, targets)
+        labels = _read_labels(label_path, structures)
         if labels.shape[1:] != image.shape[1:]:
             raise ImageError(
                 f"{label_path} has {labels.shape[1]} x {labels.shape[2]} pixels, but its image "
@@ -169,14 +169,14 @@ def _read(path: Path, channels: int | None) -> NDArray[Any]:
     return array
 
 
-def _read_labels(path: Path, targets: int) -> NDArray[np.int64]:
+def _read_labels(path: Path, structures: int) -> NDArray[np.int64]:
     from . import read_image
 
     array = read_image(path).array
-    if array.shape[0] != targets:
+    if array.shape[0] != structures:
         raise ImageError(
-            f"{path} has {array.shape[0]} planes, but the model finds {targets} kinds of instances.",
-            hint="A label map has one plane per target: nuclei, cells, or nuclei and then cells.",
+            f"{path} has {array.shape[0]} planes, but the model finds {structures} kinds of instances.",
+            hint="A label map has one plane per structure: nuclei, cells, or nuclei and then cells.",
         )
     if not np.isfinite(array).all():
         raise ImageError(f"{path} holds values that are not finite.", hint="Label maps hold whole numbers from 0 on.")

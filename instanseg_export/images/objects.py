@@ -38,7 +38,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Measured:
-    """A row for each object of one target; D is 2 for images and 3 for volumes.
+    """A row for each object of one structure; D is 2 for images and 3 for volumes.
 
     Attributes:
         labels: (N,), the ids, ascending.

@@ -15,7 +15,7 @@ _SMALL = 16
 
 
 def advise(found: Sequence[Found], image: Prepared, ready: Ready) -> list[str]:
-    """Return a sentence about what may be the reason, for a run that found nothing in any target."""
+    """Return a sentence about what may be the reason, for a run that found nothing in any structure."""
     if any(one.instances for one in found):
         return []
     name, wanted = image.path.name, ready.contract.pixel_size

@@ -51,7 +51,7 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
         masks = None if masks is None else rescale_labels(masks, image.shape)[0]
     if lost:
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
-    names = _target_names(ready, labels.shape[0])
+    names = _structure_names(ready, labels.shape[0])
     write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
     notes += advise(found, image, ready)
@@ -99,10 +99,10 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
         ) from error
 
 
-def _target_names(ready: Ready, count: int) -> tuple[str, ...]:
-    targets = ready.contract.targets
-    if count == len(targets):
-        return tuple(targets)
+def _structure_names(ready: Ready, count: int) -> tuple[str, ...]:
+    structures = ready.contract.structures
+    if count == len(structures):
+        return tuple(structures)
     flags = ready.flags
-    chosen = tuple(name for name, flag in zip(targets, flags, strict=False) if flag)
-    return chosen if len(chosen) == count else tuple(f"target {index + 1}" for index in range(count))
+    chosen = tuple(name for name, flag in zip(structures, flags, strict=False) if flag)
+    return chosen if len(chosen) == count else tuple(f"structure {index + 1}" for index in range(count))

@@ -90,13 +90,13 @@ def estimate(
     # A decoder holds its own copy of what it decodes, of all channels where they lie pixel by pixel.
     reading = max(raw + info.shape[0] * pixels * width, raw + copy + (2 * copy + 2 * wanted if rescaled else 0))
 
-    targets = len(ready.contract.targets) or 2
+    structures = len(ready.contract.structures) or 2
     segmenting = wanted + seen * _network(ready, count, len(spatial)) if ready.device == "cpu" else 2 * wanted
 
-    labels = 8.0 * targets * pixels
+    labels = 8.0 * structures * pixels
     masks = 0.0 if ready.contract.output("masks") is None else 100 * pixels
     writing = max(
-        8.0 * targets * seen + 12.0 * targets * seen,
+        8.0 * structures * seen + 12.0 * structures * seen,
         labels * (2 if rescaled else 1) + raw + 4.0 * pixels * (3 * min(count, 3) + 6),
         labels + raw + 12.0 * pixels * measured,
     )
@@ -120,11 +120,11 @@ def _network(ready: Ready, channels: int, dimensions: int) -> float:
 
     Most of it are feature maps at full resolution.
     """
-    targets = len(ready.contract.targets) or 2
+    structures = len(ready.contract.structures) or 2
     features = _numbers_per_pixel(ready, channels)
     if dimensions == 3:
         features *= _VOLUME
-    return 4.0 * (features + channels + 4 * targets)
+    return 4.0 * (features + channels + 4 * structures)
 
 
 def _numbers_per_pixel(ready: Ready, channels: int) -> float:

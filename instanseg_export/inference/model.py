@@ -53,13 +53,13 @@ class Ready:
 
     def value(self, setting: str) -> Any:
         """Return a setting as it will be; None where that is unknown."""
-        baked = {} if self.metadata is None else self.metadata.settings
+        baked = {} if self.metadata is None else self.metadata.baked
         return self.settings.get(setting, baked.get(setting))
 
     @property
     def flags(self) -> tuple[int, ...]:
-        """Which targets are returned, as the setting of that kind says; empty where there is none."""
-        rows = () if self.metadata is None else self.metadata.tunables
+        """Which structures are returned, as the setting of that kind says; empty where there is none."""
+        rows = () if self.metadata is None else self.metadata.setting_rows
         return next((tuple(self.value(row.name)) for row in rows if row.kind == "flags"), ())
 
 
@@ -124,18 +124,18 @@ def _check_foreign(model: Path, file: Path) -> None:
 
 def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
     """Return the settings that cannot be changed at run time in the files of a target."""
-    from ..families.settings import tunables_of
+    from ..families.settings import settings_of
 
     writer = known_target(target)
     if metadata is None or writer is None:
         return frozenset()
-    return frozenset(tunable.name for tunable in tunables_of(metadata) if is_fixed(tunable, writer))
+    return frozenset(setting.name for setting in settings_of(metadata) if is_fixed(setting, writer))
 
 
 def _parse(settings: Mapping[str, Any], exported: ExportedModel, fixed: frozenset[str], file: Path) -> dict[str, Any]:
     from ..families.settings import parse_settings
 
-    parsed = parse_settings(settings, exported.tunables)
+    parsed = parse_settings(settings, exported.settings)
     if stuck := [name for name in parsed if name in fixed]:
         elsewhere = not _fixed(exported.metadata, "torchscript").intersection(stuck)
         raise SettingError(

@@ -15,16 +15,16 @@ __all__ = ["Found", "RunFailure", "RunResult", "count"]
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of one target.
+    """What was found of one structure.
 
     Attributes:
-        target: "nuclei" or "cells".
+        structure: "nuclei" or "cells".
         instances: how many.
         median_area: in pixels of the image, or voxels of the volume; None without instances.
         median_area_um2: in square micrometres, of images whose pixel size is known.
     """
 
-    target: str
+    structure: str
     instances: int
     median_area: float | None
     median_area_um2: float | None
@@ -36,12 +36,12 @@ class RunResult:
 
     Attributes:
         model, image: what it was given.
-        labels: the label file, a page per target, of the image's own height and width, or the region's.
+        labels: the label file, a page per structure, of the image's own height and width, or the region's.
         overlay: the picture of the outlines.
         masks: for models whose masks may overlap, the file with the whole masks as COCO run-length encoding, else None.
         objects: the table with a row for each object; None if it was not asked for and the model only segments.
         polygons: the files with outlines, in the order in which they were asked for.
-        found: per target, in the order of the pages.
+        found: per structure, in the order of the pages.
         runtime: what ran the model.
         pixel_size: of the image, (height, width) in micrometres, as used; None if unknown.
         model_pixel_size: of the model, in micrometres; None if unknown.
@@ -92,9 +92,9 @@ class RunFailure:
     error: InstansegExportError
 
 
-def count(target: str, labels: Array, pixel_size: PixelSize | None) -> Found:
-    """Count the instances of one target's label map."""
+def count(structure: str, labels: Array, pixel_size: PixelSize | None) -> Found:
+    """Count the instances of one structure's label map."""
     areas = np.bincount(np.unique(labels[labels > 0], return_inverse=True)[1])
     median = float(np.median(areas)) if areas.size else None
     known = median is not None and pixel_size is not None and labels.ndim == 2
-    return Found(target, areas.size, median, median * pixel_size[0] * pixel_size[1] if known else None)  # type: ignore[operator, index]
+    return Found(structure, areas.size, median, median * pixel_size[0] * pixel_size[1] if known else None)  # type: ignore[operator, index]

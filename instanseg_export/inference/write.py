@@ -46,7 +46,7 @@ class Segmented:
 
     Attributes:
         labels: (T, H, W), or (T, D, H, W).
-        names: of the targets.
+        names: of the structures.
         masks: whole masks that may overlap, (N, H, W); None for models without.
         further: other outputs of the model, by name.
     """
@@ -95,7 +95,7 @@ def write_results(
         if "objects" in places or "geojson" in places:
             _write_measured(places, found, planes, image, ready)
         if "roi" in places:
-            write_rois(places["roi"], ((name, _outlines(which, image)) for name, which in _targets(found)))
+            write_rois(places["roi"], ((name, _outlines(which, image)) for name, which in _structures(found)))
         write_label_tiff(
             places["labels"],
             found.labels,
@@ -105,7 +105,7 @@ def write_results(
         )
 
 
-def _targets(found: Segmented) -> Iterator[tuple[str, Iterator[Piece]]]:
+def _structures(found: Segmented) -> Iterator[tuple[str, Iterator[Piece]]]:
     if found.masks is not None:
         yield found.names[0], pieces_of_masks(found.masks)
         return
@@ -130,7 +130,7 @@ def _write_masks(path: Path, found: Segmented, masks: Array, image: Prepared, re
         image=image.path.name,
         scores=[1.0] * len(masks) if scores is None else scores.tolist(),
         categories=[1] * len(masks) if classes is None else classes.astype(int).tolist(),
-        names=ready.contract.targets if facts is None else facts.values[1:],
+        names=ready.contract.structures if facts is None else facts.values[1:],
     )
 
 
@@ -215,8 +215,8 @@ def _features(
         for (_, one), start in zip(measured, starts, strict=False)
     ]
 
-    def facts(target: int, label: int, prefix: str = "") -> dict[str, float]:
-        row = rows[target][label]
+    def facts(structure: int, label: int, prefix: str = "") -> dict[str, float]:
+        row = rows[structure][label]
         return {f"{prefix}{name}": float(values[row]) for name, values in numbers.items()}
 
     if paired:
@@ -235,9 +235,9 @@ def _features(
         for label, alone in nuclei.items():
             yield Feature(f"nuclei/{label}", alone, None, False, classes.get(label), {"label": label} | facts(0, label))
         return
-    for target, (name, which) in enumerate(_targets(found)):
+    for structure, (name, which) in enumerate(_structures(found)):
         for piece in which:
-            measurements = {"label": piece.label} | facts(target, piece.label)
+            measurements = {"label": piece.label} | facts(structure, piece.label)
             yield Feature(
                 name=f"{name}/{piece.label}",
                 outline=outline(piece, _offset(image)),

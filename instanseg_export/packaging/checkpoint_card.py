@@ -32,7 +32,7 @@ def model_name(text: str, family: str) -> str:
 
 def _about(checkpoint: Checkpoint) -> str:
     spec = checkpoint.spec
-    what = " and ".join(spec.targets)
+    what = " and ".join(spec.structures)
     channels = "any number of channels" if spec.channels is None else f"{spec.channels} channels"
     if spec.channels == 1:
         channels = "one channel"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
-    from ..metadata import TunableRow
+    from ..metadata import SettingRow
     from ..targets.base import Artifact
     from .card import Card
     from .samples import Sample
@@ -58,24 +58,24 @@ class Contents:
         return list(self.card.channel_names or (f"channel_{number + 1}" for number in range(channels)))
 
     @property
-    def targets(self) -> list[str]:
-        """Names of the output's channels: the network's targets that were chosen at export."""
-        names = self.checkpoint.spec.targets
-        values, tunables = self.forward.values, self.forward.tunables
-        flags = next((values[tunable.name] for tunable in tunables if tunable.kind == "flags"), None)
+    def structures(self) -> list[str]:
+        """Names of the output's channels: the network's structures that were chosen at export."""
+        names = self.checkpoint.spec.structures
+        baked = self.forward.baked
+        flags = next((baked[setting.name] for setting in self.forward.settings if setting.kind == "flags"), None)
         if len(names) == 1 or not isinstance(flags, tuple):
             return list(names)
         return [name for name, flag in zip(names, flags, strict=False) if flag]
 
     @property
-    def settings(self) -> dict[str, float | int | bool | str | list[int]]:
-        """Name and baked value of each tunable, as YAML and JSON know them."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.forward.values.items()}
+    def baked(self) -> dict[str, float | int | bool | str | list[int]]:
+        """Name and baked value of each setting, as YAML and JSON know them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.forward.baked.items()}
 
     @property
-    def tunables(self) -> list[TunableRow]:
-        """What each tunable means and which values it takes."""
-        return [tunable.describe() for tunable in self.forward.tunables]
+    def setting_rows(self) -> list[SettingRow]:
+        """What each setting means and which values it takes."""
+        return [setting.describe() for setting in self.forward.settings]
 
     def file_of(self, target: str) -> str | None:
         """Return the name of a target's file, or None if it was not exported."""

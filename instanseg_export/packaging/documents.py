@@ -42,18 +42,18 @@ def _authors(card: Card) -> str:
 
 
 def _facts(model: Contents) -> str:
-    card, targets = model.card, list(map(escape, model.targets))
+    card, structures = model.card, list(map(escape, model.structures))
     names = model.channel_names
     channels = "any number" if names is None else f"{len(names)} ({', '.join(map(escape, names))})"
     rows = [
-        ("Finds", " and ".join(targets)),
+        ("Finds", " and ".join(structures)),
         ("Input", f"{_what(model)}, float32, (batch, channels, {_sizes(model)}), of any range and any size"),
         ("Channels", channels),
         ("Pixel size", f"{model.pixel_size:g} µm" if model.pixel_size else "not known"),
         (
             "Output",
-            f"label map, float32, (batch, {len(targets)}, {_sizes(model)}): {', '.join(targets)}; 0 is background, "
-            "each instance has an id from 1 on",
+            f"label map, float32, (batch, {len(structures)}, {_sizes(model)}): {', '.join(structures)}; 0 is "
+            "background, each instance has an id from 1 on",
         ),
         ("Version", card.version),
         ("Authors", _authors(card)),
@@ -80,17 +80,17 @@ def _settings(model: Contents) -> str:
 
     formats = [TARGETS.get(name) for name in TARGETS.names() if model.file_of(name) is not None]
     rows = []
-    for setting, tunable in zip(model.forward.tunables, model.tunables, strict=True):
-        allowed = ", ".join(tunable.choices)
-        if tunable.minimum is not None:
-            allowed = f"{_cell(tunable.minimum)} to {_cell(tunable.maximum)}"
-        if tunable.kind == "bool":
+    for setting, row in zip(model.forward.settings, model.setting_rows, strict=True):
+        allowed = ", ".join(row.choices)
+        if row.minimum is not None:
+            allowed = f"{_cell(row.minimum)} to {_cell(row.maximum)}"
+        if row.kind == "bool":
             allowed = "on, off"
         stuck = [target.name for target in formats if is_fixed(setting, target)]
         fixed = f" Fixed in {', '.join(stuck)}." if stuck else ""
-        text = tunable.help[0].upper() + tunable.help[1:]
-        value = _cell(model.settings[tunable.name])
-        rows.append((f"`{tunable.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
+        text = row.help[0].upper() + row.help[1:]
+        value = _cell(model.baked[row.name])
+        rows.append((f"`{row.name}` = {value}", f"{text}{fixed}{f' Allowed: {allowed}.' if allowed else ''}"))
     return entries(rows)
 
 

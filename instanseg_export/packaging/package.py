@@ -83,7 +83,7 @@ def write_package(
             (folder / test_output(name)).unlink(missing_ok=True)
     pictures = _write_samples(folder, model, samples, labels)
     write_cover(folder / _COVER, samples[0].image, labels[0])
-    macros = write_macros(folder, model.targets, model.checkpoint.spec.channels, forward.dimensions)
+    macros = write_macros(folder, model.structures, model.checkpoint.spec.channels, forward.dimensions)
     documentation = readme_name(card)
     (folder / documentation).write_text(readme(model, report, precisions), encoding="utf-8", newline="\n")
 
@@ -129,7 +129,7 @@ def _write_samples(
     for sample, label in zip(samples, labels, strict=True):
         pair = f"sample-{sample.name}.tif", f"sample-{sample.name}-labels.tif"
         _write_tiff(folder / pair[0], sample.image, model.channel_names, model)
-        _write_tiff(folder / pair[1], label, model.targets, model)
+        _write_tiff(folder / pair[1], label, model.structures, model)
         names.append(pair)
     return names
 

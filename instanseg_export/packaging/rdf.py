@@ -185,7 +185,7 @@ def _output(model: Contents) -> dict[str, Any]:
         "description": "Label maps: 0 is background, each instance has an id from 1 on.",
         "axes": [
             {"type": "batch"},
-            {"type": "channel", "id": "channel", "channel_names": model.targets},
+            {"type": "channel", "id": "channel", "channel_names": model.structures},
             *map(_like_input, _space_axes(model)),
         ],
         "data": {"type": "float32"},
@@ -245,7 +245,7 @@ def _tags(model: Contents) -> list[str]:
     given = model.card.tags
     modality = [] if any(tag in _MODALITIES for tag in given) else ["other"]
     spec = model.checkpoint.spec
-    own = [*spec.tags, "instance-segmentation", *model.targets, f"{spec.dimensions}d", "pytorch", *_SOFTWARE]
+    own = [*spec.tags, "instance-segmentation", *model.structures, f"{spec.dimensions}d", "pytorch", *_SOFTWARE]
     return list(dict.fromkeys([*given, *modality, *own]))
 
 
@@ -309,14 +309,14 @@ def describe(
             "architecture_type": model.checkpoint.spec.title,
             "architecture": model.checkpoint.spec.architecture,
             "task": "instance segmentation",
-            "target_structure": model.targets,
+            "target_structure": model.structures,
             "model_parameter_count": sum(weight.numel() for weight in model.checkpoint.network.parameters()),
         },
         "instanseg_export": {
             "version": __version__,
             "source_sha256": model.checkpoint.sha256,
-            "settings": model.settings,
-            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.tunables],
+            "settings": model.baked,
+            "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.setting_rows],
             "pixel_size": {axis: distance for axis, distance in _space_axes(model).items() if distance},
         },
     }

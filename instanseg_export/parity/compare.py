@@ -24,7 +24,7 @@ VALUE_TOLERANCE = 1e-3
 
 
 class Comparison(BaseModel):
-    """How a runtime's label map compares with the reference's. Counts are over all images of the batch and targets.
+    """How a runtime's label map compares with the reference's. Counts are over all images of the batch and structures.
 
     Attributes:
         pixels: of the label map.
@@ -75,7 +75,7 @@ def compare_labels(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> Comp
     """Compare two label maps.
 
     Args:
-        reference: (B, T, H, W) or (B, T, D, H, W), integer-valued. Ids of different images and targets are apart.
+        reference: (B, T, H, W) or (B, T, D, H, W), integer-valued. Ids of different images and structures are apart.
         other: another of the same shape.
 
     Raises:

@@ -130,8 +130,8 @@ def _outlined(image: npt.NDArray[np.float32], labels: Labels) -> Rgb:
 
 def _difference(image: npt.NDArray[np.float32], before: Labels, after: Labels) -> Rgb:
     picture = (_outlined(image, np.zeros_like(before)).mean(axis=2, keepdims=True) * 0.4).repeat(3, axis=2)
-    for target in range(before.shape[0]):
-        first, second = before[target], after[target]
+    for structure in range(before.shape[0]):
+        first, second = before[structure], after[structure]
         picture[(first > 0) & (second > 0) & (first != second)] = COLOURS["id"]
         picture[(first > 0) & (second == 0)] = COLOURS["reference"]
         picture[(first == 0) & (second > 0)] = COLOURS["runtime"]

@@ -153,7 +153,7 @@ def compare_precisions(
     Args:
         compared: files and images.
         allow_loss: note in the records that a file may fail.
-        settings: tunables to override in all files, by name.
+        settings: values to override in all files, by name.
         steps: counts the images that were run.
 
     Raises:

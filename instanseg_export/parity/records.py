@@ -98,7 +98,7 @@ class Result(_Record):
         why: why the image failed or was not run.
         defect: the name of what is wrong with the label map, in plain words.
         first_stage: the first stage of the forward that differs from the reference.
-        instances: found, over all images of a batch and all targets.
+        instances: found, over all images of a batch and all structures.
         comparison: with the reference's label map.
         stages: how the stages compare, where they were read: in samples and where runtimes disagree.
         run_s: seconds per run.

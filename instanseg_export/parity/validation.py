@@ -64,7 +64,7 @@ def run_validation(
         runtimes: their names, or folders with a runtime.toml; None for all that there are.
         device: "cpu", "cuda", "cuda:1" or "mps".
         time_limit: seconds that a runtime may take for one image.
-        settings: tunables to override in every runtime, by name.
+        settings: values to override in every runtime, by name.
         precisions: what is known already of a package's files of reduced precision. By default they are compared with
             fp32 here, on the images that are pictures of something, where all runtimes are asked for.
         trust: run files that this package did not write.
@@ -72,7 +72,7 @@ def run_validation(
     """
     selected = select_runtimes(runtimes)
     with open_model(path) as model, scratch_folder() as folder:
-        checked = parse_settings(settings or {}, model.tunables)
+        checked = parse_settings(settings or {}, model.settings)
         chosen = (
             [
                 *model.samples,

@@ -118,7 +118,7 @@ def run_runtime(
         outputs: the .npz to write, one per image.
         device: as the runtime calls it.
         time_limit: seconds for each image; the first has the runtime's ``start_limit`` on top.
-        settings: tunables to override, by name.
+        settings: values to override, by name.
         stages: ask for the intermediate results too.
         split: ask for the seconds of normalisation and network; only for runtimes with ``splits``.
         repeat: how often each image is run, for timings.

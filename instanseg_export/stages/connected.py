@@ -45,14 +45,14 @@ def connected_labels(labels: Tensor, matched: Tensor, enabled: Tensor) -> Tensor
     Returns:
         (B, T, H, W) float32, with gaps where instances were lost.
     """
-    batch, targets = labels.shape[0], labels.shape[1]
+    batch, structures = labels.shape[0], labels.shape[1]
     slots = largest_label(labels) + 1
     image = torch.arange(batch, device=labels.device) * slots
     number = (labels.to(torch.int64) + image[:, None, None, None]) * (labels > 0).to(torch.int64)
     none = torch.zeros([], dtype=torch.int64, device=labels.device)
     kept = connected_cells(torch.zeros_like(number[:, 0]), number[:, 0], batch * slots, none, enabled)[:, None]
-    if targets == 2:
-        # Unmatched, a number says nothing of the other target.
+    if structures == 2:
+        # Unmatched, a number says nothing of the other structure.
         nuclei = kept[:, 0] * matched.to(torch.int64)
         cells = connected_cells(nuclei, number[:, 1], batch * slots, none, enabled)
         kept = torch.stack([kept[:, 0], cells], dim=1)

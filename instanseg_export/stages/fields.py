@@ -55,7 +55,7 @@ def coordinate_step(size: int, device: torch.device) -> Tensor:
 
 
 def read_fields(features: Tensor, dim_coords: int, n_sigma: int, dim_seeds: int, fg_threshold: Tensor) -> Fields:
-    """Split features of planes (image and target) into fields.
+    """Split features of planes (image and structure) into fields.
 
     Args:
         features: (P, dim_coords + n_sigma + dim_seeds, H, W) float32.

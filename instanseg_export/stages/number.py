@@ -74,7 +74,7 @@ def close_gaps_of_images(labels: Tensor) -> Tensor:
         labels: (B, T, H, W) float32, integer-valued, 0 for background.
 
     Returns:
-        (B, T, H, W) float32; an id is counted over all targets together.
+        (B, T, H, W) float32; an id is counted over all structures together.
     """
     batch = labels.shape[0]
     slots = largest_label(labels) + 1

@@ -69,7 +69,7 @@ def capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedPr
 
     Args:
         forward: in eval mode, on the CPU; it is not changed.
-        settings: names of the tunables that stay inputs; all others are fixed at their baked-in values.
+        settings: names of the settings that stay inputs; all others are fixed at their baked-in values.
 
     Raises:
         Exception: torch.export refuses the forward; it raises errors of many kinds.

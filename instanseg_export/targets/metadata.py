@@ -21,7 +21,7 @@ _SPACE: dict[int, tuple[Axis, ...]] = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
 def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) -> ModelMetadata:
-    """Say what a file was made from, by what, what it gives and what can be tuned.
+    """Say what a file was made from, by what, what it gives and what can be set.
 
     Raises:
         ExportError: the checkpoint says something that no file may say of itself.
@@ -43,8 +43,8 @@ def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) 
             dimensions=3 if forward.dimensions == 3 else 2,
             spec=SpecFacts.model_validate(checkpoint.spec.model_dump(mode="json")),
             source_sha256=checkpoint.sha256,
-            settings=forward.values,
-            tunables=tuple(tunable.describe(fixed=is_fixed(tunable, writer)) for tunable in forward.tunables),
+            baked=forward.baked,
+            setting_rows=tuple(setting.describe(fixed=is_fixed(setting, writer)) for setting in forward.settings),
             outputs=tuple(outputs),
             convolves_after_network=forward.convolves_after_network,
         )

@@ -1,4 +1,4 @@
-"""The forward with its tunables as inputs, so that tracing leaves them variable."""
+"""The forward with its settings as inputs, so that tracing leaves them variable."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ def open_session(request: Request) -> Session:
 
     device = torch_device(request.device)
     metadata = require_metadata(request.model)
-    forward = build_forward(load_checkpoint(request.model), metadata.settings)
+    forward = build_forward(load_checkpoint(request.model), metadata.baked)
     facts = FileFacts(
         outputs=tuple(output.name for output in metadata.outputs),
-        settings={row.name: Form(row.kind, row.choices) for row in metadata.tunables},
+        settings={row.name: Form(row.kind, row.choices) for row in metadata.setting_rows},
         convolves_after_network=metadata.convolves_after_network,
     )
     return TorchSession(forward.to(device), device, request, facts)

@@ -57,7 +57,7 @@ def script_upstream(network: nn.Module, spec: InstanSegSpec, path: Path) -> Path
         warnings.simplefilter("ignore")
         peer = InstanSeg_Torchscript(
             network,
-            cells_and_nuclei=len(spec.targets) == 2,
+            cells_and_nuclei=len(spec.structures) == 2,
             pixel_size=spec.pixel_size or 0.5,
             n_sigma=spec.n_sigma,
             dim_coords=spec.dim_coords,

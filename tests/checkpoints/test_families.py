@@ -58,7 +58,7 @@ class DotSpec(ModelSpec):
 
     title: ClassVar[str] = "Dots"
     family: Literal["dots"] = "dots"
-    targets: tuple[str, ...] = ("dots",)
+    structures: tuple[str, ...] = ("dots",)
     channels: int = 1
     width: int
 
@@ -191,9 +191,9 @@ def test_settings_of_files_of_others_are_those_that_their_family_knows(tmp_path:
     for module, name in ((LikeUpstream(), "theirs.pt"), (Scaled(), "odd.pt")):
         torch.jit.script(module.eval()).save(tmp_path / name)
     with open_model(tmp_path / "theirs.pt") as model:
-        assert parse_settings({"seed_threshold": "0.6"}, model.tunables) == {"seed_threshold": 0.6}
+        assert parse_settings({"seed_threshold": "0.6"}, model.settings) == {"seed_threshold": 0.6}
     with open_model(tmp_path / "odd.pt") as model, pytest.raises(SettingError) as caught:
-        parse_settings({"seed_threshold": "0.6"}, model.tunables)
+        parse_settings({"seed_threshold": "0.6"}, model.settings)
     assert caught.value.hint == "This file does not name any settings."
 
 

@@ -16,8 +16,8 @@ from support.training_runs import instanseg_spec, random_network, small_spec, up
     ("key", "text", "value"),
     [
         ("name", "better name", "better name"),
-        ("targets", "cells", ("cells",)),
-        ("targets", "C", ("cells",)),
+        ("structures", "cells", ("cells",)),
+        ("structures", "C", ("cells",)),
         ("pixel_size", "0.325", 0.325),
         ("pixel_size", "none", None),
         ("dim_coords", "2", 2),
@@ -34,6 +34,10 @@ def test_overrides_win_over_the_log(run: Path, key: str, text: str, value: objec
     assert load_checkpoint(run, spec={key: text}).spec == plain.model_copy(update={key: value})
 
 
+def test_a_former_name_of_a_field_still_counts(run: Path) -> None:
+    assert load_checkpoint(run, spec={"targets": "cells"}).spec.structures == ("cells",)
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [
@@ -45,7 +49,7 @@ def test_overrides_win_over_the_log(run: Path, key: str, text: str, value: objec
         ("mlp_width", "6"),
         ("norm", "instance"),
         ("feature_engineering", "2"),
-        ("targets", "nuclei,cells"),
+        ("structures", "nuclei,cells"),
     ],
 )
 def test_overrides_that_the_weights_contradict_are_refused(run: Path, key: str, text: str) -> None:
@@ -54,7 +58,7 @@ def test_overrides_that_the_weights_contradict_are_refused(run: Path, key: str, 
 
 
 @pytest.mark.parametrize(
-    ("key", "guess"), [("pixelsize", "pixel_size"), ("dim_coord", "dim_coords"), ("Targets", "targets")]
+    ("key", "guess"), [("pixelsize", "pixel_size"), ("dim_coord", "dim_coords"), ("Structures", "structures")]
 )
 def test_unknown_fields_suggest_the_closest(run: Path, key: str, guess: str) -> None:
     with pytest.raises(SpecError, match=f"no field '{key}'") as caught:
@@ -69,8 +73,8 @@ def test_unknown_fields_suggest_the_closest(run: Path, key: str, guess: str) -> 
         ("pixel_size", "-1"),
         ("pixel_size", "inf"),
         ("pixel_size", "small"),
-        ("targets", "vessels"),
-        ("targets", ""),
+        ("structures", "vessels"),
+        ("structures", ""),
         ("feature_engineering", "5"),
         ("norm", "layer"),
         ("aggregation", "mean"),

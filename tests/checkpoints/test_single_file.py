@@ -121,6 +121,16 @@ def test_a_description_of_other_weights_is_refused(checkpoint: Checkpoint, tmp_p
         load_checkpoint(path)
 
 
+def test_structures_were_called_targets(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(checkpoint, path)
+    content = torch.load(path, weights_only=True)
+    spec = json.loads(content["spec"])
+    spec["targets"] = spec.pop("structures")
+    torch.save({**content, "spec": json.dumps(spec)}, path)
+    assert load_checkpoint(path).spec == checkpoint.spec
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_truncation_is_noticed(checkpoint: Checkpoint, tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"checkpoint{suffix}"

@@ -42,7 +42,7 @@ def test_the_rest_is_taken_from_the_description(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(write_run(tmp_path / "run", channel_net_spec()), spec={"name": "both"})
     summary = summarise(checkpoint)
     assert (summary.family, summary.name) == ("instanseg", "both")
-    assert (summary.targets, summary.channels, summary.pixel_size) == (("nuclei", "cells"), None, 0.5)
+    assert (summary.structures, summary.channels, summary.pixel_size) == (("nuclei", "cells"), None, 0.5)
     assert summary.architecture == "ChannelNet and U-Net 4 6 8, instance normalisation"
     assert (summary.sha256, summary.inferred) == (checkpoint.sha256, checkpoint.inferred)
 

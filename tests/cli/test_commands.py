@@ -95,7 +95,7 @@ def test_inspect(command: Command, demo_package: Path, name: str) -> None:
     for words in ("nuclei", "3", "instanseg", "Next: "):
         assert words in done.stdout, done.stdout
     document = json.loads(command("inspect", path, "--json").stdout)
-    assert document["spec"]["targets"] == ["nuclei"]
+    assert document["spec"]["structures"] == ["nuclei"]
     assert document["spec"]["channels"] == 3
     if name == "checkpoint":
         assert document["parameters"] > 10_000
@@ -107,7 +107,7 @@ def test_inspect(command: Command, demo_package: Path, name: str) -> None:
 def test_inspect_training_runs(command: Command, shared: Path, variant: str) -> None:
     document = json.loads(command("inspect", shared / "checkpoints" / variant, "--json").stdout)
     expected = ["nuclei", "cells"] if "cells" in variant else ["nuclei"]
-    assert document["spec"]["targets"] == expected
+    assert document["spec"]["structures"] == expected
     assert document["spec"]["channels"] == (None if "channelnet" in variant else 3)
 
 
@@ -163,7 +163,7 @@ def test_run_finds_the_same_cells_with_every_form_of_the_model(
     document = json.loads(done.stdout)
     labels = tifffile.imread(tmp_path / "image_labels.tif")
     assert labels.shape == read_image(image).array.shape[1:]
-    assert document["found"][0]["target"] == "nuclei"
+    assert document["found"][0]["structure"] == "nuclei"
     assert document["found"][0]["instances"] == len(np.unique(labels)) - 1 > 5
     expected = tifffile.imread(reference.labels)
     assert (labels != expected).mean() <= 1e-5
@@ -216,14 +216,14 @@ def test_pixel_size_brings_the_image_to_the_model_and_the_labels_back(demo_packa
     assert forced.pixel_size == (0.25, 0.25)
 
 
-def test_run_with_two_targets_and_any_channels(
+def test_run_with_two_structures_and_any_channels(
     command: Command, exported: Callable[[str], Path], shared: Path, tmp_path: Path
 ) -> None:
     model = exported("nuclei_cells_channelnet")
     image = shared / "data/multiplex/FIHC4_2_component_data.tif"
     done = command("run", model, image, "--json")
     assert done.returncode == 0, done.stderr
-    assert [found["target"] for found in json.loads(done.stdout)["found"]] == ["nuclei", "cells"]
+    assert [found["structure"] for found in json.loads(done.stdout)["found"]] == ["nuclei", "cells"]
     labels = tifffile.imread(tmp_path / "FIHC4_2_component_data_labels.tif")
     assert labels.shape == (2, 260, 348)
     assert set(np.unique(labels[0])) <= set(np.unique(labels[1])), "a nucleus has its cell's id"
@@ -231,7 +231,7 @@ def test_run_with_two_targets_and_any_channels(
     assert one.found[0].instances > 0
     only = {"target_segmentation": (1, 0)}
     nuclei = run(model, image, settings=only, runtime="torchscript", output=tmp_path / "nuclei")
-    assert [found.target for found in nuclei.found] == ["nuclei"]
+    assert [found.structure for found in nuclei.found] == ["nuclei"]
 
 
 # Doctor

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from instanseg_export import __version__
-from instanseg_export.families.instanseg.settings import INSTANSEG_TUNABLES
+from instanseg_export.families.instanseg.settings import INSTANSEG_SETTINGS
 from instanseg_export.targets import TARGETS
 from instanseg_export.targets.settings import is_fixed
 from support.paths import ROOT
@@ -96,18 +96,18 @@ def _default(value: object) -> str:
 def settings_table() -> str:
     """The table of docs/settings.md, from the code."""
     lines = ["| Setting | Default | Values | What it does |", "|---|---|---|---|"]
-    for tunable in INSTANSEG_TUNABLES:
+    for setting in INSTANSEG_SETTINGS:
         values = {
-            "choice": ", ".join(tunable.choices),
+            "choice": ", ".join(setting.choices),
             "bool": "true, false",
-            "flags": "0 or 1 per target",
-            "float": f"{tunable.minimum:g} to {tunable.maximum:g}",
-            "int": f"{tunable.minimum:.0f} to {tunable.maximum:.0f}",
-        }[tunable.kind]
-        stuck = [target.name for target in TARGETS if is_fixed(tunable, target)]
+            "flags": "0 or 1 per structure",
+            "float": f"{setting.minimum:g} to {setting.maximum:g}",
+            "int": f"{setting.minimum:.0f} to {setting.maximum:.0f}",
+        }[setting.kind]
+        stuck = [target.name for target in TARGETS if is_fixed(setting, target)]
         fixed = f" Fixed at export in {', '.join(stuck)}." if stuck else ""
-        text = f"{tunable.help[0].upper()}{tunable.help[1:]}{fixed}"
-        lines.append(f"| `{tunable.name}` | {_default(tunable.default)} | {values} | {text} |")
+        text = f"{setting.help[0].upper()}{setting.help[1:]}{fixed}"
+        lines.append(f"| `{setting.name}` | {_default(setting.default)} | {values} | {text} |")
     return "\n".join(lines)
 
 

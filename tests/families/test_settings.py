@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from instanseg_export.errors import SettingError
-from instanseg_export.families.instanseg.settings import INSTANSEG_TUNABLES
+from instanseg_export.families.instanseg.settings import INSTANSEG_SETTINGS
 from instanseg_export.families.settings import parse_settings, resolve_settings
 
 
@@ -26,7 +26,7 @@ from instanseg_export.families.settings import parse_settings, resolve_settings
     ],
 )
 def test_values_are_read_in_their_own_type(name: str, text: Any, value: Any) -> None:
-    parsed = parse_settings({name: text}, INSTANSEG_TUNABLES)[name]
+    parsed = parse_settings({name: text}, INSTANSEG_SETTINGS)[name]
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -50,27 +50,27 @@ def test_values_are_read_in_their_own_type(name: str, text: Any, value: Any) -> 
 )
 def test_unfit_value_is_refused_with_its_range(name: str, value: Any, expected: str) -> None:
     with pytest.raises(SettingError) as caught:
-        parse_settings({name: value}, INSTANSEG_TUNABLES)
+        parse_settings({name: value}, INSTANSEG_SETTINGS)
     assert name in caught.value.message
     assert expected in caught.value.hint
 
 
 def test_unknown_name_suggests_the_right_one() -> None:
     with pytest.raises(SettingError) as caught:
-        parse_settings({"seed_treshold": 0.5}, INSTANSEG_TUNABLES)
+        parse_settings({"seed_treshold": 0.5}, INSTANSEG_SETTINGS)
     assert "seed_treshold" in caught.value.message
     assert "Did you mean 'seed_threshold'?" in caught.value.hint
 
 
 def test_later_layers_win() -> None:
-    settings = resolve_settings({"min_size": 5, "peak_distance": 3}, {"min_size": "7"}, table=INSTANSEG_TUNABLES)
+    settings = resolve_settings({"min_size": 5, "peak_distance": 3}, {"min_size": "7"}, table=INSTANSEG_SETTINGS)
     assert (settings["min_size"], settings["peak_distance"]) == (7, 3)
-    assert set(settings) == {tunable.name for tunable in INSTANSEG_TUNABLES}
+    assert set(settings) == {setting.name for setting in INSTANSEG_SETTINGS}
 
 
-@pytest.mark.parametrize("tunable", INSTANSEG_TUNABLES, ids=lambda tunable: tunable.name)
-def test_defaults_are_within_their_own_range(tunable: Any) -> None:
-    assert tunable.check(tunable.default) == tunable.default
-    row = tunable.describe()
+@pytest.mark.parametrize("setting", INSTANSEG_SETTINGS, ids=lambda setting: setting.name)
+def test_defaults_are_within_their_own_range(setting: Any) -> None:
+    assert setting.check(setting.default) == setting.default
+    row = setting.describe()
     assert row.help.endswith(".")
-    assert (row.minimum is not None) == (tunable.kind in ("float", "int"))
+    assert (row.minimum is not None) == (setting.kind in ("float", "int"))

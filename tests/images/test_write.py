@@ -15,7 +15,7 @@ from instanseg_export.errors import ImageError, OutputError
 from instanseg_export.images import overlay, read_image, rescale, rescale_labels, write_labels
 
 
-def _two_targets() -> np.ndarray:
+def _two_structures() -> np.ndarray:
     labels = np.zeros((2, 40, 50), np.int64)
     labels[0, 5:12, 6:14] = 1
     labels[0, 20:30, 30:41] = 2
@@ -31,7 +31,7 @@ def _two_targets() -> np.ndarray:
     ("largest", "dtype"), [(2, "uint16"), (65_535, "uint16"), (65_536, "float32"), (2**24 + 3, "uint32")]
 )
 def test_labels_come_back_exactly_in_the_smallest_type(tmp_path: Path, largest: int, dtype: str) -> None:
-    labels = _two_targets()
+    labels = _two_structures()
     labels[labels == 2] = largest
     path = tmp_path / "labels.tif"
     write_labels(path, labels, 0.5)
@@ -43,7 +43,7 @@ def test_labels_come_back_exactly_in_the_smallest_type(tmp_path: Path, largest: 
 
 def test_the_file_is_an_imagej_hyperstack_with_named_pages(tmp_path: Path) -> None:
     path = tmp_path / "labels.tif"
-    write_labels(path, _two_targets(), 0.5, names=("nuclei", "cells"))
+    write_labels(path, _two_structures(), 0.5, names=("nuclei", "cells"))
     with tifffile.TiffFile(path) as tif:
         assert tif.imagej_metadata is not None
         assert tif.imagej_metadata["channels"] == 2
@@ -53,7 +53,7 @@ def test_the_file_is_an_imagej_hyperstack_with_named_pages(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 50), (1, 1, 1), (3, 7, 9)])
-def test_any_number_of_targets(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_any_number_of_structures(tmp_path: Path, shape: tuple[int, ...]) -> None:
     labels = np.arange(np.prod(shape)).reshape(shape)
     write_labels(tmp_path / "labels.tif", labels, None)
     np.testing.assert_array_equal(read_image(tmp_path / "labels.tif").array, labels)
@@ -62,7 +62,7 @@ def test_any_number_of_targets(tmp_path: Path, shape: tuple[int, ...]) -> None:
 
 def test_same_labels_same_bytes(tmp_path: Path) -> None:
     for name in ("a.tif", "b.tif"):
-        write_labels(tmp_path / name, _two_targets(), 0.5)
+        write_labels(tmp_path / name, _two_structures(), 0.5)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 
@@ -70,14 +70,14 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "labels.tif"
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match="exists"):
-        write_labels(path, _two_targets(), None)
+        write_labels(path, _two_structures(), None)
     assert path.read_bytes() == b"precious"
     with pytest.raises(OutputError, match="did not write it"):
-        write_labels(path, _two_targets(), None, overwrite=True)
+        write_labels(path, _two_structures(), None, overwrite=True)
     assert path.read_bytes() == b"precious"
     path.unlink()
-    write_labels(path, _two_targets() * 0, None)
-    write_labels(path, _two_targets(), None, overwrite=True)
+    write_labels(path, _two_structures() * 0, None)
+    write_labels(path, _two_structures(), None, overwrite=True)
     assert read_image(path).array.max() == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["labels.tif"]
 
@@ -86,7 +86,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
 
 
 def test_outlines_lie_on_the_instances_edges_and_nowhere_else() -> None:
-    labels = _two_targets()[:1]
+    labels = _two_structures()[:1]
     picture = overlay(np.zeros((1, 40, 50), np.uint8), labels)
     assert picture.shape == (40, 50, 3)
     assert picture.dtype == np.uint8
@@ -98,8 +98,8 @@ def test_outlines_lie_on_the_instances_edges_and_nowhere_else() -> None:
     assert (picture[5, 6] != picture[20, 30]).any(), "two instances share a colour"
 
 
-def test_two_targets_have_two_styles_in_the_same_colour() -> None:
-    labels = _two_targets()
+def test_two_structures_have_two_styles_in_the_same_colour() -> None:
+    labels = _two_structures()
     picture = overlay(np.zeros((1, 40, 50), np.uint8), labels)
     nucleus = picture[5, 6:14]
     cell = picture[3, 4:18]

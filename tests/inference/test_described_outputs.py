@@ -93,7 +93,7 @@ def test_a_nucleus_and_its_cell_are_one_cell_of_qupath(
             assert "nucleusGeometry" not in feature
     assert result.objects is not None
     table = pyarrow.parquet.read_table(result.objects).to_pylist()
-    assert [row["target"] for row in table] == ["nuclei"] * (len(np.unique(nuclei)) - 1) + ["cells"] * len(features)
+    assert [row["structure"] for row in table] == ["nuclei"] * (len(np.unique(nuclei)) - 1) + ["cells"] * len(features)
     both = set(np.unique(nuclei)) & set(np.unique(cells)) - {0}
     assert {row["label"] for row in table if row["pair"] is not None} == both
     assert "mean: DAPI" in table[0]

@@ -411,7 +411,7 @@ def test_jdll_finds_what_it_reads(name: str, request: pytest.FixtureRequest) -> 
                 assert (size["tensor_id"], size["axis_id"], axis["scale"]) == (rdf["inputs"][0]["id"], axis["id"], 1.0)
 
 
-def test_one_target_of_two_is_named_alone(channelnet: Exported, tmp_path: Path) -> None:
+def test_one_structure_of_two_is_named_alone(channelnet: Exported, tmp_path: Path) -> None:
     forward = build_forward(channelnet.checkpoint, {"target_segmentation": "0,1"})
     folder = replace(channelnet, forward=forward).package(tmp_path / "package")
     assert axes_of(rdf_of(folder)["outputs"][0])["channel"]["channel_names"] == ["cells"]

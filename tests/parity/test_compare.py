@@ -67,7 +67,7 @@ def test_an_instance_that_is_gone_never_agrees_however_small() -> None:
     assert defect_of(reference, np.zeros_like(reference)) == "1 instance is missing"
 
 
-def test_ids_of_images_and_targets_are_apart() -> None:
+def test_ids_of_images_and_structures_are_apart() -> None:
     one = np.concatenate([grid(), grid()], axis=1)
     swapped = one.copy()
     swapped[0, 1] = np.where(one[0, 1] == 1, 2, np.where(one[0, 1] == 2, 1, one[0, 1]))

@@ -28,11 +28,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "batch norm": {},
     "instance norm": {"norm": "INSTANCE"},
     "no norm": {"norm": None, "layers": (8, 16)},
-    "two targets": {"cells_and_nuclei": True},
-    "two targets, multihead": {"cells_and_nuclei": True, "multihead": True, "norm": "INSTANCE"},
+    "two structures": {"cells_and_nuclei": True},
+    "two structures, multihead": {"cells_and_nuclei": True, "multihead": True, "norm": "INSTANCE"},
     "multihead, two seed channels": {"multihead": True, "dim_seeds": 2, "dim_coords": 4, "n_sigma": 3, "mlp_width": 10},
     "three coordinates, one sigma": {"dim_coords": 3, "n_sigma": 1},
-    "two targets, two seed channels": {"cells_and_nuclei": True, "dim_seeds": 2},
+    "two structures, two seed channels": {"cells_and_nuclei": True, "dim_seeds": 2},
     "narrow classifier": {"mlp_width": 4, "layers": (6, 8, 10, 12)},
     "norm of the difference": {"feature_engineering": "2"},
     "sigma ignored": {"feature_engineering": "3"},
@@ -83,7 +83,7 @@ def test_labels_equal_upstreams(upstream: Runs, name: str) -> None:
     ids=str,
 )
 def test_arguments_mean_what_they_mean_to_upstream(upstream: Runs, settings: dict[str, Any]) -> None:
-    theirs, image, folder = upstream("two targets, two seed channels")
+    theirs, image, folder = upstream("two structures, two seed channels")
     ours = build_forward(load_checkpoint(folder))
     args = {name: torch.tensor(value) for name, value in settings.items()}
     expected = theirs(image.clone(), args)
@@ -101,7 +101,9 @@ def test_odd_sizes_and_batches(upstream: Runs, shape: tuple[int, int]) -> None:
         assert_same_instances(found[image].numpy(), expected[image].numpy(), at_least=3)
 
 
-@pytest.mark.parametrize("name", ["batch norm", "two targets, multihead", "multihead, two seed channels", "ChannelNet"])
+@pytest.mark.parametrize(
+    "name", ["batch norm", "two structures, multihead", "multihead, two seed channels", "ChannelNet"]
+)
 def test_exported_file_of_upstream_goes_through_our_reader(upstream: Runs, tmp_path: Path, name: str) -> None:
     theirs, image, _ = upstream(name)
     path = tmp_path / "instanseg.pt"

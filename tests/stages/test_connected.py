@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts, TunableRow
+from instanseg_export.metadata import LABELS, ModelMetadata, OutputFacts, SettingRow, SpecFacts
 from instanseg_export.stages.connected import connected_cells, connected_labels
 from instanseg_export.stages.number import number_instances
 from instanseg_export.stages.parts import find_parts, largest_parts
@@ -134,19 +134,19 @@ def expected_labels(labels: np.ndarray, matched: bool) -> np.ndarray:
     height=st.integers(1, 30),
     width=st.integers(1, 30),
     count=st.integers(0, 5),
-    targets=st.integers(1, 2),
+    structures=st.integers(1, 2),
     matched=st.booleans(),
 )
 def test_labels_of_nuclei_and_cells(
-    seed: int, batch: int, height: int, width: int, count: int, targets: int, matched: bool
+    seed: int, batch: int, height: int, width: int, count: int, structures: int, matched: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    labels = np.stack([broken_cells(rng, height, width, count) for _ in range(batch)])[:, :targets]
+    labels = np.stack([broken_cells(rng, height, width, count) for _ in range(batch)])[:, :structures]
     image = torch.from_numpy(labels.astype(np.float32))
     found = agreed(connected_labels, image, torch.tensor(matched), torch.tensor(True)).numpy()
     np.testing.assert_array_equal(found, expected_labels(labels, matched))
     assert in_one_piece(found)
-    if matched and targets == 2:
+    if matched and structures == 2:
         nuclei, cells = found[:, 0], found[:, 1]
         np.testing.assert_array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
     assert torch.equal(agreed(connected_labels, image, torch.tensor(matched), torch.tensor(False)), image)
@@ -176,10 +176,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         version="0",
         target="any",
         dimensions=2,
-        spec=SpecFacts(family="instanseg", name="kept parts", targets=("nuclei", "cells"), channels=2),
+        spec=SpecFacts(family="instanseg", name="kept parts", structures=("nuclei", "cells"), channels=2),
         source_sha256="0" * 64,
-        settings=dict.fromkeys(switches, True),
-        tunables=tuple(TunableRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
+        baked=dict.fromkeys(switches, True),
+        setting_rows=tuple(SettingRow(name=name, kind="bool", help=f"Whether {name}.") for name in switches),
         outputs=(OutputFacts(name=LABELS, role="labels"),),
     )
     stage: Any = KeptParts()

@@ -191,7 +191,7 @@ def _instanseg(spec: Any) -> Checkpoint:
 
 def _multihead(folder: Path) -> Checkpoint:
     backbone = UNetSpec(in_channels=3, layers=(4, 6, 8), norm="instance", heads=((4, 2, 2), (4, 2, 2)))
-    fields = {"targets": ("nuclei", "cells"), "backbone": backbone, "dim_coords": 4, "dim_seeds": 2}
+    fields = {"structures": ("nuclei", "cells"), "backbone": backbone, "dim_coords": 4, "dim_seeds": 2}
     return _instanseg(small_spec(**fields))
 
 

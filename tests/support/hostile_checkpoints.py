@@ -643,7 +643,7 @@ def _descriptions() -> Iterator[Member]:
     for key in ("channels", "dim_coords", "n_sigma", "dim_seeds", "mlp_width", "pixel_size"):
         for value in ODD_NUMBERS:
             yield Member(f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}))
-    for key in ("name", "family", "targets", "source_datasets", "settings"):
+    for key in ("name", "family", "structures", "source_datasets", "settings"):
         for value in ODD_TEXTS:
             yield Member(
                 f"description: {key} is {type(value).__name__} {str(value)[:20]!r}", file({key: value}), harmless=True
@@ -1063,7 +1063,7 @@ def _overrides() -> Iterator[Member]:
             yield Member(f"--spec {key}={value[:10]!r} {len(value)}", build, spec={key: value})
     for key, value in (("name", "\x1b[31m\u202e"), ("source_datasets", "\x1b[31m," * 50), ("name", "n" * 100_000)):
         yield Member(f"--spec {key}={value[:10]!r}", build, spec={key: value}, harmless=len(value) < 1000)
-    for key in ("targets", "norm", "feature_engineering", "aggregation", "k" * 50_000, "\x1b[31m"):
+    for key in ("structures", "norm", "feature_engineering", "aggregation", "k" * 50_000, "\x1b[31m"):
         yield Member(f"--spec {key[:20]!r}=…", build, spec={key: "\x1b[31m" * 100})
     for key in ("seed_threshold", "min_size", "normalize", "target_segmentation", "tta", "k" * 50_000, "\x1b[31m"):
         for value in ("1e999", "nan", "-inf", "9" * 4000, "9" * 6000, "\x1b[31m", "x" * 100_000, "[[[[", "1," * 50_000):

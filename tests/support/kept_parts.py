@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from instanseg_export.families.base import SegmentationForward
-from instanseg_export.families.settings import Tunable
+from instanseg_export.families.settings import Setting
 from instanseg_export.stages.connected import connected_labels
 
 __all__ = ["KeptParts"]
 
-TUNABLES = tuple(Tunable(name, "bool", True, help=f"whether {name}.") for name in ("connected", "matched"))
+SETTINGS = tuple(Setting(name, "bool", True, help=f"whether {name}.") for name in ("connected", "matched"))
 
 
 class Nothing(nn.Module):
@@ -31,7 +31,7 @@ class KeptParts(SegmentationForward):
     matched: Tensor
 
     def __init__(self) -> None:
-        super().__init__(Nothing(), 2, 2, TUNABLES, {tunable.name: True for tunable in TUNABLES})
+        super().__init__(Nothing(), 2, 2, SETTINGS, {setting.name: True for setting in SETTINGS})
 
     @property
     def stage_names(self) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ class PlantedNetwork(nn.Module):
 
 
 def planted_checkpoint() -> Checkpoint:
-    """One target, two coordinates, two sigmas, one seed channel; the classifier takes pixels near their seed."""
-    checkpoint = synthetic_checkpoint(targets=("nuclei",), dim_seeds=1)
+    """One structure, two coordinates, two sigmas, one seed channel; the classifier takes pixels near their seed."""
+    checkpoint = synthetic_checkpoint(structures=("nuclei",), dim_seeds=1)
     network = PlantedNetwork(checkpoint.spec.channels or 0, checkpoint.network.get_submodule("pixel_classifier"))
     return dataclasses.replace(checkpoint, network=network)
 

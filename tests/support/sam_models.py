@@ -28,7 +28,7 @@ def sam_spec(kind: str, **changes: Any) -> InstanSegSpec:
     """A description of a small network that sees tiles of 64 (sam_unet), 32 (cellposesam) or 24 pixels (cellsam)."""
     backbone: Any
     if kind == "sam_unet":
-        heads = ((2, 2, 1),) * len(changes.get("targets", ("nuclei",)))
+        heads = ((2, 2, 1),) * len(changes.get("structures", ("nuclei",)))
         vit = encoder(in_channels=8)
         backbone = SamUNetSpec(in_channels=3, layers=(6, 8), norm="instance", heads=heads, vit=vit)
     elif kind == "cellposesam":

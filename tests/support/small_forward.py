@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.families.base import SegmentationForward
 from instanseg_export.families.outputs import FurtherOutput
-from instanseg_export.families.settings import NORMALIZE_MODES, Tunable
+from instanseg_export.families.settings import NORMALIZE_MODES, Setting
 from support.training_runs import small_spec
 
 __all__ = ["SmallForward", "small_checkpoint"]
 
-TUNABLES = (
-    Tunable("normalize", "choice", "always", choices=NORMALIZE_MODES, help="divide by the largest value."),
-    Tunable("level", "float", 0.5, help="brighter pixels are the instance."),
-    Tunable("reach", "int", 1, maximum=9, decides="graph", help="by how many pixels the instance grows."),
-    Tunable("mirror", "bool", False, decides="forward", help="look at the mirrored image."),
+SETTINGS = (
+    Setting("normalize", "choice", "always", choices=NORMALIZE_MODES, help="divide by the largest value."),
+    Setting("level", "float", 0.5, help="brighter pixels are the instance."),
+    Setting("reach", "int", 1, maximum=9, decides="graph", help="by how many pixels the instance grows."),
+    Setting("mirror", "bool", False, decides="forward", help="look at the mirrored image."),
 )
 
 
@@ -47,7 +47,7 @@ class SmallForward(SegmentationForward):
     def __init__(self, network: nn.Module | None = None, promised: tuple[str, ...] = ()) -> None:
         network = (network or Mean()).eval().requires_grad_(False)
         network.multiple = 1  # type: ignore[assignment]
-        super().__init__(network, 3, 2, TUNABLES, {tunable.name: tunable.default for tunable in TUNABLES})
+        super().__init__(network, 3, 2, SETTINGS, {setting.name: setting.default for setting in SETTINGS})
         self.reach = 1
         self._promised = promised
 

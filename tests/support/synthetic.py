@@ -49,16 +49,16 @@ def _distance_classifier(inputs: int, width: int) -> ProbabilityNet:
     return classifier
 
 
-def synthetic_checkpoint(targets: tuple[str, ...] = ("nuclei", "cells"), **changes: Any) -> Checkpoint:
-    """Two coordinates, two sigmas and two seed channels for each target, unless ``changes`` say otherwise."""
+def synthetic_checkpoint(structures: tuple[str, ...] = ("nuclei", "cells"), **changes: Any) -> Checkpoint:
+    """Two coordinates, two sigmas and two seed channels for each structure, unless ``changes`` say otherwise."""
     fields = {"dim_coords": 2, "n_sigma": 2, "dim_seeds": 2, "mlp_width": 5, "feature_engineering": "0", **changes}
     head = (fields["dim_coords"], fields["n_sigma"], fields["dim_seeds"])
-    channels = sum(head) * len(targets)
+    channels = sum(head) * len(structures)
     spec = InstanSegSpec(
         name="synthetic",
-        targets=targets,  # type: ignore[arg-type]
+        structures=structures,  # type: ignore[arg-type]
         channels=channels,
-        backbone=UNetSpec(in_channels=channels, layers=(4,), norm="none", heads=(head * len(targets),)),
+        backbone=UNetSpec(in_channels=channels, layers=(4,), norm="none", heads=(head * len(structures),)),
         **fields,
     )
     classifier = _distance_classifier(head[0] + head[1] + (spec.feature_engineering == "2"), spec.mlp_width)
@@ -74,10 +74,10 @@ def cells_image(spec: InstanSegSpec, height: int, width: int, seed: int, batch: 
         count = max(height * width // 350, 1)
         centres = rng.uniform(0, 1, (count, 2)) * (height, width)
         radii = rng.uniform(2, 9, count)
-        for target in range(len(spec.targets)):
-            grown = radii + 4.0 * target
+        for structure in range(len(spec.structures)):
+            grown = radii + 4.0 * structure
             # The last tenth of the nuclei has no cell.
-            chosen = slice(None) if target == 0 else slice(max(count * 9 // 10, 1))
+            chosen = slice(None) if structure == 0 else slice(max(count * 9 // 10, 1))
             planes.append(_plane(spec, rng, height, width, centres[chosen], grown[chosen]))
     image = np.concatenate(planes).reshape(batch, -1, height, width)
     # Coarse steps make ties.

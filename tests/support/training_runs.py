@@ -19,7 +19,7 @@ def small_spec(**changes: Any) -> InstanSegSpec:
     """A description of a small network for nuclei in three channels."""
     fields: dict[str, Any] = {
         "name": "small",
-        "targets": ("nuclei",),
+        "structures": ("nuclei",),
         "channels": 3,
         "backbone": UNetSpec(in_channels=3, layers=(4, 6, 8), norm="batch", heads=((2, 2, 1),)),
         "dim_coords": 2,
@@ -39,7 +39,7 @@ def instanseg_spec(checkpoint: Checkpoint) -> InstanSegSpec:
 def channel_net_spec(aggregation: Any = "concat", norm: Any = "instance") -> InstanSegSpec:
     """A description of a small network for nuclei and cells in any number of channels."""
     return small_spec(
-        targets=("nuclei", "cells"),
+        structures=("nuclei", "cells"),
         channels=None,
         backbone=UNetSpec(in_channels=3, layers=(4, 6, 8), norm=norm, heads=((2, 2, 1, 2, 2, 1),)),
         adaptor=ChannelNetSpec(out_channels=3, layers=(4, 6, 8), norm=norm, aggregation=aggregation),
@@ -75,13 +75,13 @@ def upstream_state(network: InstanSegNetwork) -> dict[str, Tensor]:
 def log_of(spec: InstanSegSpec) -> dict[str, Any]:
     """The lines of experiment_log.csv that describe a network."""
     norms = {"batch": "BATCH", "instance": "INSTANCE", "none": ""}
-    both = len(spec.targets) == 2
+    both = len(spec.structures) == 2
     adaptor = spec.adaptor.aggregation if isinstance(spec.adaptor, ChannelNetSpec) else ""
     return {
         "model_str": "InstanSeg_UNet",
         "experiment_str": spec.name,
         "source_dataset": "['first', 'second']",
-        "target_segmentation": "NC" if both else spec.targets[0][0].upper(),
+        "target_segmentation": "NC" if both else spec.structures[0][0].upper(),
         "cells_and_nuclei": both,
         "requested_pixel_size": 0.5,
         "dim_in": spec.backbone.in_channels,

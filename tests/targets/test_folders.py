@@ -208,7 +208,7 @@ def _picture() -> np.ndarray:
 def test_flags_drive_settings_and_sizes(able: bool, runtime: str, tmp_path: Path) -> None:
     """A format without settings, or of one size, says so before anything is run."""
     write_artifact("folder", *_demo(), tmp_path / "model.bundle")
-    rows = {row.name: row.fixed for row in require_metadata(tmp_path / "model.bundle").tunables}
+    rows = {row.name: row.fixed for row in require_metadata(tmp_path / "model.bundle").setting_rows}
     assert {name for name, fixed in rows.items() if fixed} == ({"tta"} if able else set(rows))
 
     fitting = _image(tmp_path, SIZE)
@@ -280,10 +280,10 @@ def _demo() -> tuple[Any, Any]:
 @pytest.mark.parametrize("overridable", [False, True])
 @pytest.mark.parametrize("traces", [False, True])
 def test_what_a_format_fixes(decides: Any, overridable: bool, traces: bool) -> None:
-    from instanseg_export.families.settings import Tunable
+    from instanseg_export.families.settings import Setting
 
     target = FolderTarget(overridable=overridable, traces=traces)
-    fixed = is_fixed(Tunable("size", "int", 1, help="none.", decides=decides), target)
+    fixed = is_fixed(Setting("size", "int", 1, help="none.", decides=decides), target)
     left_open = overridable and (decides == "values" or (decides == "graph" and not traces))
     assert fixed is not left_open
 
@@ -291,7 +291,7 @@ def test_what_a_format_fixes(decides: Any, overridable: bool, traces: bool) -> N
 @pytest.mark.parametrize("version", [1, 2])
 def test_metadata_of_earlier_files_are_read(version: int) -> None:
     """Before 0.1.0 was released, a setting listed the formats that fix it."""
-    from instanseg_export.families.settings import tunables_of
+    from instanseg_export.families.settings import settings_of
     from instanseg_export.metadata import parse_metadata
 
     row = {"kind": "bool", "help": "none.", "fixed": True}
@@ -313,6 +313,6 @@ def test_metadata_of_earlier_files_are_read(version: int) -> None:
         if version == 1
         else [{"name": "instance_segmentation", "role": "labels", "axes": ["batch", "channel", "y", "x"]}],
     }
-    table = tunables_of(parse_metadata(json.dumps(content), Path("old.onnx")))
-    fixed = {target.name: [tunable.name for tunable in table if is_fixed(tunable, target)] for target in TARGETS}
+    table = settings_of(parse_metadata(json.dumps(content), Path("old.onnx")))
+    fixed = {target.name: [setting.name for setting in table if is_fixed(setting, target)] for target in TARGETS}
     assert (fixed["onnx"], fixed["torchscript"]) == (["tta", "wide"], ["tta"])

@@ -43,10 +43,10 @@ def test_file_describes_itself(exported: Exported, shared: Path, variant: str, t
     assert metadata.spec.whole() == checkpoint.spec.model_dump(mode="json")
     assert type(checkpoint.spec).model_validate(metadata.spec.whole()) == checkpoint.spec
     assert metadata.source_sha256 == sha256_of(shared / "checkpoints" / variant / "model_weights.pth")
-    assert metadata.settings == forward.values
+    assert metadata.baked == forward.baked
     assert list(metadata.stages) == (list(forward.stage_names) if target == "onnx" else [])
-    rows = {row.name: row for row in metadata.tunables}
-    assert list(rows) == [tunable.name for tunable in forward.tunables]
+    rows = {row.name: row for row in metadata.setting_rows}
+    assert list(rows) == [setting.name for setting in forward.settings]
     assert (rows["mask_threshold"].minimum, rows["mask_threshold"].maximum) == (0.01, 0.99)
     assert rows["normalize"].choices == ("auto", "always", "never")
     fixed = {name for name, row in rows.items() if row.fixed}
@@ -65,13 +65,13 @@ def test_onnx_file_is_what_it_promises(exported: Exported, variant: str) -> None
     assert not any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
     assert [path.name for path in sorted(path.parent.iterdir())] == ["instanseg.pt", "model.onnx"]
 
-    targets = len(require_metadata(path).contract.targets)
+    structures = len(require_metadata(path).contract.structures)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     (image,), (labels,) = session.get_inputs(), session.get_outputs()
     channels = "channels" if variant == "nuclei_cells_channelnet" else 3
     assert (image.name, image.type, image.shape) == ("image", "tensor(float)", ["batch", channels, "height", "width"])
     assert (labels.name, labels.type) == ("instance_segmentation", "tensor(float)")
-    assert labels.shape == ["batch", targets, "height", "width"]
+    assert labels.shape == ["batch", structures, "height", "width"]
 
 
 @each_variant
@@ -81,11 +81,11 @@ def test_settings_are_overridable_initializers(exported: Exported, variant: str)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     types = {node.name: node.type for node in session.get_overridable_initializers()}
     kinds = {"float": "tensor(float)", "int": "tensor(int64)", "choice": "tensor(int64)", "bool": "tensor(bool)"}
-    assert types == {row.name: kinds[row.kind] for row in metadata.tunables if not row.fixed}
+    assert types == {row.name: kinds[row.kind] for row in metadata.setting_rows if not row.fixed}
     defaults = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
     for name in types:
         assert defaults[name].shape == ()
-        baked = metadata.settings[name]
+        baked = metadata.baked[name]
         expected = ("auto", "always", "never").index(baked) if name == "normalize" else baked
         assert defaults[name] == np.array(expected, dtype=defaults[name].dtype)
 
@@ -98,14 +98,14 @@ def test_stages_are_as_documented(exported: Exported, variant: str, target: str)
     spec = require_metadata(exported(variant) / FILES[target]).spec.whole()
     stages = MODELS[target](exported(variant)).stages(image, seed_threshold=0.4)
     assert set(stages) == set(Intermediates._fields)
-    count, targets = len(stages["seeds"]), len(spec["targets"])
+    count, structures = len(stages["seeds"]), len(spec["structures"])
     expected = {
         "normalize": (np.float32, (2, channels, 40, 52)),
         "network": (np.float32, (2, sum(map(sum, spec["backbone"]["heads"])), 40, 52)),
         "seeds": (np.int64, (count, 3)),
         "cluster": (np.float32, (count,)),
-        "paint": (np.float32, (2, targets, 40, 52)),
-        "labels": (np.float32, (2, targets, 40, 52)),
+        "paint": (np.float32, (2, structures, 40, 52)),
+        "labels": (np.float32, (2, structures, 40, 52)),
     }
     assert {name: (value.dtype, value.shape) for name, value in stages.items()} == expected
 

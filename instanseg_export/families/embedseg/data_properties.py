@@ -36,7 +36,7 @@ class DataProperties:
 
     @property
     def settings(self) -> dict[str, float | int]:
-        """Defaults of tunables."""
+        """Defaults, by name."""
         found = {ours: self.values[theirs] for theirs, ours in _SETTINGS.items() if theirs in self.values}
         return {name: int(value) if name == "min_object_size" else value for name, value in found.items()}
 

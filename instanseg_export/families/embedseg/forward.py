@@ -15,28 +15,15 @@ from ...stages.number import close_gaps
 from ...stages.pad import crop_axis, pad_axis
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..settings import Tunable, Value, normalize_tunable, resolve_settings
+from ..settings import Value, resolve_settings
+from .settings import EMBEDSEG_SETTINGS
 from .spec import EmbedSegSpec
 
-__all__ = ["EMBEDSEG_TUNABLES", "EmbedSegForward", "Intermediates"]
-
-EMBEDSEG_TUNABLES: tuple[Tunable, ...] = (
-    normalize_tunable(1, 99.8),
-    Tunable("seed_threshold", "float", 0.9, help="a pixel's seed score must reach this to start an object."),
-    Tunable("fg_threshold", "float", 0.5, help="pixels whose seed score exceeds this are foreground."),
-    Tunable("min_object_size", "int", 36, maximum=100_000_000, help="an object has more pixels (or voxels) than this."),
-    Tunable(
-        "tta",
-        "bool",
-        False,
-        decides="graph",
-        help="run the network on 8 turned and mirrored views (16 of a volume) and take the mean.",
-    ),
-)
+__all__ = ["EmbedSegForward", "Intermediates"]
 
 
 class Settings(NamedTuple):
-    """The values of the tunables in one call. Tensors are scalars."""
+    """The values of the settings in one call. Tensors are scalars."""
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -67,18 +54,18 @@ class EmbedSegForward(SegmentationForward):
     Args:
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
-        settings: a value for each tunable.
+        baked: a value for each setting.
     """
 
     seed_threshold: Tensor
     fg_threshold: Tensor
     min_object_size: Tensor
 
-    def __init__(self, spec: EmbedSegSpec, network: nn.Module, settings: dict[str, Value]) -> None:
-        super().__init__(network, spec.channels, spec.dimensions, EMBEDSEG_TUNABLES, settings)
+    def __init__(self, spec: EmbedSegSpec, network: nn.Module, baked: dict[str, Value]) -> None:
+        super().__init__(network, spec.channels, spec.dimensions, EMBEDSEG_SETTINGS, baked)
         self.grid = [float(size) for size in spec.grid]
         self.extent = list(spec.extent)
-        self.tta = bool(settings["tta"])
+        self.tta = bool(baked["tta"])
 
     @property
     def percentiles(self) -> tuple[float, float]:
@@ -93,7 +80,7 @@ class EmbedSegForward(SegmentationForward):
 
         Args:
             image: (B, C, H, W) float32, or (B, C, D, H, W) where the network is for volumes.
-            args: tunables for this call, by name.
+            args: settings of this call by name, as clients send them; unknown names are ignored.
 
         Returns:
             (B, 1, [D,] H, W) float32, integer-valued: ids 1..N in raster order of the seeds, 0 for background.
@@ -216,5 +203,5 @@ class EmbedSegForward(SegmentationForward):
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> EmbedSegForward:
     """Build the forward of an EmbedSeg checkpoint; see :func:`forwards.build_forward`."""
     spec = cast(EmbedSegSpec, checkpoint.spec)
-    values = resolve_settings(spec.settings, settings, table=EMBEDSEG_TUNABLES)
-    return EmbedSegForward(spec, for_inference(checkpoint.network), values).eval().requires_grad_(False)
+    baked = resolve_settings(spec.settings, settings, table=EMBEDSEG_SETTINGS)
+    return EmbedSegForward(spec, for_inference(checkpoint.network), baked).eval().requires_grad_(False)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ...limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from ...metadata import STRUCTURES
 from ..spec import Count, ModelSpec, Name
 
 __all__ = ["EmbedSeg3DSpec", "EmbedSegSpec"]
@@ -30,7 +31,7 @@ class EmbedSegSpec(ModelSpec):
     title: ClassVar[str] = "EmbedSeg"
 
     family: Literal["embedseg", "embedseg_3d"] = "embedseg"
-    targets: tuple[Name, ...] = Field(default=("objects",), min_length=1, max_length=1)
+    structures: tuple[Name, ...] = Field(default=("objects",), validation_alias=STRUCTURES, min_length=1, max_length=1)
     channels: Count
     grid: tuple[Annotated[int, Field(le=MAX_GRID)], ...]
     extent: tuple[Annotated[float, Field(gt=0, le=MAX_GRID)], ...]

@@ -16,48 +16,15 @@ from ...stages.queries import inside_image, keep_queries, suppress_duplicates
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
 from ..outputs import FurtherOutput
-from ..settings import NORMALIZE_MODES, Tunable, Value, normalize_tunable, resolve_settings
+from ..settings import Value, resolve_settings
+from .settings import IAUNET_SETTINGS, STANDARDIZED_SETTINGS
 from .spec import IAUNetSpec
 
-__all__ = ["IAUNET_TUNABLES", "IAUNetForward", "Intermediates", "Settings"]
-
-IAUNET_TUNABLES: tuple[Tunable, ...] = (
-    normalize_tunable(0.1, 99.9),
-    Tunable(
-        "score_threshold",
-        "float",
-        0.5,
-        help="an instance's score, class probability times mean mask probability, must exceed this.",
-    ),
-    Tunable(
-        "mask_threshold",
-        "float",
-        0.5,
-        minimum=0.01,
-        maximum=0.99,
-        help="a pixel belongs to an instance when its probability exceeds this.",
-    ),
-    Tunable(
-        "overlap_threshold",
-        "float",
-        0.8,
-        help="an instance whose mask overlaps a better one of its class by more than this IoU is a duplicate and is "
-        "dropped; 1 keeps all.",
-    ),
-    Tunable("min_size", "int", 10, maximum=1_000_000, help="instances whose masks have fewer pixels are removed."),
-)
-
-_STANDARD = Tunable(
-    "normalize",
-    "choice",
-    "auto",
-    choices=NORMALIZE_MODES,
-    help="bring the image to mean 0 and standard deviation 1: auto and always do, never leaves it as it is.",
-)
+__all__ = ["IAUNetForward", "Intermediates", "Settings"]
 
 
 class Settings(NamedTuple):
-    """The values of the tunables in one call; scalars."""
+    """The values of the settings in one call; scalars."""
 
     normalize: Tensor
     score_threshold: Tensor
@@ -94,7 +61,7 @@ class IAUNetForward(SegmentationForward):
     Args:
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
-        settings: a value for each tunable.
+        baked: a value for each setting.
     """
 
     score_threshold: Tensor
@@ -102,10 +69,10 @@ class IAUNetForward(SegmentationForward):
     overlap_threshold: Tensor
     min_size: Tensor
 
-    def __init__(self, spec: IAUNetSpec, network: nn.Module, settings: dict[str, Value]) -> None:
+    def __init__(self, spec: IAUNetSpec, network: nn.Module, baked: dict[str, Value]) -> None:
         standard = spec.normalization == "standard"
-        tunables = (_STANDARD, *IAUNET_TUNABLES[1:]) if standard else IAUNET_TUNABLES
-        super().__init__(network, spec.channels, 2, tunables, settings)
+        settings = STANDARDIZED_SETTINGS if standard else IAUNET_SETTINGS
+        super().__init__(network, spec.channels, 2, settings, baked)
         self.standard = standard
         self._classes = spec.classes
 
@@ -218,7 +185,7 @@ class IAUNetForward(SegmentationForward):
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:
     """Build the forward of an IAUNet checkpoint; see :func:`forwards.build_forward`."""
     spec = cast(IAUNetSpec, checkpoint.spec)
-    values = resolve_settings(spec.settings, settings, table=IAUNET_TUNABLES)
+    baked = resolve_settings(spec.settings, settings, table=IAUNET_SETTINGS)
     # In channels-last order maps of one pixel are ambiguous, and the exporter would exclude small images.
     network = for_inference(checkpoint.network).to(memory_format=torch.contiguous_format)
-    return IAUNetForward(spec, network, values).eval().requires_grad_(False)
+    return IAUNetForward(spec, network, baked).eval().requires_grad_(False)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ...limits import MAX_CHANNELS
+from ...metadata import STRUCTURES
 from ..spec import Count, Depth, ModelSpec, Name, SpecPart
 
 __all__ = ["IAUNetSpec", "ResNetSpec", "SwinSpec"]
@@ -82,7 +83,7 @@ class IAUNetSpec(ModelSpec):
     title: ClassVar[str] = "IAUNet"
 
     family: Literal["iaunet"] = "iaunet"
-    targets: tuple[Name, ...] = Field(default=("cells",), min_length=1, max_length=1)
+    structures: tuple[Name, ...] = Field(default=("cells",), validation_alias=STRUCTURES, min_length=1, max_length=1)
     channels: Count = 3
     encoder: ResNetSpec | SwinSpec = Field(discriminator="kind")
     classes: tuple[Name, ...] = Field(default=("cell",), min_length=1, max_length=255)

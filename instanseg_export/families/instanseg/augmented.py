@@ -15,9 +15,9 @@ __all__ = ["AugmentedNetwork"]
 class AugmentedNetwork(nn.Module):
     """Runs an InstanSeg network on each view of an image, one at a time.
 
-    Maps images (B, C, H, W) to feature maps (B, targets x channels, H, W) in which all pixels lie where the image has
-    them. The channels of a target are the offsets of all views, one view after another, which point where they did in
-    their view; then the sigmas of all views; then the means, over the views, of the seed channels.
+    Maps images (B, C, H, W) to feature maps (B, structures x channels, H, W) in which all pixels lie where the image
+    has them. The channels of a structure are the offsets of all views, one view after another, which point where they
+    did in their view; then the sigmas of all views; then the means, over the views, of the seed channels.
 
     Each view is padded by itself. So the image and its views are seen in the same eight ways, and what is found in one
     of them is what is found in the other, whatever their size.
@@ -38,8 +38,8 @@ class AugmentedNetwork(nn.Module):
         self.network = network
         self.padding = int(network.multiple)  # type: ignore[arg-type]
         self.multiple = 1
-        self.targets = len(spec.targets)
-        self.channels_per_target = spec.channels_per_target
+        self.structures = len(spec.structures)
+        self.channels_per_structure = spec.channels_per_structure
         self.dim_coords = spec.dim_coords
         self.sigma_end = spec.dim_coords + spec.n_sigma
 
@@ -50,7 +50,7 @@ class AugmentedNetwork(nn.Module):
             seen = view(image, index)
             padded = pad_to_multiple(seen, self.padding).contiguous(memory_format=torch.channels_last)
             features = undo_view(self.network(padded)[:, :, : seen.shape[2], : seen.shape[3]], index)
-            features = features.reshape(batch, self.targets, self.channels_per_target, height, width)
+            features = features.reshape(batch, self.structures, self.channels_per_structure, height, width)
             offsets.append(features[:, :, : self.dim_coords])
             sigmas.append(features[:, :, self.dim_coords : self.sigma_end])
             seeds.append(features[:, :, self.sigma_end :])

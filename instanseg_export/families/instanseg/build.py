@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoint import Checkpoint
 from ..facts import Fact
 from ..weights import fill
+from .architecture import measure
 from .describe import describe
 from .sam_weights import settle
-from .structure import measure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ def build(
         source: the file of the weights.
         sha256: of its bytes.
         reader: the name of the calling reader.
-        settings: tuned defaults of tunables.
+        settings: tuned defaults, by name.
         notes: sentences that the reader adds to what is inferred.
 
     Raises:

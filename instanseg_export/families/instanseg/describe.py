@@ -15,24 +15,24 @@ from ...registry import closest
 from ...untrusted.boundary import plain
 from ..facts import Fact, text_or_none
 from ..spec import findings
+from .architecture import Architecture
 from .backbone_spec import BackboneSpec, CellSamSpec, UNetSpec
-from .spec import ChannelNetSpec, InstanSegSpec, TargetName
-from .structure import Structure
+from .spec import ChannelNetSpec, InstanSegSpec, StructureName
 
-__all__ = ["FEATURE_ENGINEERING", "describe", "facts_of", "parse_overrides", "parse_targets"]
+__all__ = ["FEATURE_ENGINEERING", "describe", "facts_of", "parse_overrides", "parse_structures"]
 
 FEATURE_ENGINEERING = ("0", "2", "3", "7", "10")
 
 _GENERIC_NAMES = {"model_weights", "instanseg", "checkpoint", "model", "weights"}
 
 
-def parse_targets(text: str) -> tuple[TargetName, ...]:
+def parse_structures(text: str) -> tuple[StructureName, ...]:
     """Read ``nuclei,cells`` or upstream's ``NC``, ``N`` and ``C``.
 
     Raises:
         ValueError: it is neither.
     """
-    short: dict[str, tuple[TargetName, ...]] = {
+    short: dict[str, tuple[StructureName, ...]] = {
         "n": ("nuclei",),
         "c": ("cells",),
         "nc": ("nuclei", "cells"),
@@ -43,7 +43,7 @@ def parse_targets(text: str) -> tuple[TargetName, ...]:
     names = tuple(part.strip().lower() for part in text.strip("[]()").replace(" ", ",").split(",") if part.strip())
     if not names or any(name not in ("nuclei", "cells") for name in names):
         raise ValueError("expected is nuclei, cells or nuclei,cells")
-    return cast("tuple[TargetName, ...]", names)
+    return cast("tuple[StructureName, ...]", names)
 
 
 def _parse_channels(text: str) -> int | None:
@@ -91,7 +91,7 @@ def _parse_name(text: str) -> str:
 
 _OVERRIDES: dict[str, Callable[[str], Any]] = {
     "name": _parse_name,
-    "targets": parse_targets,
+    "structures": parse_structures,
     "channels": _parse_channels,
     "pixel_size": _parse_pixel_size,
     "dim_coords": int,
@@ -136,7 +136,7 @@ def facts_of(spec: InstanSegSpec, origin: str) -> dict[str, Fact]:
     """Return every field of a complete description as facts."""
     fields = {
         name: getattr(spec, name)
-        for name in ("name", "targets", "channels", "pixel_size", "dim_coords", "n_sigma", "dim_seeds", "mlp_width")
+        for name in ("name", "structures", "channels", "pixel_size", "dim_coords", "n_sigma", "dim_seeds", "mlp_width")
     }
     fields |= {name: getattr(spec, name) for name in ("feature_engineering", "source_datasets")}
     if isinstance(spec.backbone, UNetSpec):
@@ -151,19 +151,19 @@ def facts_of(spec: InstanSegSpec, origin: str) -> dict[str, Fact]:
 
 
 def describe(
-    structure: Structure,
+    architecture: Architecture,
     facts: Mapping[str, Fact],
     path: Path,
     *,
     settings: Mapping[str, Any] | None = None,
 ) -> tuple[InstanSegSpec, tuple[str, ...]]:
-    """Join measured structure and stated facts.
+    """Join measured architecture and stated facts.
 
     Args:
-        structure: what the weights show; it cannot be overridden, only agreed with.
+        architecture: what the weights show; it cannot be overridden, only agreed with.
         facts: what is stated, by field.
         path: of the weights, for messages and the default name.
-        settings: tuned defaults of tunables.
+        settings: tuned defaults, by name.
 
     Returns:
         The description, and a sentence for each field that nobody states.
@@ -172,12 +172,12 @@ def describe(
         SpecError: a fact contradicts the weights, or what neither says is needed; the message names both sides.
     """
     join = _Join(facts, path)
-    backbone, adaptor = structure.backbone, structure.adaptor
+    backbone, adaptor = architecture.backbone, architecture.adaptor
     join.agree("model_str", getattr(backbone, "kind", "instanseg_unet"), silent=True)
     if isinstance(backbone, UNetSpec):
         join.agree("layers", backbone.layers)
         join.agree("norm", backbone.norm)
-    if type(backbone) is UNetSpec:  # the others have one head, or one per target, whatever was asked for
+    if type(backbone) is UNetSpec:  # the others have one head, or one per structure, whatever was asked for
         join.agree("multihead", len(backbone.heads) > 1, silent=True)
     backbone = _with_window(backbone, join)
     join.agree("dim_in", backbone.in_channels, silent=True)
@@ -196,12 +196,12 @@ def describe(
     channels = None if isinstance(adaptor, ChannelNetSpec) else (adaptor or backbone).in_channels
     join.agree("channels", channels, silent="dim_in" in facts or channels is None)
 
-    dim_coords, n_sigma, dim_seeds, count = _split(structure, join)
-    join.agree("mlp_width", structure.mlp_width)
-    engineering = _feature_engineering(structure, dim_coords + n_sigma, join)
+    dim_coords, n_sigma, dim_seeds, count = _split(architecture, join)
+    join.agree("mlp_width", architecture.mlp_width)
+    engineering = _feature_engineering(architecture, dim_coords + n_sigma, join)
     spec = {
         "name": join.stated("name", None) or _default_name(path),
-        "targets": _targets(count, join),
+        "structures": _structures(count, join),
         "channels": channels,
         "pixel_size": join.stated("pixel_size", None),
         "backbone": backbone,
@@ -209,7 +209,7 @@ def describe(
         "dim_coords": dim_coords,
         "n_sigma": n_sigma,
         "dim_seeds": dim_seeds,
-        "mlp_width": structure.mlp_width,
+        "mlp_width": architecture.mlp_width,
         "feature_engineering": engineering,
         "settings": dict(settings or {}),
         "source_datasets": join.stated("source_datasets", ()),
@@ -272,9 +272,9 @@ def _shown(value: Any) -> str:
     return plain(", ".join(map(str, value[:50])) if isinstance(value, tuple) else value, 200)
 
 
-def _split(structure: Structure, join: _Join) -> tuple[int, int, int, int]:
-    """Return dim_coords, n_sigma, dim_seeds and the number of targets."""
-    heads = [channels for head in structure.backbone.heads for channels in head]
+def _split(architecture: Architecture, join: _Join) -> tuple[int, int, int, int]:
+    """Return dim_coords, n_sigma, dim_seeds and the number of structures."""
+    heads = [channels for head in architecture.backbone.heads for channels in head]
     fields = ("dim_coords", "n_sigma", "dim_seeds")
     if len(heads) in (3, 6) and heads[3:] in ([], heads[:3]):
         for field, measured in zip(fields, heads, strict=False):
@@ -288,41 +288,41 @@ def _split(structure: Structure, join: _Join) -> tuple[int, int, int, int]:
             hint=f"Pass {' '.join(f'--spec {field}=…' for field in missing)}.",
         )
     coords, sigma, seeds = (int(join.facts[field].value) for field in fields)
-    total, each = structure.backbone.out_channels, coords + sigma + seeds
+    total, each = architecture.backbone.out_channels, coords + sigma + seeds
     if each < 1 or total not in (each, 2 * each):
         origins = ", ".join(join.facts[field].origin for field in fields)
         raise SpecError(
-            f"{origins} make {each} channels for a target, but the weights in {join.path} give {total} in all.",
+            f"{origins} make {each} channels for a structure, but the weights in {join.path} give {total} in all.",
             hint="Correct them with --spec.",
         )
     return coords, sigma, seeds, total // each
 
 
-def _targets(count: int, join: _Join) -> tuple[TargetName, ...]:
-    default: tuple[TargetName, ...] = ("nuclei",) if count == 1 else ("nuclei", "cells")
-    join.agree("target_count", count, silent=True)
-    if "targets" not in join.facts:
+def _structures(count: int, join: _Join) -> tuple[StructureName, ...]:
+    default: tuple[StructureName, ...] = ("nuclei",) if count == 1 else ("nuclei", "cells")
+    join.agree("structure_count", count, silent=True)
+    if "structures" not in join.facts:
         if count == 2:
-            join.say("targets", default)
+            join.say("structures", default)
         else:
-            join.inferred.append("targets is nuclei: the weights have one target and nothing says which.")
+            join.inferred.append("structures is nuclei: the weights have one structure and nothing says which.")
         return default
-    targets: tuple[TargetName, ...] = join.facts["targets"].value
-    if len(targets) != count:
-        raise join.contradiction("targets", f"{count} target(s)")
-    return targets
+    structures: tuple[StructureName, ...] = join.facts["structures"].value
+    if len(structures) != count:
+        raise join.contradiction("structures", f"{count} structure(s)")
+    return structures
 
 
-def _feature_engineering(structure: Structure, features: int, join: _Join) -> str:
-    surplus = structure.mlp_inputs - features
+def _feature_engineering(architecture: Architecture, features: int, join: _Join) -> str:
+    surplus = architecture.mlp_inputs - features
     possible: tuple[str, ...] = ()
-    if structure.convolutional:
+    if architecture.convolutional:
         possible = ("10",) if surplus == 0 else ()
     elif surplus in (0, 1):
         possible = ("0", "3", "7") if surplus == 0 else ("2",)
     if not possible:
         raise SpecError(
-            f"The pixel classifier of {join.path} takes {structure.mlp_inputs} features, which fits no feature "
+            f"The pixel classifier of {join.path} takes {architecture.mlp_inputs} features, which fits no feature "
             f"engineering with dim_coords + n_sigma = {features}.",
             hint="Correct dim_coords and n_sigma with --spec.",
         )

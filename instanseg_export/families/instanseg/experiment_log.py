@@ -17,9 +17,9 @@ from ...untrusted.boundary import parsing, plain
 from ...untrusted.texts import read_text
 from ..facts import Fact, text_or_none
 from ..settings import Value
-from .describe import parse_targets
+from .describe import parse_structures
 from .sam_weights import ENCODERS
-from .settings import INSTANSEG_TUNABLES
+from .settings import INSTANSEG_SETTINGS
 from .weights import OTHER_BACKBONES
 
 __all__ = ["read_best_params", "read_experiment_log", "tuned"]
@@ -100,7 +100,7 @@ def read_experiment_log(path: Path) -> dict[str, Fact]:
         if value is not None and (kind in ENCODERS or field != "window"):
             facts[field] = Fact(value, f"{path}, line {row.line} ({name}),")
     facts["model_str"] = Fact(kind, f"{path}, line {rows['model_str'].line} (model_str),")
-    _check_targets(facts)
+    _check_structures(facts)
     return facts
 
 
@@ -163,8 +163,8 @@ def _norm(text: str) -> str:
     return known[norm]
 
 
-def _targets(text: str) -> tuple[str, ...] | None:
-    return None if text_or_none(text) is None else parse_targets(text)
+def _structures(text: str) -> tuple[str, ...] | None:
+    return None if text_or_none(text) is None else parse_structures(text)
 
 
 def _adaptor(text: str) -> str | None:
@@ -200,7 +200,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "multihead": ("multihead", _flag),
     "channel_invariant": ("channel_invariant", _flag),
     "cells_and_nuclei": ("cells_and_nuclei", _flag),
-    "target_segmentation": ("targets", _targets),
+    "target_segmentation": ("structures", _structures),
     "adaptor_net_str": ("aggregation", _adaptor),
     "mlp_width": ("mlp_width", _whole),
     "feature_engineering": ("feature_engineering", _engineering),
@@ -211,17 +211,17 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
 """Column of the log to field of the description and its parser, which gives None for "not set"."""
 
 
-def _check_targets(facts: dict[str, Fact]) -> None:
-    """Join the two columns that state the targets."""
-    both, targets = facts.pop("cells_and_nuclei", None), facts.get("targets")
+def _check_structures(facts: dict[str, Fact]) -> None:
+    """Join the two columns that state the structures."""
+    both, structures = facts.pop("cells_and_nuclei", None), facts.get("structures")
     if both is None:
         return
-    facts["target_count"] = Fact(2 if both.value else 1, both.origin)
-    if targets is None and both.value:
-        facts["targets"] = Fact(("nuclei", "cells"), both.origin)
-    elif targets is not None and both.value != (len(targets.value) == 2):
+    facts["structure_count"] = Fact(2 if both.value else 1, both.origin)
+    if structures is None and both.value:
+        facts["structures"] = Fact(("nuclei", "cells"), both.origin)
+    elif structures is not None and both.value != (len(structures.value) == 2):
         raise SpecError(
-            f"{both.origin} is {both.value}, but {targets.origin} is {', '.join(targets.value)}.",
+            f"{both.origin} is {both.value}, but {structures.origin} is {', '.join(structures.value)}.",
             hint="Correct one of the two lines.",
         )
 
@@ -252,7 +252,7 @@ def tuned(values: dict[str, Any], origin: str) -> tuple[dict[str, Value], tuple[
     Raises:
         SpecError: a value lies out of its range.
     """
-    known = {tunable.name: tunable for tunable in INSTANSEG_TUNABLES}
+    known = {setting.name: setting for setting in INSTANSEG_SETTINGS}
     settings: dict[str, Value] = {}
     notes = []
     for name, value in values.items():

@@ -14,7 +14,7 @@ from . import upstream_file
 from .build import build
 from .describe import facts_of, parse_overrides
 from .memory import numbers_per_pixel
-from .settings import INSTANSEG_TUNABLES
+from .settings import INSTANSEG_SETTINGS
 from .spec import InstanSegSpec
 from .weights import SIGNATURES, canonical_weights
 
@@ -63,6 +63,6 @@ FAMILY = Family(
     readers=(upstream_file.READER, training_run.READER),
     run_files=(training_run.WEIGHTS_FILE,),
     signatures=SIGNATURES,
-    foreign=ForeignFiles(upstream_file.is_upstream_file, INSTANSEG_TUNABLES),
+    foreign=ForeignFiles(upstream_file.is_upstream_file, INSTANSEG_SETTINGS),
     numbers_per_pixel=numbers_per_pixel,
 )

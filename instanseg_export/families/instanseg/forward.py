@@ -30,16 +30,16 @@ from ...stages.tiles import TiledNetwork
 from ...stages.windows import WindowGrid, chunk_seeds, open_windows
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..settings import Tunable, Value, resolve_settings
+from ..settings import Setting, Value, resolve_settings
 from .augmented import AugmentedNetwork
-from .settings import INSTANSEG_TUNABLES
+from .settings import INSTANSEG_SETTINGS
 from .spec import InstanSegSpec
 
 __all__ = ["InstanSegForward", "Intermediates", "Settings"]
 
 
 class Settings(NamedTuple):
-    """The values of the tunables in one call. Tensors are scalars."""
+    """The values of the settings in one call. Tensors are scalars."""
 
     normalize: Tensor
     seed_threshold: Tensor
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     connected: Tensor
     resolve_cell_and_nucleus: Tensor
     window_size: int
-    targets: List[int]  # noqa: UP006
+    structures: List[int]  # noqa: UP006
 
 
 class Intermediates(NamedTuple):
@@ -61,7 +61,7 @@ class Intermediates(NamedTuple):
     normalize: (B, C, H, W) float32, the image that the network sees.
     network: (B, channels, H, W) float32, its raw output, cropped to the image; see :class:`.augmented.AugmentedNetwork`
         for what it is with test-time augmentation.
-    seeds: (K, 3) int64, image-and-target plane, row and column of each seed, in raster order.
+    seeds: (K, 3) int64, image-and-structure plane, row and column of each seed, in raster order.
     cluster: (K,) float32, pixels of each seed's mask after the cleanup of fragments.
     paint: (B, T, H, W) float32, the label map before merging; the value is the seed's place in ``seeds`` plus 1.
     labels: (B, T, H, W) float32, the result.
@@ -82,7 +82,7 @@ class InstanSegForward(SegmentationForward):
         spec: of the network.
         network: see :class:`families.checkpoint.Checkpoint`.
         clustering: the stage that makes logits of windows.
-        settings: a value for each tunable.
+        baked: a value for each setting.
     """
 
     seed_threshold: Tensor
@@ -100,22 +100,22 @@ class InstanSegForward(SegmentationForward):
         spec: InstanSegSpec,
         network: nn.Module,
         clustering: PixelClustering | GuidedClustering | AugmentedClustering,
-        settings: dict[str, Value],
+        baked: dict[str, Value],
     ) -> None:
-        super().__init__(network, spec.channels, 2, INSTANSEG_TUNABLES, settings)
+        super().__init__(network, spec.channels, 2, INSTANSEG_SETTINGS, baked)
         self.clustering = clustering
         # An augmented network gives the embeddings of all views, and one seed map.
-        views = view_count() if settings["tta"] else 1
+        views = view_count() if baked["tta"] else 1
         self.dim_coords = spec.dim_coords * views
         self.n_sigma = spec.n_sigma * views
-        self.seeds_at_a_time = 8 if settings["tta"] else 32
+        self.seeds_at_a_time = 8 if baked["tta"] else 32
         self.dim_seeds = spec.dim_seeds
-        self.channels_per_target = self.dim_coords + self.n_sigma + self.dim_seeds
-        self.target_count = len(spec.targets)
-        self.window_size = int(settings["window_size"])  # type: ignore[arg-type]
-        flags = settings["target_segmentation"]
-        chosen = [place for place in range(self.target_count) if flags[place]] if self.target_count > 1 else [0]  # type: ignore[index]
-        self.targets: List[int] = chosen  # noqa: UP006
+        self.channels_per_structure = self.dim_coords + self.n_sigma + self.dim_seeds
+        self.structure_count = len(spec.structures)
+        self.window_size = int(baked["window_size"])  # type: ignore[arg-type]
+        flags = baked["target_segmentation"]
+        chosen = [place for place in range(self.structure_count) if flags[place]] if self.structure_count > 1 else [0]  # type: ignore[index]
+        self.structures: List[int] = chosen  # noqa: UP006
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -127,13 +127,13 @@ class InstanSegForward(SegmentationForward):
         return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
 
     @property
-    def tunables(self) -> tuple[Tunable, ...]:
+    def settings(self) -> tuple[Setting, ...]:
         """What can be tuned: what has no effect on this network is left out."""
         return tuple(
-            tunable
-            for tunable in super().tunables
-            if (self.dim_seeds == 2 or tunable.name != "fg_threshold")
-            and (self.target_count == 2 or tunable.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
+            setting
+            for setting in super().settings
+            if (self.dim_seeds == 2 or setting.name != "fg_threshold")
+            and (self.structure_count == 2 or setting.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
         )
 
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
@@ -178,7 +178,7 @@ class InstanSegForward(SegmentationForward):
             connected=self.connected,
             resolve_cell_and_nucleus=self.resolve_cell_and_nucleus,
             window_size=self.window_size,
-            targets=self.targets,
+            structures=self.structures,
         )
 
     def read_settings(self, args: Optional[Dict[str, Tensor]]) -> Settings:  # noqa: UP006, UP045
@@ -189,16 +189,18 @@ class InstanSegForward(SegmentationForward):
         window_size = baked.window_size
         if "window_size" in args:
             window_size = max(int(args["window_size"].reshape(-1)[0].item()), 1)
-        targets = baked.targets
-        if "target_segmentation" in args and self.target_count > 1:
+        structures = baked.structures
+        if "target_segmentation" in args and self.structure_count > 1:
             # Clients also send booleans, which older versions of TorchScript cannot turn into a number by themselves.
             flags = args["target_segmentation"].reshape(-1).to(torch.float32)
-            targets = []
-            for place in range(self.target_count):
+            structures = []
+            for place in range(self.structure_count):
                 if place < flags.shape[0] and float(flags[place].item()) > 0.0:
-                    targets.append(place)
-            if len(targets) == 0:
-                raise ValueError("target_segmentation chooses no target: give 1 for at least one of nuclei and cells")
+                    structures.append(place)
+            if len(structures) == 0:
+                raise ValueError(
+                    "target_segmentation chooses no structure: give 1 for at least one of nuclei and cells"
+                )
         return Settings(
             normalize=self.override(args, "normalize", baked.normalize),
             seed_threshold=self.override(args, "seed_threshold", baked.seed_threshold),
@@ -211,7 +213,7 @@ class InstanSegForward(SegmentationForward):
             connected=self.override(args, "connected", baked.connected),
             resolve_cell_and_nucleus=self.override(args, "resolve_cell_and_nucleus", baked.resolve_cell_and_nucleus),
             window_size=window_size,
-            targets=targets,
+            structures=structures,
         )
 
     def compute(self, image: Tensor, settings: Settings) -> Intermediates:
@@ -222,12 +224,12 @@ class InstanSegForward(SegmentationForward):
         padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
         network = self.network(padded)[:, :, :height, :width].contiguous()
 
-        # One plane per image and target: all stages work on all planes at once.
-        features = network.reshape(batch, self.target_count, self.channels_per_target, height, width)
-        if len(settings.targets) < self.target_count:
-            features = features[:, settings.targets[0] : settings.targets[0] + 1]
-        targets = len(settings.targets)
-        planes = batch * targets
+        # One plane per image and structure: all stages work on all planes at once.
+        features = network.reshape(batch, self.structure_count, self.channels_per_structure, height, width)
+        if len(settings.structures) < self.structure_count:
+            features = features[:, settings.structures[0] : settings.structures[0] + 1]
+        structures = len(settings.structures)
+        planes = batch * structures
         fields = read_fields(
             features.flatten(0, 1), self.dim_coords, self.n_sigma, self.dim_seeds, settings.fg_threshold
         )
@@ -250,9 +252,9 @@ class InstanSegForward(SegmentationForward):
         numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
         plane = filled_seeds[:, 0].index_select(0, first_seed)
         group = plane
-        if targets == 2:
-            by_target = numbers.view(batch, 2, height * width)
-            nuclei, cells = by_target[:, 0].flatten(), by_target[:, 1].flatten()
+        if structures == 2:
+            by_structure = numbers.view(batch, 2, height * width)
+            nuclei, cells = by_structure[:, 0].flatten(), by_structure[:, 1].flatten()
             matched = match_nuclei_to_cells(nuclei, cells, first_seed.shape[0])
             matched = matched.view(batch, height, width)
             matched = connected_cells(nuclei.view_as(matched), matched, first_seed.shape[0], min_size, connected)
@@ -262,7 +264,7 @@ class InstanSegForward(SegmentationForward):
             group = torch.where(resolve, torch.div(plane, 2, rounding_mode="floor"), plane)
         labels = close_gaps(numbers, group, planes)
 
-        shape = [batch, targets, height, width]
+        shape = [batch, structures, height, width]
         painted = torch.where(owner < no_owner(), owner + 1.0, torch.zeros_like(owner))
         return Intermediates(
             normalize=normal,
@@ -335,11 +337,12 @@ def prepare(
     Raises:
         SettingError: a setting has an unknown name or an unfit value.
     """
-    values = resolve_settings(settings, table=INSTANSEG_TUNABLES)
-    flags = values["target_segmentation"]
-    if len(spec.targets) > 1 and not any(flags[: len(spec.targets)]):  # type: ignore[index]
+    baked = resolve_settings(settings, table=INSTANSEG_SETTINGS)
+    flags = baked["target_segmentation"]
+    if len(spec.structures) > 1 and not any(flags[: len(spec.structures)]):  # type: ignore[index]
         raise SettingError(
-            f"target_segmentation {flags} chooses none of {', '.join(spec.targets)}.", hint="Set one of the flags to 1."
+            f"target_segmentation {flags} chooses none of {', '.join(spec.structures)}.",
+            hint="Set one of the flags to 1.",
         )
     folded = for_inference(network)
     classifier: Any = folded.pixel_classifier
@@ -351,7 +354,7 @@ def prepare(
         clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
     if spec.backbone.window:
         folded = TiledNetwork(folded)
-    if values["tta"]:
+    if baked["tta"]:
         folded = AugmentedNetwork(folded, spec)
         clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
-    return folded, clustering, values
+    return folded, clustering, baked

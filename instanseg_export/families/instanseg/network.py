@@ -14,7 +14,7 @@ __all__ = ["InstanSegNetwork"]
 
 
 class InstanSegNetwork(nn.Module):
-    """Maps images (B, C, H, W) to feature maps (B, targets x channels_per_target, H, W).
+    """Maps images (B, C, H, W) to feature maps (B, structures x channels_per_structure, H, W).
 
     Attributes:
         pixel_classifier: decides which pixels belong to a seed; the forward calls it, the network does not.

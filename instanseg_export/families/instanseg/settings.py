@@ -1,15 +1,15 @@
-"""What a user may tune in InstanSeg's forward."""
+"""What a user may set in InstanSeg's forward."""
 
 from __future__ import annotations
 
-from ..settings import Tunable, normalize_tunable
+from ..settings import Setting, normalize_setting
 
-__all__ = ["INSTANSEG_TUNABLES"]
+__all__ = ["INSTANSEG_SETTINGS"]
 
-INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
-    normalize_tunable(0.1, 99.9),
-    Tunable("seed_threshold", "float", 0.7, help="a seed's value in the seed map must exceed this."),
-    Tunable(
+INSTANSEG_SETTINGS: tuple[Setting, ...] = (
+    normalize_setting(0.1, 99.9),
+    Setting("seed_threshold", "float", 0.7, help="a seed's value in the seed map must exceed this."),
+    Setting(
         "mask_threshold",
         "float",
         0.53,
@@ -17,7 +17,7 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         maximum=0.99,
         help="a pixel belongs to an instance from this probability on.",
     ),
-    Tunable(
+    Setting(
         "peak_distance",
         "int",
         5,
@@ -25,15 +25,15 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         maximum=64,
         help="two seeds are more than this many pixels apart, along rows or columns.",
     ),
-    Tunable("overlap_threshold", "float", 0.3, help="two instances whose IoU exceeds this are merged."),
-    Tunable("min_size", "int", 10, maximum=1_000_000, help="instances of fewer pixels are removed."),
-    Tunable(
+    Setting("overlap_threshold", "float", 0.3, help="two instances whose IoU exceeds this are merged."),
+    Setting("min_size", "int", 10, maximum=1_000_000, help="instances of fewer pixels are removed."),
+    Setting(
         "fg_threshold",
         "float",
         0.5,
         help="foreground probability that a seed must exceed, for networks with a second seed channel.",
     ),
-    Tunable(
+    Setting(
         "window_size",
         "int",
         32,
@@ -42,29 +42,29 @@ INSTANSEG_TUNABLES: tuple[Tunable, ...] = (
         decides="graph",
         help="half the width, in pixels, of the window around a seed in which its instance is sought.",
     ),
-    Tunable(
+    Setting(
         "cleanup_fragments", "bool", True, help="keep only the part of an instance around its seed, and fill its holes."
     ),
-    Tunable(
+    Setting(
         "connected",
         "bool",
         True,
         help="keep only the largest connected part of each instance, once overlaps are resolved.",
     ),
-    Tunable(
+    Setting(
         "resolve_cell_and_nucleus",
         "bool",
         True,
         help="give each nucleus and its cell one id, for networks that segment both.",
     ),
-    Tunable(
+    Setting(
         "target_segmentation",
         "flags",
         (1, 1),
         decides="graph",
-        help="which targets to return, for networks that segment nuclei and cells.",
+        help="which structures to return, for networks that segment nuclei and cells.",
     ),
-    Tunable(
+    Setting(
         "tta",
         "bool",
         False,

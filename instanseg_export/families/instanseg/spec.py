@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ...limits import MAX_CHANNELS
+from ...metadata import STRUCTURES
 from ..spec import Count, ModelSpec, SpecPart
 from .backbone_spec import BackboneSpec, Norm, UNetSpec
 
-__all__ = ["ChannelNetSpec", "InstanSegSpec", "Norm", "TargetName", "UNetSpec"]
+__all__ = ["ChannelNetSpec", "InstanSegSpec", "Norm", "StructureName", "UNetSpec"]
 
-TargetName = Literal["nuclei", "cells"]
+StructureName = Literal["nuclei", "cells"]
 
 _INSTANSEG = (
     "Goldsborough, T. et al. (2024) InstanSeg: an embedding-based instance segmentation algorithm optimized for "
@@ -46,10 +47,10 @@ class InstanSegSpec(ModelSpec):
     """All that is needed to rebuild an InstanSeg network and its forward, except for the weights.
 
     Attributes:
-        targets: what is segmented, in the order of the output channels.
+        structures: what is segmented, in the order of the output channels.
         channels: of the image; None where a ChannelNet takes any number.
         backbone, adaptor: the network, and another one in front of it.
-        dim_coords, n_sigma, dim_seeds: channels per target of the positional embedding, of the conditional embedding
+        dim_coords, n_sigma, dim_seeds: channels per structure of the positional embedding, of the conditional embedding
             and of the seed map, in the order of the network's output.
         mlp_width: hidden units of the pixel classifier.
         feature_engineering: what the pixel classifier sees beside offsets ("0" and "7": offsets and sigma; "2": the
@@ -59,7 +60,7 @@ class InstanSegSpec(ModelSpec):
     title: ClassVar[str] = "InstanSeg"
 
     family: Literal["instanseg"] = "instanseg"
-    targets: tuple[TargetName, ...] = Field(min_length=1, max_length=2)
+    structures: tuple[StructureName, ...] = Field(validation_alias=STRUCTURES, min_length=1, max_length=2)
     backbone: BackboneSpec
     adaptor: ChannelNetSpec | UNetSpec | None = None
     dim_coords: int = Field(ge=2, le=MAX_CHANNELS)
@@ -69,7 +70,7 @@ class InstanSegSpec(ModelSpec):
     feature_engineering: Literal["0", "2", "3", "7", "10"] = "0"
 
     @property
-    def channels_per_target(self) -> int:
+    def channels_per_structure(self) -> int:
         return self.dim_coords + self.n_sigma + self.dim_seeds
 
     @property
@@ -93,14 +94,15 @@ class InstanSegSpec(ModelSpec):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> InstanSegSpec:
-        expected = len(self.targets) * self.channels_per_target
+        expected = len(self.structures) * self.channels_per_structure
         if self.backbone.out_channels != expected:
             raise ValueError(
-                f"the network's heads give {self.backbone.out_channels} channels, but {len(self.targets)} target(s) of "
-                f"dim_coords {self.dim_coords}, n_sigma {self.n_sigma} and dim_seeds {self.dim_seeds} need {expected}"
+                f"the network's heads give {self.backbone.out_channels} channels, but {len(self.structures)} "
+                f"structure(s) of dim_coords {self.dim_coords}, n_sigma {self.n_sigma} and "
+                f"dim_seeds {self.dim_seeds} need {expected}"
             )
-        if len(set(self.targets)) != len(self.targets):
-            raise ValueError(f"targets are named twice: {', '.join(self.targets)}")
+        if len(set(self.structures)) != len(self.structures):
+            raise ValueError(f"structures are named twice: {', '.join(self.structures)}")
         if (self.channels is None) != isinstance(self.adaptor, ChannelNetSpec):
             raise ValueError("a network takes any number of channels if, and only if, it has a ChannelNet in front")
         if self.adaptor is not None and self.adaptor.out_channels != self.backbone.in_channels:

@@ -78,7 +78,7 @@ def _facts(attributes: Mapping[str, Any], path: Path) -> dict[str, Fact]:
     if isinstance(size, (int, float)) and math.isfinite(size) and size > 0:
         state("pixel_size", float(size), "pixel_size")
     if attributes.get("cells_and_nuclei") is True:
-        state("targets", ("nuclei", "cells"), "cells_and_nuclei")
+        state("structures", ("nuclei", "cells"), "cells_and_nuclei")
     return facts
 
 

@@ -37,7 +37,7 @@ class TwoStageForward(InstanSegForward):
         spec: of both stages.
         network: of both stages.
         clustering: as for :class:`.instanseg.forward.InstanSegForward`.
-        settings: as there.
+        baked: as there.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class TwoStageForward(InstanSegForward):
         spec: TwoStageSpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: dict[str, Value],
+        baked: dict[str, Value],
     ) -> None:
-        super().__init__(spec.segmentation, network, clustering, settings)
+        super().__init__(spec.segmentation, network, clustering, baked)
         self.channels = spec.channels or 0
         self.numerator = spec.resampling.numerator
         self.denominator = spec.resampling.denominator
@@ -86,7 +86,7 @@ class ClassifiedForward(TwoStageForward):
         spec: of both stages.
         network: of both stages.
         clustering: as for :class:`.instanseg.forward.InstanSegForward`.
-        settings: as there.
+        baked: as there.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class ClassifiedForward(TwoStageForward):
         spec: ClassifiedSpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: dict[str, Value],
+        baked: dict[str, Value],
     ) -> None:
-        super().__init__(spec, network, clustering, settings)
+        super().__init__(spec, network, clustering, baked)
         self._classes = spec.classes
         self.first_logit = spec.first_logit
         self.class_count = len(spec.classes)
@@ -137,8 +137,8 @@ class ClassifiedForward(TwoStageForward):
 
         Returns:
             labels (B, T, H, W) float32; logits (B, N, classes) float32 and classes (B, N, 1) float32, where N is the
-            largest label of the last target. Row r of an image belongs to its label r + 1; where an image has no such
-            label, its logits are 0 and its class is -1.
+            largest label of the last structure. Row r of an image belongs to its label r + 1; where an image has no
+            such label, its logits are 0 and its class is -1.
         """
         stages = self.stages(image, args)
         return stages["labels"], stages["detection_logits"], stages["detection_classes"]
@@ -187,7 +187,7 @@ class PositivityForward(TwoStageForward):
         spec: of both stages.
         network: of both stages.
         clustering: as for :class:`.instanseg.forward.InstanSegForward`.
-        settings: as there.
+        baked: as there.
     """
 
     def __init__(
@@ -195,9 +195,9 @@ class PositivityForward(TwoStageForward):
         spec: MarkerPositivitySpec,
         network: TwoStageNetwork,
         clustering: PixelClustering | GuidedClustering,
-        settings: dict[str, Value],
+        baked: dict[str, Value],
     ) -> None:
-        super().__init__(spec, network, clustering, settings)
+        super().__init__(spec, network, clustering, baked)
         self.embedding = spec.classifier.embedding
         self.chunk = 32  # cells in work at a time; each has a crop for every channel
 
@@ -224,8 +224,8 @@ class PositivityForward(TwoStageForward):
             args: settings of this call by name, as clients send them; unknown names are ignored.
 
         Returns:
-            labels (B, T, H, W) float32; logits (B, N, C) float32, where N is the largest label of the last target. Row
-            r of an image belongs to its label r + 1; where an image has no such label, its logits are 0.
+            labels (B, T, H, W) float32; logits (B, N, C) float32, where N is the largest label of the last structure.
+            Row r of an image belongs to its label r + 1; where an image has no such label, its logits are 0.
         """
         stages = self.stages(image, args)
         return stages["labels"], stages["detection_logits"]
@@ -293,9 +293,7 @@ def build_positivity(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Pos
 
 def _prepare(spec: TwoStageSpec, network: nn.Module, settings: Mapping[str, Any]) -> Any:
     both = cast(TwoStageNetwork, network)
-    segmentation, clustering, values = prepare(
-        spec.segmentation, both.segmentation, {**spec.settings, **dict(settings)}
-    )
+    segmentation, clustering, baked = prepare(spec.segmentation, both.segmentation, {**spec.settings, **dict(settings)})
     # Its batch norms stay: PyTorch and timm name and nest them in many ways.
     classifier = both.classifier.to(memory_format=torch.channels_last)
-    return TwoStageNetwork(segmentation, classifier), clustering, values
+    return TwoStageNetwork(segmentation, classifier), clustering, baked

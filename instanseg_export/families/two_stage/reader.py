@@ -45,7 +45,7 @@ class Recipe(BaseModel):
         crop_size, first_logit, divisor: see :mod:`.two_stage_spec`; their defaults are the thesis's.
         stem_padding: of the trunk's first convolution, where the default is wrong.
         heads: of the attention of marker positivity.
-        settings: defaults of tunables, in place of the segmentation's.
+        settings: defaults, in place of the segmentation's.
         source_datasets: names of the training data.
     """
 
@@ -94,7 +94,7 @@ class RecipeReader:
         weights = load_classifier_weights(file)
         fields: dict[str, Any] = {
             "name": recipe.name or path.stem,
-            "targets": segmentation.targets,
+            "structures": segmentation.structures,
             "pixel_size": recipe.pixel_size or segmentation.pixel_size,
             "settings": {**segmentation.settings, **recipe.settings},
             "source_datasets": recipe.source_datasets or segmentation.source_datasets,

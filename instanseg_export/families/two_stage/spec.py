@@ -50,8 +50,10 @@ class TwoStageSpec(ModelSpec):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> TwoStageSpec:
-        if self.targets != self.segmentation.targets:
-            raise ValueError(f"targets are {self.targets}, but what segments finds {self.segmentation.targets}")
+        if self.structures != self.segmentation.structures:
+            raise ValueError(
+                f"structures are {self.structures}, but what segments finds {self.segmentation.structures}"
+            )
         if not 1 / _LARGEST_FACTOR <= self.resampling <= _LARGEST_FACTOR:
             raise ValueError(
                 f"pixel_size {self.pixel_size:g} and that of what segments, {self.segmentation.pixel_size:g}, are more "

@@ -24,7 +24,7 @@ def write_labels(
     slice_distance: float | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write label maps as one deflated TIFF with a page per target.
+    """Write label maps as one deflated TIFF with a page per structure.
 
     The file is an ImageJ hyperstack as long as ImageJ has a type for its ids: uint16 up to 65,535, float32 up to 2^24.
     Beyond that it is a plain TIFF of type uint32, which napari and QuPath open.
@@ -33,7 +33,7 @@ def write_labels(
         path: of the file.
         labels: (T, H, W), or (T, D, H, W) of a volume, integer-valued and not negative.
         pixel_size: edge of a pixel, or its height and width, in micrometres; None if unknown.
-        names: of the targets, as labels of the pages of an image.
+        names: of the structures, as labels of the pages of an image.
         slice_distance: of a volume, in micrometres, or None if unknown.
         overwrite: replace a label file that this tool wrote and that was not changed since.
 

@@ -25,7 +25,7 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
 
     Three channels are shown as red, green and blue with one common stretch, so that stains keep their hue; one channel
     as grey; others each in a colour of their own, added up. The stretch goes from the 0.1 to the 99.9 percentile. An
-    instance has the colour of its id in every target: solid in the first target, dashed in the others.
+    instance has the colour of its id in every structure: solid in the first structure, dashed in the others.
 
     Args:
         image: (C, H, W), any type; NaN and infinities are drawn as its smallest value. Of a volume (C, D, H, W), the
@@ -44,12 +44,12 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
     maps = (labels if labels.ndim == 3 else labels[None]).astype(np.int64)
     rows, columns = np.indices(picture.shape[:2])
     dashes = (rows + columns) % 6 < 3
-    # The last target is drawn first: nuclei lie on top of their cells.
-    for target in range(maps.shape[0] - 1, -1, -1):
-        edge = _inner_edge(maps[target])
-        if target:
+    # The last structure is drawn first: nuclei lie on top of their cells.
+    for structure in range(maps.shape[0] - 1, -1, -1):
+        edge = _inner_edge(maps[structure])
+        if structure:
             edge &= dashes
-        picture[edge] = _colours(maps[target][edge])
+        picture[edge] = _colours(maps[structure][edge])
     return picture
 
 

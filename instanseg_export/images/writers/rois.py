@@ -19,20 +19,20 @@ _FARTHEST = 60_535
 """ImageJ keeps whole coordinates in 16 bits, up to here; beyond it, and for shapes, in float32."""
 
 
-def write_rois(path: Path, targets: Iterable[tuple[str, Iterable[tuple[int, Polygon | MultiPolygon]]]]) -> None:
+def write_rois(path: Path, structures: Iterable[tuple[str, Iterable[tuple[int, Polygon | MultiPolygon]]]]) -> None:
     """Write a RoiSet: a zip with a ROI per object, which belongs to no channel or slice and shows on all of them.
 
-    An object of one piece without holes is a traced polygon, any other a composite. The ROIs of the first target are
+    An object of one piece without holes is a traced polygon, any other a composite. The ROIs of the first structure are
     in group 1, those of the second in group 2: ImageJ gives each group its colour.
 
     Args:
         path: of the new file; an existing one is replaced.
-        targets: name of the target, and label and outline of each of its objects.
+        structures: name of the structure, and label and outline of each of its objects.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for group, (target, outlines) in enumerate(targets, start=1):
+        for group, (structure, outlines) in enumerate(structures, start=1):
             for label, outline in outlines:
-                name = f"{target}-{label:05d}"
+                name = f"{structure}-{label:05d}"
                 roi = _roi(outline)
                 roi.name, roi.group = name, group
                 # A fixed date, so that the same outlines give the same bytes.

@@ -39,37 +39,42 @@ class Scale:
 
 
 def object_columns(
-    targets: Sequence[tuple[str, Measured]],
+    structures: Sequence[tuple[str, Measured]],
     channels: Sequence[str],
     scale: Scale,
     *,
     paired: bool = False,
     rows: Mapping[str, Column] | None = None,
 ) -> dict[str, Column]:
-    """Return the columns of the table of all objects, target by target.
+    """Return the columns of the table of all objects, structure by structure.
 
     Args:
-        targets: name and objects of each.
+        structures: name and objects of each.
         channels: names of the channels whose means were measured.
         scale: to micrometres and to the whole image.
-        paired: whether one label means one cell in every target, as nuclei and their cells have; each row then says in
-            ``pair`` which label its counterpart has, nothing where there is none.
-        rows: further columns, by name; row r belongs to label r + 1, in whatever target it is.
+        paired: whether one label means one cell in every structure, as nuclei and their cells have; each row then says
+            in ``pair`` which label its counterpart has, nothing where there is none.
+        rows: further columns, by name; row r belongs to label r + 1, in whatever structure it is.
     """
-    labels = np.concatenate([found.labels for _, found in targets])
+    labels = np.concatenate([found.labels for _, found in structures])
     columns: dict[str, Column] = {
         "label": labels,
-        "target": np.repeat([name for name, _ in targets], [found.labels.size for _, found in targets]).astype(object),
+        "structure": np.repeat([name for name, _ in structures], [found.labels.size for _, found in structures]).astype(
+            object
+        ),
     }
-    if paired and len(targets) > 1:
+    if paired and len(structures) > 1:
         common = np.concatenate(
-            [np.isin(found.labels, other.labels) for (_, found), (_, other) in zip(targets, targets[::-1], strict=True)]
+            [
+                np.isin(found.labels, other.labels)
+                for (_, found), (_, other) in zip(structures, structures[::-1], strict=True)
+            ]
         )
         columns["pair"] = np.where(common, labels.astype(object), "")
-    sizes = np.concatenate([found.sizes for _, found in targets])
-    centroids = np.concatenate([found.centroids for _, found in targets]) + np.array(scale.offset)
-    low = np.concatenate([found.low for _, found in targets])
-    extents = np.concatenate([found.high for _, found in targets]) - low
+    sizes = np.concatenate([found.sizes for _, found in structures])
+    centroids = np.concatenate([found.centroids for _, found in structures]) + np.array(scale.offset)
+    low = np.concatenate([found.low for _, found in structures])
+    extents = np.concatenate([found.high for _, found in structures]) - low
     low = low + np.array(scale.offset)
     volume = len(scale.offset) == 3
     what, unit, power = ("volume", "voxels", "um3") if volume else ("area", "px", "um2")
@@ -82,7 +87,7 @@ def object_columns(
         columns |= {f"centroid_{axis}_um": centroids[:, place] * scale.edges[place] for place, axis in axes}
     columns |= {f"box_{axis}": low[:, place] for place, axis in axes}
     columns |= {f"box_{_EXTENTS[axis]}": extents[:, place] for place, axis in axes}
-    means = np.concatenate([found.means for _, found in targets])
+    means = np.concatenate([found.means for _, found in structures])
     columns |= {f"mean: {name}": means[:, place] for place, name in enumerate(_unique(channels))}
     for name, values in (rows or {}).items():
         columns[name] = _of_labels(values, labels)

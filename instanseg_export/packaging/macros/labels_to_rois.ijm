@@ -1,8 +1,8 @@
 // Turns the active label map into ROIs, one per instance, named after what it is and its id: "nuclei 12", "cells 12".
 // Use it in Fiji or ImageJ on the output of the model: 0 is background, each instance has an id from 1 on. The slices
-// of a label map with several channels are its targets, in the order nuclei, cells; one id is one cell in both.
+// of a label map with several channels are its structures, in the order nuclei, cells; one id is one cell in both.
 
-targets = newArray("nuclei", "cells");
+structures = newArray("nuclei", "cells");
 original = getImageID();
 getDimensions(width, height, channels, slices, frames);
 if (bitDepth() == 24) {
@@ -19,9 +19,9 @@ for (s = 1; s <= nSlices; s++) {
     if (nSlices > 1) {
         setSlice(s);
     }
-    target = "instances";
-    if (nSlices <= targets.length) {
-        target = targets[s - 1];
+    structure = "instances";
+    if (nSlices <= structures.length) {
+        structure = structures[s - 1];
     }
     getStatistics(area, mean, min, max);
 
@@ -42,7 +42,7 @@ for (s = 1; s <= nSlices; s++) {
             run("Create Selection");
             roiManager("Add");
             roiManager("Select", roiManager("count") - 1);
-            roiManager("Rename", target + " " + id);
+            roiManager("Rename", structure + " " + id);
             showProgress(id, max);
         }
     }

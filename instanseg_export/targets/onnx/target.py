@@ -19,7 +19,7 @@ _INPUT = "image"
 
 
 class OnnxTarget:
-    """Exports the forward through torch.export; loops become Loop and Scan, tunables overridable initializers."""
+    """Exports the forward through torch.export; loops become Loop and Scan, settings overridable initializers."""
 
     name = "onnx"
     filename = "model.onnx"
@@ -44,7 +44,7 @@ class OnnxTarget:
 
         name = metadata.spec.name
         stages = _tensors(forward)
-        settings = [row.name for row in metadata.tunables if not row.fixed]
+        settings = [row.name for row in metadata.setting_rows if not row.fixed]
         with export_step("capture", self.name, name):
             captured = capture(forward, settings)
         with export_step("translate", self.name, name):

@@ -67,9 +67,11 @@ def test_ways_to_state_the_grid_of_a_volume(tmp_path: Path, properties: Any, ove
 
 def test_fields_that_can_be_overridden(tmp_path: Path) -> None:
     run = write_embedseg_run(tmp_path / "run")
-    spec = load_checkpoint(run, spec={"name": "worms", "targets": "worms", "pixel_size": "0.5", "grid": "99,98"}).spec
+    spec = load_checkpoint(
+        run, spec={"name": "worms", "structures": "worms", "pixel_size": "0.5", "grid": "99,98"}
+    ).spec
     assert isinstance(spec, EmbedSegSpec)
-    assert (spec.name, spec.targets, spec.pixel_size, spec.grid) == ("worms", ("worms",), 0.5, (99, 98))
+    assert (spec.name, spec.structures, spec.pixel_size, spec.grid) == ("worms", ("worms",), 0.5, (99, 98))
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])

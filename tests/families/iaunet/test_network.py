@@ -90,7 +90,7 @@ def test_folding_changes_nothing_but_the_norms(encoder: ResNetSpec | SwinSpec) -
         ({"classes": ("a", "a")}, "named twice"),
         ({"encoder": {"kind": "vgg"}}, "vgg"),
         ({"encoder": {"kind": "swin", "dim": 8, "depths": (1, 1, 1, 1), "heads": (3, 1, 1, 1), "window": 7}}, "divide"),
-        ({"targets": ("nuclei", "cells")}, "targets"),
+        ({"structures": ("nuclei", "cells")}, "structures"),
     ],
 )
 def test_contradictory_descriptions_are_refused(fields: dict[str, object], reason: str) -> None:

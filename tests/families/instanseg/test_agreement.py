@@ -12,7 +12,13 @@ import torch
 from instanseg_export.families.instanseg.forward import Intermediates
 from support.synthetic import SCALE, cells_image, noise_image
 
-NUCLEI = (("targets", ("nuclei",)), ("dim_coords", 3), ("dim_seeds", 1), ("feature_engineering", "2"), ("mlp_width", 7))
+NUCLEI = (
+    ("structures", ("nuclei",)),
+    ("dim_coords", 3),
+    ("dim_seeds", 1),
+    ("feature_engineering", "2"),
+    ("mlp_width", 7),
+)
 MODELS = [
     pytest.param((), id="nuclei and cells"),
     pytest.param(NUCLEI, id="nuclei, norm of the difference", marks=pytest.mark.slow),

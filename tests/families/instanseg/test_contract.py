@@ -35,7 +35,7 @@ def two_channels(shared: Path) -> np.ndarray:
 
 
 def assert_ids(labels: np.ndarray) -> None:
-    """Ids run from 1 without gaps in each image, counted over all targets together."""
+    """Ids run from 1 without gaps in each image, counted over all structures together."""
     assert labels.dtype == np.float32
     for image in labels:
         ids = np.unique(image)

@@ -96,7 +96,7 @@ def test_an_open_number_of_channels_is_taken_from_the_weights(run: Path, zero: s
     assert load_checkpoint(run).spec.channels == 3
 
 
-def test_columns_about_targets_must_agree(run: Path) -> None:
+def test_columns_about_structures_must_agree(run: Path) -> None:
     write_log(run, {**log_of(small_spec()), "target_segmentation": "NC"})
     with pytest.raises(SpecError, match=r"cells_and_nuclei.* is False, but .*target_segmentation.* is nuclei, cells"):
         load_checkpoint(run)

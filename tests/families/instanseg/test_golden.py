@@ -47,8 +47,8 @@ def test_labels_are_upstreams_and_equal_in_both_formats(
     differing = 1e6 * float((first != second).mean())
     record_property("ppm between torchscript and onnx", differing)
     assert differing <= 10
-    for target in range(first.shape[1]):
-        np.testing.assert_array_equal(np.unique(first[:, target]), np.unique(second[:, target]))
+    for structure in range(first.shape[1]):
+        np.testing.assert_array_equal(np.unique(first[:, structure]), np.unique(second[:, structure]))
 
 
 @pytest.mark.parametrize(("variant", "name"), SLOW_ON_LARGE)

@@ -51,7 +51,7 @@ def test_scripted_and_exported_networks_equal_the_module_at_any_size(name: str) 
     exported = torch.export.export(network, (example,), dynamic_shapes=(sizes,)).module()
     for image in (image_for(spec, 1, 1, 2 * step, 2 * step), image_for(spec, 3, 5, 2 * step, 4 * step)):
         expected = network(image)
-        assert expected.shape == (image.shape[0], len(spec.targets) * 5, *image.shape[2:])
+        assert expected.shape == (image.shape[0], len(spec.structures) * 5, *image.shape[2:])
         torch.testing.assert_close(scripted(image), expected)
         # Instance norm is exported in another form, and planes of few pixels magnify rounding.
         torch.testing.assert_close(exported(image), expected, rtol=0, atol=3e-4 * float(expected.abs().max()))
@@ -167,8 +167,8 @@ def test_guided_classifier_scripts_for_any_window() -> None:
         ({"channels": 4}, "network takes 3"),
         ({"channels": None}, "ChannelNet in front"),
         ({"adaptor": unet(heads=((2,),))}, "adaptor gives 2"),
-        ({"targets": ("nuclei", "nuclei")}, "need 10"),
-        ({"targets": ("vessels",)}, "nuclei"),
+        ({"structures": ("nuclei", "nuclei")}, "need 10"),
+        ({"structures": ("vessels",)}, "nuclei"),
         ({"dim_seeds": 3}, "less than or equal to 2"),
     ],
 )

@@ -111,11 +111,11 @@ def test_objects_far_from_a_seam_do_not_depend_on_tiling() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [*KINDS, "two targets", "ChannelNet", "large tiles"])
+@pytest.mark.parametrize("kind", [*KINDS, "two structures", "ChannelNet", "large tiles"])
 def test_every_kind_agrees_in_both_formats(tmp_path: Path, kind: str) -> None:
     changes: dict[str, object] = {}
-    if kind == "two targets":
-        kind, changes = "sam_unet", {"targets": ("nuclei", "cells")}
+    if kind == "two structures":
+        kind, changes = "sam_unet", {"structures": ("nuclei", "cells")}
     elif kind == "ChannelNet":
         adaptor = ChannelNetSpec(out_channels=3, layers=(4, 6, 8), norm="instance")
         kind, changes = "cellposesam", {"channels": None, "adaptor": adaptor}
@@ -130,7 +130,7 @@ def test_every_kind_agrees_in_both_formats(tmp_path: Path, kind: str) -> None:
     for shape in shapes:
         image = smooth_image(*shape, seed=3)
         expected = label_map(forward(image)).numpy()
-        assert expected.shape == (shape[0], len(spec.targets), *shape[2:])
+        assert expected.shape == (shape[0], len(spec.structures), *shape[2:])
         for model in models:
             # The network's rounding may move a pixel at a threshold.
             assert (model(image.numpy()) != expected).mean() <= 1e-5

@@ -62,17 +62,19 @@ def test_our_own_file_brings_it_back(tmp_path: Path, kind: str, form: str) -> No
     assert torch.equal(second.network(image), first.network(image))
 
 
-def test_one_decoder_for_each_target_whatever_multihead_says(tmp_path: Path) -> None:
-    run, _ = sam_run(tmp_path / "run", "sam_unet", targets=("nuclei", "cells"))
-    rows = {**sam_log(sam_spec("sam_unet", targets=("nuclei", "cells")), "sam_unet"), "multihead": False}
+def test_one_decoder_for_each_structure_whatever_multihead_says(tmp_path: Path) -> None:
+    run, _ = sam_run(tmp_path / "run", "sam_unet", structures=("nuclei", "cells"))
+    rows = {**sam_log(sam_spec("sam_unet", structures=("nuclei", "cells")), "sam_unet"), "multihead": False}
     write_log(run, rows)
     checkpoint = load_checkpoint(run)
-    assert checkpoint.spec.targets == ("nuclei", "cells")
+    assert checkpoint.spec.structures == ("nuclei", "cells")
     assert instanseg_spec(checkpoint).backbone.heads == ((2, 2, 1), (2, 2, 1))
 
 
 def test_behind_a_channelnet(tmp_path: Path) -> None:
-    spec = channel_net_spec().model_copy(update={"backbone": sam_spec("cellposesam").backbone, "targets": ("nuclei",)})
+    spec = channel_net_spec().model_copy(
+        update={"backbone": sam_spec("cellposesam").backbone, "structures": ("nuclei",)}
+    )
     network = random_network(spec)
     state = {}
     for name, tensor in upstream_sam_state(network, "cellposesam").items():

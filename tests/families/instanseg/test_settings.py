@@ -1,4 +1,4 @@
-"""Each tunable has the effect that its name says: baked in, and overridden at run time in each format."""
+"""Each setting has the effect that its name says: baked in, and overridden at run time in each format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(request: pytest.FixtureRequest, synthetic: Callable[..., Any], image: np
 
 
 def scores(stages: dict[str, np.ndarray], channel: int) -> np.ndarray:
-    """The network's output in a channel of each seed's target."""
+    """The network's output in a channel of each seed's structure."""
     planes, rows, columns = stages["seeds"].T
     values: np.ndarray = stages["network"][0, planes * 6 + channel, rows, columns]
     return values
@@ -87,8 +87,8 @@ def test_overlap_threshold(run: Run) -> None:
 
 def test_min_size(run: Run) -> None:
     labels = run(min_size=80, resolve_cell_and_nucleus=False)["labels"][0]
-    for target in labels:
-        areas = np.bincount(target.astype(int).ravel())[1:]
+    for structure in labels:
+        areas = np.bincount(structure.astype(int).ravel())[1:]
         assert len(areas) > 0
         assert areas.min() >= 80
     assert run(min_size=0)["labels"].max() > labels.max()
@@ -137,8 +137,8 @@ def test_connected_nuclei_stay_in_connected_cells(run: Run) -> None:
 def test_resolve_cell_and_nucleus(run: Run) -> None:
     apart = run(resolve_cell_and_nucleus=False)["labels"][0]
     together = run(resolve_cell_and_nucleus=True)["labels"][0]
-    for target in apart:
-        ids = np.unique(target)
+    for structure in apart:
+        ids = np.unique(structure)
         np.testing.assert_array_equal(ids, np.arange(len(ids)))
     nuclei, cells = together
     np.testing.assert_array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
@@ -172,7 +172,7 @@ def test_window_size_where_it_can_be_set(synthetic: Callable[..., Any], image: n
 
 
 @pytest.mark.parametrize("target", ["torchscript", "baked"])
-def test_target_segmentation_picks_targets(synthetic: Callable[..., Any], image: np.ndarray, target: str) -> None:
+def test_target_segmentation_picks_structures(synthetic: Callable[..., Any], image: np.ndarray, target: str) -> None:
     model = synthetic()
     both = model.torchscript(image, resolve_cell_and_nucleus=False)
     for place, flags in enumerate(([1, 0], [0, 1])):
@@ -185,9 +185,9 @@ def test_target_segmentation_picks_targets(synthetic: Callable[..., Any], image:
     np.testing.assert_array_equal(model.torchscript(image, target_segmentation=[1, 1]), model.torchscript(image))
 
 
-def test_choosing_no_target_is_refused(synthetic: Callable[..., Any], image: np.ndarray) -> None:
+def test_choosing_no_structure_is_refused(synthetic: Callable[..., Any], image: np.ndarray) -> None:
     model = synthetic()
-    with pytest.raises(torch.jit.Error, match="chooses no target"):
+    with pytest.raises(torch.jit.Error, match="chooses no structure"):
         model.torchscript(image, target_segmentation=[0, 0])
     with pytest.raises(SettingError):
         build_forward(model.checkpoint, {"target_segmentation": [0, 0]})
@@ -215,14 +215,14 @@ def test_checkpoints_settings_give_way_to_the_callers(synthetic: Callable[..., A
     tuned = replace(
         checkpoint, spec=checkpoint.spec.model_copy(update={"settings": {"min_size": 33, "peak_distance": 7}})
     )
-    values = build_forward(tuned, {"min_size": 44}).values
-    assert (values["min_size"], values["peak_distance"], values["seed_threshold"]) == (44, 7, 0.7)
+    baked = build_forward(tuned, {"min_size": 44}).baked
+    assert (baked["min_size"], baked["peak_distance"], baked["seed_threshold"]) == (44, 7, 0.7)
 
 
-def test_tunables_without_effect_are_not_offered(synthetic: Callable[..., Any]) -> None:
-    everything = {tunable.name for tunable in synthetic().forward.tunables}
+def test_settings_without_effect_are_not_offered(synthetic: Callable[..., Any]) -> None:
+    everything = {setting.name for setting in synthetic().forward.settings}
     assert {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"} <= everything
     from support.synthetic import synthetic_checkpoint
 
-    plain = {tunable.name for tunable in build_forward(synthetic_checkpoint(("nuclei",), dim_seeds=1)).tunables}
+    plain = {setting.name for setting in build_forward(synthetic_checkpoint(("nuclei",), dim_seeds=1)).settings}
     assert everything - plain == {"fg_threshold", "resolve_cell_and_nucleus", "target_segmentation"}

@@ -54,7 +54,7 @@ def test_without_a_log_everything_is_inferred_and_said(run: Path) -> None:
     checkpoint = load_checkpoint(run)
     assert checkpoint.spec == stated.model_copy(update={"pixel_size": None, "source_datasets": ()})
     said = " ".join(checkpoint.inferred)
-    for field in ("layers", "norm", "channels", "dim_coords", "n_sigma", "dim_seeds", "mlp_width", "targets"):
+    for field in ("layers", "norm", "channels", "dim_coords", "n_sigma", "dim_seeds", "mlp_width", "structures"):
         assert f"{field} is " in said
     assert "feature_engineering is 0" in said
     assert "engineering 3 has the same shapes" in said
@@ -163,22 +163,22 @@ def test_a_log_that_contradicts_the_weights_is_refused(run: Path, row: dict[str,
     assert weights_have in caught.value.message.rpartition("model_weights.pth")[2]
 
 
-def test_single_target_logs_do_not_fit_weights_for_two(tmp_path: Path) -> None:
+def test_single_structure_logs_do_not_fit_weights_for_two(tmp_path: Path) -> None:
     spec = small_spec(
-        targets=("nuclei", "cells"),
+        structures=("nuclei", "cells"),
         backbone=UNetSpec(in_channels=3, layers=(4, 6, 8), norm="batch", heads=((2, 2, 1),) * 2),
     )
     log = {key: value for key, value in log_of(spec).items() if key != "target_segmentation"}
     run = write_run(tmp_path / "run", spec, log={**log, "cells_and_nuclei": False})
-    with pytest.raises(SpecError, match="target_count is 1, but the weights"):
+    with pytest.raises(SpecError, match="structure_count is 1, but the weights"):
         load_checkpoint(run)
     write_log(run, log)
-    assert load_checkpoint(run).spec.targets == ("nuclei", "cells")
+    assert load_checkpoint(run).spec.structures == ("nuclei", "cells")
 
 
 def test_cells_alone(run: Path) -> None:
     write_log(run, {**log_of(small_spec()), "target_segmentation": "C"})
-    assert load_checkpoint(run).spec.targets == ("cells",)
+    assert load_checkpoint(run).spec.structures == ("cells",)
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape", "level", "block"])
@@ -258,9 +258,9 @@ def test_genuine_runs_are_read_as_they_were_trained(shared: Path) -> None:
     nuclei = instanseg_spec(load_checkpoint(folder / "nuclei_batchnorm"))
     assert isinstance(nuclei.backbone, UNetSpec)
     assert nuclei.backbone.layers == (16, 32, 64, 128)
-    assert (nuclei.name, nuclei.targets, nuclei.channels) == ("nuclei_batchnorm", ("nuclei",), 3)
+    assert (nuclei.name, nuclei.structures, nuclei.channels) == ("nuclei_batchnorm", ("nuclei",), 3)
     both = load_checkpoint(folder / "nuclei_cells_channelnet").spec
-    assert (both.targets, both.channels, both.source_datasets) == (("nuclei", "cells"), None, ("dsb_2018",))
+    assert (both.structures, both.channels, both.source_datasets) == (("nuclei", "cells"), None, ("dsb_2018",))
 
 
 @pytest.mark.parametrize("variant", ["multihead_seeds2_coords4", "nuclei_batchnorm", "nuclei_cells_channelnet"])

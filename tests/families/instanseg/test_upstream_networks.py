@@ -34,12 +34,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "batch": {},
     "instance": {"norm": "INSTANCE"},
     "no norm": {"norm": None},
-    "two targets": {"cells_and_nuclei": True},
-    "two targets, multihead": {"cells_and_nuclei": True, "multihead": True, "norm": "INSTANCE"},
-    "one target, multihead": {"multihead": True},
+    "two structures": {"cells_and_nuclei": True},
+    "two structures, multihead": {"cells_and_nuclei": True, "multihead": True, "norm": "INSTANCE"},
+    "one structure, multihead": {"multihead": True},
     "coords 3, sigma 1": {"dim_coords": 3, "n_sigma": 1},
     "coords 4, sigma 4, seeds 2": {"dim_coords": 4, "n_sigma": 4, "dim_seeds": 2, "norm": None},
-    "sigma 3, seeds 2, two targets": {"n_sigma": 3, "dim_seeds": 2, "cells_and_nuclei": True},
+    "sigma 3, seeds 2, two structures": {"n_sigma": 3, "dim_seeds": 2, "cells_and_nuclei": True},
     "two levels": {"layers": (5, 7)},
     "three levels": {"layers": (3, 9, 4)},
     "five levels": {"layers": (4, 5, 6, 7, 8), "norm": "INSTANCE"},
@@ -101,7 +101,7 @@ def test_network_and_classifier_equal_upstreams(name: str, tmp_path: Path) -> No
 
     any_channels = adaptor in ("1", "1_ablated", "sum")
     assert (ours.spec.channels is None) == any_channels
-    assert len(ours.spec.targets) == (2 if log["cells_and_nuclei"] else 1)
+    assert len(ours.spec.structures) == (2 if log["cells_and_nuclei"] else 1)
     for shape in ((2, log["dim_in"], 32, 48), (1, 5 if any_channels else log["dim_in"], 48, 16)):
         image = torch.randn(shape, generator=torch.Generator().manual_seed(2))
         expected = theirs(image.clone())

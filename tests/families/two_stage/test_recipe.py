@@ -49,7 +49,7 @@ def test_a_recipe_joins_two_checkpoints(tmp_path: Path) -> None:
     spec = checkpoint.spec
     assert isinstance(spec, ClassifiedSpec)
     assert (spec.name, spec.classes, spec.pixel_size, spec.channels) == ("immune cells", tuple(CLASSES), 0.25, 3)
-    assert spec.targets == ("nuclei",)
+    assert spec.structures == ("nuclei",)
     assert spec.segmentation.pixel_size == 0.5
     assert spec.resampling == 0.5
     assert spec.classifier == crop_classifier_spec(embedding=16, logits=6, stem_padding=0)

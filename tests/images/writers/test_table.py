@@ -75,7 +75,7 @@ def _columns() -> dict[str, np.ndarray]:
 
 
 EXPECTED = [
-    "label,target,pair,area_px,area_um2,centroid_x_px,centroid_y_px,centroid_x_um,centroid_y_um,box_x,box_y,box_width,"
+    "label,structure,pair,area_px,area_um2,centroid_x_px,centroid_y_px,centroid_x_um,centroid_y_um,box_x,box_y,box_width,"
     "box_height,mean: DAPI,mean: DAPI (2),detection_logits: a,detection_classes: class",
     "1,nuclei,1,4,0.5,203,102,50.75,51,202,101,2,2,3,20.5,0.25,b",
     "1,cells,1,16,2,203,102,50.75,51,201,100,4,4,3,20.5,0.25,b",
@@ -103,7 +103,7 @@ def test_no_objects_leave_the_header(tmp_path: Path) -> None:
     columns = object_columns([("nuclei", found)], ["grey"], Scale(None, (0, 0)), rows=rows)
     for kind in ("csv", "parquet"):
         write_table(tmp_path / f"none.{kind}", columns, kind)
-    header = "label,target,area_px,centroid_x_px,centroid_y_px,box_x,box_y,box_width,box_height,mean: grey"
+    header = "label,structure,area_px,centroid_x_px,centroid_y_px,box_x,box_y,box_width,box_height,mean: grey"
     assert (tmp_path / "none.csv").read_text() == f"{header},detection_logits: a\n"
     assert pyarrow.parquet.read_table(tmp_path / "none.parquet").num_rows == 0
 

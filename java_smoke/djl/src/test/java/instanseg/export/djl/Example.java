@@ -31,7 +31,7 @@ final class Example {
             NDArray threshold = manager.create(0.8f); // settings are optional
             threshold.setName("args.seed_threshold");
             NDArray labels = predictor.predict(new NDList(image, threshold)).singletonOrThrow();
-            // (1, targets, height, width): 0 is background, each object has an id from 1 on.
+            // (1, structures, height, width): 0 is background, each object has an id from 1 on.
             return labels.toFloatArray();
         }
         // README ends

@@ -37,7 +37,7 @@ public final class DeepImageJ {
         return session.version();
     }
 
-    /** Runs the model on an image; the result has one channel of ids for each target. */
+    /** Runs the model on an image; the result has one channel of ids for each structure. */
     public ImagePlus run(ImagePlus image) {
         return Tensors.toImage(image.getTitle() + " labels", run(preprocess(Tensors.of(image))));
     }

@@ -152,12 +152,12 @@ class MacrosTest {
 
     /** The number of pixels of each instance, by the name that its ROI should have. */
     private static Map<String, Integer> areas(ImagePlus labels) {
-        List<String> targets = labels.getStackSize() == 2 ? List.of("nuclei", "cells") : List.of("nuclei");
+        List<String> structures = labels.getStackSize() == 2 ? List.of("nuclei", "cells") : List.of("nuclei");
         Map<String, Integer> areas = new TreeMap<>();
         for (int slice = 1; slice <= labels.getStackSize(); slice++) {
             for (float id : (float[]) labels.getStack().getProcessor(slice).getPixels()) {
                 if (id > 0) {
-                    areas.merge(targets.get(slice - 1) + " " + (int) id, 1, Integer::sum);
+                    areas.merge(structures.get(slice - 1) + " " + (int) id, 1, Integer::sum);
                 }
             }
         }

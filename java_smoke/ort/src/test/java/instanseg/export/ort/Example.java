@@ -24,7 +24,7 @@ final class Example {
             options.addInitializer("seed_threshold", threshold);
             try (OrtSession session = environment.createSession(file.toString(), options); // .../model.onnx
                     OrtSession.Result result = session.run(Map.of("image", image))) {
-                // (1, targets, height, width): 0 is background, each object has an id from 1 on.
+                // (1, structures, height, width): 0 is background, each object has an id from 1 on.
                 FloatBuffer labels = ((OnnxTensor) result.get(0)).getFloatBuffer();
                 float[] ids = new float[labels.remaining()];
                 labels.get(ids);

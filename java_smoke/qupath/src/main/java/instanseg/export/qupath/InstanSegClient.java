@@ -111,7 +111,7 @@ public final class InstanSegClient {
                     .setTypes(TileTranslator.Tile.class, Prediction.class)
                     .optModelUrls(model.weights().toUri().toString())
                     .optDevice(Device.cpu())
-                    .optTranslator(new TileTranslator(arguments, targets()))
+                    .optTranslator(new TileTranslator(arguments, structures()))
                     .build()
                     .loadModel();
         } catch (ModelNotFoundException | MalformedModelException error) {
@@ -119,7 +119,7 @@ public final class InstanSegClient {
         }
     }
 
-    private Optional<int[]> targets() throws InvalidModelException {
+    private Optional<int[]> structures() throws InvalidModelException {
         if (outputChannels.length == 0) {
             return Optional.empty();
         }

@@ -34,8 +34,8 @@ public final class LabelsToObjects {
      */
     public List<DetectedObject> convert(Prediction prediction, Region tile) {
         List<SortedMap<Integer, Mask>> maps = new ArrayList<>();
-        for (int target = 0; target < prediction.targets(); target++) {
-            maps.add(masks(prediction, target, tile));
+        for (int structure = 0; structure < prediction.structures(); structure++) {
+            maps.add(masks(prediction, structure, tile));
         }
         SortedMap<Integer, Mask> outlines = maps.get(maps.size() - 1);
         List<DetectedObject> objects = new ArrayList<>();
@@ -88,11 +88,11 @@ public final class LabelsToObjects {
         return output.classes().isEmpty() ? "Class " + index : output.classes().get(index);
     }
 
-    private static SortedMap<Integer, Mask> masks(Prediction prediction, int target, Region tile) {
+    private static SortedMap<Integer, Mask> masks(Prediction prediction, int structure, Region tile) {
         int area = prediction.height() * prediction.width();
         Map<Integer, Region> boxes = new TreeMap<>();
         for (int place = 0; place < area; place++) {
-            int label = prediction.labels()[target * area + place];
+            int label = prediction.labels()[structure * area + place];
             if (label > 0) {
                 Region pixel = new Region(place % prediction.width(), place / prediction.width(), 1, 1);
                 boxes.merge(label, pixel, Region::join);
@@ -104,7 +104,7 @@ public final class LabelsToObjects {
             for (int y = 0; y < box.height(); y++) {
                 for (int x = 0; x < box.width(); x++) {
                     int place = (box.y() + y) * prediction.width() + box.x() + x;
-                    pixels.set(y * box.width() + x, prediction.labels()[target * area + place] == label);
+                    pixels.set(y * box.width() + x, prediction.labels()[structure * area + place] == label);
                 }
             }
             Region inImage = new Region(tile.x() + box.x(), tile.y() + box.y(), box.width(), box.height());

@@ -5,10 +5,10 @@ import java.util.List;
 /**
  * What the model gives for one tile.
  *
- * @param targets number of label maps, 1 or 2
+ * @param structures number of label maps, 1 or 2
  * @param height of the tile
  * @param width of the tile
- * @param labels (targets, height, width); 0 is background
+ * @param labels (structures, height, width); 0 is background
  * @param rows of each further output; row r is about the object with label r + 1
  */
-public record Prediction(int targets, int height, int width, int[] labels, List<double[][]> rows) {}
+public record Prediction(int structures, int height, int width, int[] labels, List<double[][]> rows) {}

@@ -25,17 +25,17 @@ final class TileTranslator implements Translator<TileTranslator.Tile, Prediction
     record Tile(int channels, int height, int width, float[] pixels) {}
 
     private final Map<String, ?> arguments;
-    private final Optional<int[]> targets;
+    private final Optional<int[]> structures;
 
     /**
      * Makes a translator.
      *
      * @param arguments settings to send with each tile
-     * @param targets 1 for each target that is wanted and 0 for the others; empty when none was deselected
+     * @param structures 1 for each structure that is wanted and 0 for the others; empty when none was deselected
      */
-    TileTranslator(Map<String, ?> arguments, Optional<int[]> targets) {
+    TileTranslator(Map<String, ?> arguments, Optional<int[]> structures) {
         this.arguments = arguments;
-        this.targets = targets;
+        this.structures = structures;
     }
 
     @Override
@@ -44,8 +44,8 @@ final class TileTranslator implements Translator<TileTranslator.Tile, Prediction
         Shape shape = new Shape(tile.channels(), tile.height(), tile.width());
         NDList arrays = new NDList(manager.create(tile.pixels(), shape));
         arrays.addAll(OptionalArguments.toArrays(arguments, manager));
-        if (targets.isPresent()) {
-            NDArray flags = manager.create(targets.get()).toDevice(Device.cpu(), false);
+        if (structures.isPresent()) {
+            NDArray flags = manager.create(structures.get()).toDevice(Device.cpu(), false);
             flags.setName("args.target_segmentation");
             arrays.add(flags);
         }

@@ -38,7 +38,7 @@ class ModelFolderTest {
     }
 
     @Test
-    void fixedAndFreeChannelsAndTargetsAreTold() throws Exception {
+    void fixedAndFreeChannelsAndStructuresAreTold() throws Exception {
         ModelFolder nuclei = ModelFolder.open(Python.folder("nuclei_batchnorm"));
         assertEquals(OptionalInt.of(3), nuclei.inputChannels());
         assertEquals(1, nuclei.outputChannels());

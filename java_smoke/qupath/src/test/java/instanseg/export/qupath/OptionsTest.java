@@ -113,12 +113,12 @@ class OptionsTest {
 
     @Test
     void targetSegmentationChoosesTheOutputs() throws Exception {
-        assertEquals(2, run(BOTH, Map.of()).targets());
-        assertEquals(2, run(BOTH, Map.of("target_segmentation", new int[] {1, 1})).targets());
+        assertEquals(2, run(BOTH, Map.of()).structures());
+        assertEquals(2, run(BOTH, Map.of("target_segmentation", new int[] {1, 1})).structures());
         Prediction nuclei = run(BOTH, Map.of("target_segmentation", new int[] {1, 0}));
         Prediction cells = run(BOTH, Map.of("target_segmentation", new int[] {0, 1}));
-        assertEquals(1, nuclei.targets());
-        assertEquals(1, cells.targets());
+        assertEquals(1, nuclei.structures());
+        assertEquals(1, cells.structures());
         assertTrue(area(nuclei) < area(cells), "nuclei are smaller than cells");
         assertThrows(Exception.class, () -> run(BOTH, Map.of("target_segmentation", new int[] {0, 0})));
     }
@@ -229,7 +229,7 @@ class OptionsTest {
         return Arrays.stream(prediction.labels(), 0, plane).filter(label -> label > 0).count();
     }
 
-    /** Returns the areas of all objects of the first target, in order. */
+    /** Returns the areas of all objects of the first structure, in order. */
     private static List<Integer> areas(Prediction prediction) {
         Map<Integer, Integer> areas = new TreeMap<>();
         for (int label : prediction.labels()) {
@@ -249,7 +249,7 @@ class OptionsTest {
         return Math.abs(solid - area(prediction));
     }
 
-    /** Counts the parts of the first target's objects, neighbours along rows and columns only, less the objects. */
+    /** Counts the parts of the first structure's objects, neighbours along rows and columns only, less the objects. */
     private static long piecesTooMany(Prediction prediction) {
         int width = prediction.width();
         int plane = prediction.height() * width;

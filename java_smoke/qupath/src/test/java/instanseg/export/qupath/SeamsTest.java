@@ -107,9 +107,9 @@ class SeamsTest {
     }
 
     /** The label maps of objects; of cells, the nuclei come first. */
-    private static Prediction paint(List<DetectedObject> objects, int targets, Region image) {
+    private static Prediction paint(List<DetectedObject> objects, int structures, Region image) {
         int area = image.width() * image.height();
-        int[] labels = new int[targets * area];
+        int[] labels = new int[structures * area];
         for (int place = 0; place < objects.size(); place++) {
             DetectedObject object = objects.get(place);
             Region box = object.outline().bounds();
@@ -117,7 +117,7 @@ class SeamsTest {
                 for (int x = box.x(); x < box.right(); x++) {
                     int pixel = y * image.width() + x;
                     if (object.outline().contains(x, y)) {
-                        labels[(targets - 1) * area + pixel] = place + 1;
+                        labels[(structures - 1) * area + pixel] = place + 1;
                     }
                     if (object.nucleus().isPresent() && object.nucleus().get().contains(x, y)) {
                         labels[pixel] = place + 1;
@@ -125,7 +125,7 @@ class SeamsTest {
                 }
             }
         }
-        return new Prediction(targets, image.height(), image.width(), labels, List.of());
+        return new Prediction(structures, image.height(), image.width(), labels, List.of());
     }
 
     private static void assertNoPixelIsTakenTwice(List<DetectedObject> objects, Region image) {
@@ -147,13 +147,13 @@ class SeamsTest {
     }
 
     private static Prediction crop(Prediction whole, Region tile) {
-        int[] labels = new int[whole.targets() * tile.width() * tile.height()];
-        for (int row = 0; row < whole.targets() * tile.height(); row++) {
-            int target = row / tile.height();
+        int[] labels = new int[whole.structures() * tile.width() * tile.height()];
+        for (int row = 0; row < whole.structures() * tile.height(); row++) {
+            int structure = row / tile.height();
             int y = tile.y() + row % tile.height();
-            int start = (target * whole.height() + y) * whole.width() + tile.x();
+            int start = (structure * whole.height() + y) * whole.width() + tile.x();
             System.arraycopy(whole.labels(), start, labels, row * tile.width(), tile.width());
         }
-        return new Prediction(whole.targets(), tile.height(), tile.width(), labels, List.of());
+        return new Prediction(whole.structures(), tile.height(), tile.width(), labels, List.of());
     }
 }

@@ -67,7 +67,7 @@ class WholeImageTest {
 
     @ParameterizedTest
     @CsvSource({"0, nuclei", "1, cells"})
-    void oneOutputIsWhatWasChosen(int channel, String target) throws Exception {
+    void oneOutputIsWhatWasChosen(int channel, String structure) throws Exception {
         Path folder = Python.folder("nuclei_cells_channelnet");
         Image image = Python.image(folder, "five_channels");
         ModelFolder model = ModelFolder.open(folder);
@@ -77,7 +77,7 @@ class WholeImageTest {
                 .detectObjects(image)
                 .objects();
         // Python was given the raw image, whose brightest pixels are clipped a little later: 3 in place of 1.5.
-        List<DetectedObject> python = Python.objects(folder, "five_channels_" + target, 0, 0);
+        List<DetectedObject> python = Python.objects(folder, "five_channels_" + structure, 0, 0);
         assertTrue(found.stream().allMatch(object -> object.nucleus().isEmpty()));
         int count = python.size();
         assertEquals(new Comparison(count, count, count, count), Comparison.ofOutlines(found, python));

@@ -20,11 +20,11 @@ from .spec import ChannelNetSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Structure", "measure"]
+__all__ = ["Architecture", "measure"]
 
 
 @dataclass(frozen=True)
-class Structure:
+class Architecture:
     """All of a network that can be measured.
 
     Attributes:
@@ -41,8 +41,8 @@ class Structure:
     convolutional: bool
 
 
-def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
-    """Infer the structure from weights under canonical names.
+def measure(weights: Mapping[str, Tensor], path: Path) -> Architecture:
+    """Infer the architecture from weights under canonical names.
 
     Raises:
         CheckpointError: weights that decide it are missing or malformed.
@@ -59,7 +59,7 @@ def measure(weights: Mapping[str, Tensor], path: Path) -> Structure:
         first = need(weights, "pixel_classifier.layer2.fc1.weight", 4, path)
     else:
         first = need(weights, "pixel_classifier.fc1.weight", 2, path)
-    return Structure(backbone, adaptor, first.shape[1], first.shape[0], convolutional)
+    return Architecture(backbone, adaptor, first.shape[1], first.shape[0], convolutional)
 
 
 _TRAINING_TILE = 256
