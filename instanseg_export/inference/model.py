@@ -18,7 +18,10 @@ from ..runtimes.selection import preferred_runtimes
 from ..targets import known_target
 from ..targets.settings import is_fixed
 
-__all__ = ["Ready", "get_ready"]
+__all__ = ["PERCENTILES", "Ready", "get_ready"]
+
+PERCENTILES = 0.1, 99.9
+"""That images for files of others are stretched by."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,12 @@ def _fixed(metadata: ModelMetadata | None, target: str) -> frozenset[str]:
 
 
 def _parse(settings: Mapping[str, Any], exported: ExportedModel, fixed: frozenset[str], file: Path) -> dict[str, Any]:
-    from ..families.settings import parse_settings
+    from ..families.settings import normalize_setting, parse_settings
 
-    parsed = parse_settings(settings, exported.settings)
+    known = exported.settings
+    if not any(setting.name == "normalize" for setting in known):
+        known = (*known, normalize_setting(*PERCENTILES))  # run stretches images for such files by itself
+    parsed = parse_settings(settings, known)
     if stuck := [name for name in parsed if name in fixed]:
         elsewhere = not _fixed(exported.metadata, "torchscript").intersection(stuck)
         raise SettingError(

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..images.image import Array
-from .model import Ready
+from .model import PERCENTILES, Ready
 
 __all__ = ["decide", "is_standard", "stretch"]
 
-_LOW, _HIGH = 0.1, 99.9
 _TOLERANCE = 0.01
 
 
@@ -51,7 +50,7 @@ def _is_normalised(planes: Array) -> bool:
         values = channel[np.isfinite(channel)]
         if values.size == 0:
             return False
-        low, high = np.percentile(values, (_LOW, _HIGH))
+        low, high = np.percentile(values, PERCENTILES)
         if abs(low) > _TOLERANCE or abs(high - 1) > _TOLERANCE:
             return False
     return True
@@ -70,6 +69,6 @@ def stretch(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if values.size == 0:
             out[...] = 0
             continue
-        low, high = np.percentile(values, (_LOW, _HIGH))
+        low, high = np.percentile(values, PERCENTILES)
         out[...] = (np.where(finite, channel, values.min()) - low) / max(high - low, 1e-6)
     return result
