@@ -139,9 +139,11 @@ def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Pa
         for name in here.namelist():
             content = here.read(name)
             for end in (b".", b"\n"):  # in code, and in pickles
-                moves += content.count(b"__torch__.small_forward" + end)
-                content = content.replace(b"__torch__.small_forward" + end, b"__torch__.families.small.forward" + end)
-            there.writestr(name.replace("small_forward.py", "families/small/forward.py"), content)
+                moves += content.count(b"__torch__.support.small_forward" + end)
+                content = content.replace(
+                    b"__torch__.support.small_forward" + end, b"__torch__.families.small.forward" + end
+                )
+            there.writestr(name.replace("support/small_forward.py", "families/small/forward.py"), content)
     assert moves > 2
     assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
 
