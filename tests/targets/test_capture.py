@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint, small_image
 from support.graph_hashes import onnx_hash, torchscript_hash
-from support.small_forward import SmallForward, small_checkpoint
 
 
 def test_targets_share_a_capture_only_inside_of_the_block() -> None:
@@ -135,13 +135,15 @@ def test_the_hash_of_torchscript_does_not_see_how_values_are_passed_on(tmp_path:
 def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Path) -> None:
     write_artifact("torchscript", SmallForward(), small_checkpoint(), tmp_path / "here.pt")
     moves = 0
+    before, after = "instanseg_export.testing.small_forward", "families.small.forward"
     with zipfile.ZipFile(tmp_path / "here.pt") as here, zipfile.ZipFile(tmp_path / "there.pt", "w") as there:
         for name in here.namelist():
             content = here.read(name)
-            for end in (b".", b"\n"):  # in code, and in pickles
-                moves += content.count(b"__torch__.small_forward" + end)
-                content = content.replace(b"__torch__.small_forward" + end, b"__torch__.families.small.forward" + end)
-            there.writestr(name.replace("small_forward.py", "families/small/forward.py"), content)
+            for end in (".", "\n"):  # in code, and in pickles
+                old, new = (f"__torch__.{module}{end}".encode() for module in (before, after))
+                moves += content.count(old)
+                content = content.replace(old, new)
+            there.writestr(name.replace(before.replace(".", "/"), after.replace(".", "/")), content)
     assert moves > 2
     assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
 
@@ -153,7 +155,7 @@ def test_the_small_forward_is_a_real_one(tmp_path: Path) -> None:
         write_artifact(target, forward, small_checkpoint(), tmp_path / target)
     session = ort.InferenceSession(tmp_path / "onnx", providers=["CPUExecutionProvider"])
     module = torch.jit.load(tmp_path / "torchscript")
-    image = torch.rand((2, 3, 33, 20), generator=torch.Generator().manual_seed(1))
+    image = small_image(33, 20, 2)
     for level in (0.75, 0.85):
         settings = {"level": torch.tensor(level)}
         expected = forward(image, settings)
