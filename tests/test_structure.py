@@ -50,6 +50,7 @@ LAYERS = (
     "benchmark",
     "api",
     "cli",
+    "testing",
 )
 """Files and folders of the package, each of which may import only from those above it here. Above all of them stand
 ``__init__.py``, which hands on the public names, and ``__main__.py``."""

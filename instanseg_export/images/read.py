@@ -1,4 +1,4 @@
-"""Which reader takes a file: decided by what is in it, not by its name."""
+"""Reads an image, or a part of it, or what its file says of it, whatever the format."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ImageError
-from ..untrusted.boundary import parsing, plain, regular_file
+from ..untrusted.boundary import parsing, plain
 from .image import Image, ImageInfo, Region, check_memory
+from .readers.registry import find_reader
 from .readers.source import Source
 
 __all__ = ["probe_image", "read_image"]
 
 _REMEDY = "Copy or export it again; if other programs open it, save it as an uncompressed TIFF."
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def probe_image(path: str | Path, dimensions: int = 2) -> ImageInfo:
@@ -41,7 +41,7 @@ def read_image(
     channels: Sequence[int] | None = None,
     region: Region | None = None,
 ) -> Image:
-    """Read a TIFF, OME-TIFF, PNG, JPEG, JPEG 2000, BMP, GIF, WebP or PPM file, or a Zarr folder.
+    """Read a TIFF, OME-TIFF, PNG, JPEG, JPEG 2000, BMP, GIF, WebP or PPM file, a Zarr folder, or what is registered.
 
     What is read is what the file's tags say. Every assumption and every conversion is a sentence in ``notes``.
 
@@ -81,32 +81,7 @@ def read_image(
 
 @contextmanager
 def _opened(path: Path, dimensions: int) -> Iterator[Source]:
-    if path.is_dir():
-        from .readers.zarr_folder import open_zarr
-
-        with open_zarr(path, dimensions) as source:
-            yield _checked(source)
-        return
-    if not regular_file(path, ImageError):
-        raise ImageError(f"{path} is empty (0 bytes).", hint="Copy or export it again.")
-    with path.open("rb") as stream:
-        start = stream.read(512)
-    if start.startswith(_TIFF_MAGIC):
-        from .readers.tiff import open_tiff
-
-        with open_tiff(path, dimensions) as source:
-            yield _checked(source)
-        return
-    from .readers.foreign import refuse_foreign
-
-    refuse_foreign(path, start)
-    if dimensions == 3:
-        raise ImageError(
-            f"{path} is a flat image, and the model takes volumes.", hint="Save the volume as a TIFF with a Z axis."
-        )
-    from .readers.raster import open_raster
-
-    with open_raster(path) as source:
+    with find_reader(path).open(path, dimensions) as source:
         yield _checked(source)
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 from support.graph_hashes import onnx_hash, torchscript_hash
-from support.small_forward import SmallForward, small_checkpoint
 
 
 def test_targets_share_a_capture_only_inside_of_the_block() -> None:

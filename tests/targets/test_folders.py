@@ -28,9 +28,9 @@ from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import TARGETS, read_metadata, require_metadata, target_of, write_artifact
 from instanseg_export.targets.settings import is_fixed
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 from support.folder_target import SIZE, FolderTarget, write_runtime
 from support.paths import DEMO, DEMO_IMAGES
-from support.small_forward import SmallForward, small_checkpoint
 
 FLAGS = ("overridable", "dynamic_shapes", "exposes_stages")
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from instanseg_export.errors import ExportError
 from instanseg_export.targets import TARGETS, write_artifact
-from support.small_forward import SmallForward, small_checkpoint
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 
 
 class BranchesOnData(nn.Module):

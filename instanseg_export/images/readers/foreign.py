@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ...errors import ImageError
 
-__all__ = ["refuse_foreign"]
+__all__ = ["refuse_foreign", "unknown_kind"]
 
 _CONVERT = (
     "Convert it to OME-TIFF: in Fiji with File > Import > Bio-Formats and File > Export > OME-TIFF, or with "
@@ -74,6 +74,14 @@ def refuse_foreign(path: Path, start: bytes) -> None:
     for place, magic, kind, hint in _WITHIN:
         if start[place : place + len(magic)] == magic:
             _refuse(path, kind, hint)
+
+
+def unknown_kind(path: Path) -> ImageError:
+    """Return what is raised on a file that no reader takes."""
+    return ImageError(
+        f"{path} is of a kind that cannot be read here.",
+        hint="Convert it to OME-TIFF, for instance with Fiji (File > Export > OME-TIFF) or QuPath.",
+    )
 
 
 def _refuse(path: Path, kind: str, hint: str) -> NoReturn:

@@ -16,13 +16,20 @@ from ...untrusted.boundary import parsing, plain
 from ..image import Array, ImageInfo, PixelSize, Region, default_names, without_alpha
 from ..lengths import Stated, stated, unsaid
 from ..notes import about_pixel_size
+from .foreign import unknown_kind
 from .orientation import Orientation
 from .tiff_page import check_unpacked
 
-__all__ = ["open_raster"]
+__all__ = ["READER", "RasterReader"]
 
 _FORMATS = ("PNG", "JPEG", "JPEG2000", "BMP", "GIF", "WEBP", "PPM")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_MAGIC = (
+    *(_PNG, b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n", b"BM", b"GIF87a", b"GIF89a"),
+    *(b"P%c" % kind for kind in b"0123456fy"),
+)
+"""Of all formats but WebP, whose magic number is in two parts."""
+
 _DTYPES = {
     "1": np.bool_,
     "I": np.int32,
@@ -42,31 +49,46 @@ _UPRIGHT_GAMMA = (0.44, 0.47)
 """gAMA of ordinary pictures, 1 / 2.2."""
 
 
-@contextmanager
-def open_raster(path: Path) -> Iterator[RasterSource]:
-    """Open a picture.
+class RasterReader:
+    """Reads pictures with Pillow. See :class:`.source.ImageReader`."""
 
-    Raises:
-        ImageError: it is of no kind that is known, holds several frames, has colours that are not RGB, or claims more
-            pixels than its file can hold.
-    """
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
+    name = "raster"
+    describes = "PNG, JPEG, JPEG 2000, BMP, GIF, WebP and PPM"
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large pictures are measured below
-            with Pillow.open(path, formats=_FORMATS) as picture:
-                yield RasterSource(path, picture)
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{path} is of a kind that cannot be read here.",
-            hint="Convert it to OME-TIFF, for instance with Fiji (File > Export > OME-TIFF) or QuPath.",
-        ) from error
-    except Pillow.DecompressionBombError as error:
-        raise ImageError(
-            f"{path} is too large for its format: {plain(error).rstrip('. ')}.", hint="Save it as a TIFF."
-        ) from error
+    def recognises(self, path: Path, start: bytes) -> bool:
+        """See :class:`.source.ImageReader`."""
+        return start.startswith(_MAGIC) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")
+
+    @contextmanager
+    def open(self, path: Path, dimensions: int) -> Iterator[RasterSource]:
+        """Open a picture.
+
+        Raises:
+            ImageError: a volume is wanted, or it holds several frames, has colours that are not RGB, or claims more
+                pixels than its file can hold.
+        """
+        from PIL import Image as Pillow
+        from PIL import UnidentifiedImageError
+
+        if dimensions == 3:
+            raise ImageError(
+                f"{path} is a flat image, and the model takes volumes.",
+                hint="Save the volume as a TIFF with a Z axis.",
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # large pictures are measured below
+                with Pillow.open(path, formats=_FORMATS) as picture:
+                    yield RasterSource(path, picture)
+        except UnidentifiedImageError as error:
+            raise unknown_kind(path) from error
+        except Pillow.DecompressionBombError as error:
+            raise ImageError(
+                f"{path} is too large for its format: {plain(error).rstrip('. ')}.", hint="Save it as a TIFF."
+            ) from error
+
+
+READER = RasterReader()
 
 
 class RasterSource:

@@ -27,31 +27,46 @@ from .tiff_page import check_page, read_page
 from .tiff_series import choose_series
 from .tiff_structure import count_pages
 
-__all__ = ["open_tiff"]
+__all__ = ["READER", "TiffReader"]
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-@contextmanager
-def open_tiff(path: Path, dimensions: int) -> Iterator[TiffSource]:
-    """Open the one image (or volume) of a TIFF file.
+class TiffReader:
+    """Reads TIFF files. See :class:`.source.ImageReader`."""
 
-    Args:
-        path: of the file.
-        dimensions: 2 for an image, 3 for a volume.
+    name = "tiff"
+    describes = "TIFF and OME-TIFF"
 
-    Raises:
-        ImageError: it holds a volume where an image is wanted, or an image where a volume is, a time series, several
-            images of which none is the largest, axes without a meaning, colours that are not converted here, or claims
-            more than it holds.
-    """
-    import tifffile
+    def recognises(self, path: Path, start: bytes) -> bool:
+        """See :class:`.source.ImageReader`."""
+        return start.startswith(_MAGIC)
 
-    pages = count_pages(path)
-    with _listening() as heard, parsing(path, "the TIFF", ImageError), tifffile.TiffFile(path) as tif:
-        source = TiffSource(path, tif, pages, dimensions, heard)
-        try:
-            yield source
-        finally:
-            source.close()
+    @contextmanager
+    def open(self, path: Path, dimensions: int) -> Iterator[TiffSource]:
+        """Open the one image (or volume) of a TIFF file.
+
+        Args:
+            path: of the file.
+            dimensions: 2 for an image, 3 for a volume.
+
+        Raises:
+            ImageError: it holds a volume where an image is wanted, or an image where a volume is, a time series,
+                several images of which none is the largest, axes without a meaning, colours that are not converted
+                here, or claims more than it holds.
+        """
+        import tifffile
+
+        pages = count_pages(path)
+        with _listening() as heard, parsing(path, "the TIFF", ImageError), tifffile.TiffFile(path) as tif:
+            source = TiffSource(path, tif, pages, dimensions, heard)
+            try:
+                yield source
+            finally:
+                source.close()
+
+
+READER = TiffReader()
 
 
 class TiffSource:

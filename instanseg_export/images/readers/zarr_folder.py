@@ -20,7 +20,7 @@ from .axes import few_channels
 from .zarr_chunks import check_chunks
 from .zarr_metadata import Node, array_metadata, read_node
 
-__all__ = ["open_zarr"]
+__all__ = ["READER", "ZarrReader"]
 
 _TYPES = {"channel": "c", "time": "t"}
 _NAMES = {"channel": "c", "channels": "c", "time": "t", "s": "c", "row": "y", "column": "x", "depth": "z"}
@@ -51,27 +51,39 @@ class _Described:
     notes: list[str]
 
 
-@contextmanager
-def open_zarr(path: Path, dimensions: int) -> Iterator[ZarrSource]:
-    """Open the finest level of a multiscale image, or a plain array.
+class ZarrReader:
+    """Reads Zarr folders. See :class:`.source.ImageReader`."""
 
-    Raises:
-        ImageError: the folder is no Zarr, holds several images, a volume or a time series where an image is wanted,
-            claims more than it holds, or zarr is not installed.
-    """
-    node = read_node(path)
-    if node is None:
-        raise ImageError(f"{path} is a folder, but no OME-Zarr image.", hint="Give an image file.")
-    try:
-        import zarr  # noqa: F401
-    except ImportError as error:
-        raise ImageError(
-            f"{path} is an OME-Zarr image, and the package that reads those is not installed.",
-            hint="pip install 'instanseg-export[scale]'",
-        ) from error
-    with parsing(path, "the Zarr", ImageError):
-        described = _plain(node, dimensions) if node.array is not None else _multiscale(node)
-        yield ZarrSource(path, described, dimensions)
+    name = "zarr"
+    describes = "OME-Zarr folders and Zarr arrays"
+
+    def recognises(self, path: Path, start: bytes) -> bool:
+        """See :class:`.source.ImageReader`."""
+        return path.is_dir() and read_node(path) is not None
+
+    @contextmanager
+    def open(self, path: Path, dimensions: int) -> Iterator[ZarrSource]:
+        """Open the finest level of a multiscale image, or a plain array.
+
+        Raises:
+            ImageError: the folder holds several images, a volume or a time series where an image is wanted, claims
+                more than it holds, or zarr is not installed.
+        """
+        node = read_node(path)
+        assert node is not None, "it was recognised"
+        try:
+            import zarr  # noqa: F401
+        except ImportError as error:
+            raise ImageError(
+                f"{path} is an OME-Zarr image, and the package that reads those is not installed.",
+                hint="pip install 'instanseg-export[scale]'",
+            ) from error
+        with parsing(path, "the Zarr", ImageError):
+            described = _plain(node, dimensions) if node.array is not None else _multiscale(node)
+            yield ZarrSource(path, described, dimensions)
+
+
+READER = ZarrReader()
 
 
 class ZarrSource:

@@ -1,19 +1,19 @@
 # Compiled by torch.jit.script: annotations have to be real types here.
-"""A forward that keeps the whole contract and is exported in seconds: normalise, a network, a threshold."""
+"""A forward that is exported in seconds, for tests of targets and runtimes: normalise, a network, a threshold."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional  # noqa: UP035 -- TorchScript reads these
+from typing import Any, ClassVar, Dict, List, Literal, Optional  # noqa: UP035 -- TorchScript reads these
 
 import torch
 from torch import Tensor, nn
 
-from instanseg_export.checkpoints import Checkpoint
-from instanseg_export.families.base import SegmentationForward
-from instanseg_export.families.outputs import FurtherOutput
-from instanseg_export.families.settings import NORMALIZE_MODES, Setting
-from support.training_runs import small_spec
+from ..checkpoints import Checkpoint
+from ..families.base import SegmentationForward
+from ..families.outputs import FurtherOutput
+from ..families.settings import NORMALIZE_MODES, Setting
+from ..families.spec import ModelSpec
 
-__all__ = ["SmallForward", "small_checkpoint"]
+__all__ = ["SmallForward", "small_checkpoint", "small_image"]
 
 SETTINGS = (
     Setting("normalize", "choice", "always", choices=NORMALIZE_MODES, help="divide by the largest value."),
@@ -85,6 +85,33 @@ class SmallForward(SegmentationForward):
         return [normal, network, labels]
 
 
+class SmallSpec(ModelSpec):
+    """The description of such a network. No family is registered for it."""
+
+    title: ClassVar[str] = "Small"
+    family: Literal["small"] = "small"
+    name: str = "small"
+    targets: tuple[str, ...] = ("bright",)
+    channels: int = 3
+
+    @property
+    def architecture(self) -> str:
+        return "one weight per channel"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return ("small",)
+
+    @property
+    def citations(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
 def small_checkpoint(**fields: Any) -> Checkpoint:
     """Return the checkpoint that a :class:`SmallForward` was built from, as far as its files tell."""
-    return Checkpoint(small_spec(**fields), nn.Identity(), Path("small"), "0" * 64, "test")
+    return Checkpoint(SmallSpec(**fields), nn.Identity(), Path("small"), "0" * 64, "test")
+
+
+def small_image(height: int, width: int, batch: int = 1) -> Tensor:
+    """Return an image (B, 3, H, W) in which every setting of a :class:`SmallForward` makes a difference."""
+    return torch.rand((batch, 3, height, width), generator=torch.Generator().manual_seed(1))

@@ -1,0 +1,263 @@
+"""What every runtime promises: a description, a probe that answers, the protocol, and labels like everybody's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from ..families.base import SegmentationForward
+from ..families.outputs import label_map
+from ..runtimes.build import command_of
+from ..runtimes.description import Runtime
+from ..runtimes.outcome import Outcome
+from ..runtimes.probe import probe
+from ..runtimes.process import run_runtime
+from ..runtimes.registry import find_runtime
+from ..targets import known_target, write_artifact
+from .small_forward import SmallForward, small_checkpoint, small_image
+
+__all__ = ["RuntimeSuite"]
+
+Array = npt.NDArray[Any]
+
+_LIMIT = 300
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class _Ended(NamedTuple):
+    """What a program said, and how it ended."""
+
+    lines: list[dict[str, Any]]
+    status: int
+    outputs: list[Path]
+
+
+class RuntimeSuite:
+    """Tests of a runtime. A subclass has its name, or the path of its folder::
+
+        class TestMine(RuntimeSuite):
+            name = "mine"
+
+    What is run is a small forward in the format that the runtime takes. Where no target here writes that, override the
+    fixture ``model``, and give ``forward`` and ``images`` that fit it.
+    """
+
+    name: str
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def forward(cls) -> SegmentationForward:
+        """What the model was written from."""
+        return SmallForward()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def images(cls) -> Sequence[Array]:
+        """Two images (B, C, H, W) of different shapes, in which something is found."""
+        return [small_image(33, 20, batch=2).numpy(), small_image(24, 41).numpy()]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        """A setting that changes the labels of the images."""
+        return {"level": 0.85}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def runtime(cls) -> Runtime:
+        """The runtime; its tests are skipped where the machine lacks what it needs."""
+        runtime = find_runtime(cls.name)
+        if lacking := probe(runtime):
+            pytest.skip(f"{cls.name} cannot run on this machine: {lacking}")
+        return runtime
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def model(cls, runtime: Runtime, forward: SegmentationForward, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """The file or folder that is run."""
+        path = tmp_path_factory.mktemp("model") / runtime.filename
+        write_artifact(runtime.target, forward, small_checkpoint(), path)
+        return path
+
+    @pytest.fixture
+    def call(self, runtime: Runtime, model: Path, images: Sequence[Array], tmp_path: Path) -> Callable[..., _Ended]:
+        """Call the program, as the protocol says, on the images, and then on one that is not there."""
+
+        def call(*more: str, missing: bool = False, file: Path = model) -> _Ended:
+            inputs = _save(images, tmp_path)
+            inputs += [tmp_path / "missing.npy"] if missing else []
+            outputs = [path.with_suffix(".npz") for path in inputs]
+            done = subprocess.run(
+                [
+                    *(*command_of(runtime), "--model", str(file), "--device", "cpu", "--repeat", "2"),
+                    *("--input", *map(str, inputs), "--output", *map(str, outputs), *more),
+                ],
+                env=_environment(runtime, tmp_path),
+                cwd=tmp_path,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_LIMIT,
+                check=False,
+            )
+            return _Ended([json.loads(line) for line in done.stdout.splitlines()], done.returncode, outputs)
+
+        return call
+
+    @pytest.fixture
+    def outcomes(
+        self, runtime: Runtime, model: Path, images: Sequence[Array], tmp_path: Path
+    ) -> Callable[..., list[Outcome]]:
+        """Run the images as this package does, with options of ``run_runtime``."""
+
+        def run(**options: Any) -> list[Outcome]:
+            inputs = _save(images, tmp_path)
+            return run_runtime(runtime, model, inputs, [path.with_suffix(".npz") for path in inputs], **options)
+
+        return run
+
+    def test_its_description_is_read_without_starting_a_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*arguments: object, **options: object) -> None:
+            raise AssertionError(f"a program was started: {arguments}")
+
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        runtime = find_runtime(self.name)
+        assert runtime.defect == ""
+        assert runtime.title
+        assert runtime.description
+        assert runtime.install.hint
+        target = known_target(runtime.target)
+        assert target is None or runtime.artefact.kind == target.artefact
+
+    def test_its_probe_answers(self) -> None:
+        """With what is missing, or with nothing; and the same when it is asked again."""
+        runtime = find_runtime(self.name)
+        lacking = probe(runtime)
+        assert isinstance(lacking, str)
+        assert probe(runtime) == lacking
+
+    def test_the_protocol(self, call: Callable[..., _Ended], images: Sequence[Array], runtime: Runtime) -> None:
+        """A line when it is ready, then one for each image, and nothing else on stdout."""
+        done = call()
+        ready, *rows = done.lines
+        assert ready["ready"] is True
+        assert done.status == 0
+        assert [Path(row["input"]).name for row in rows] == ["0.npy", "1.npy"]
+        for row, image, output in zip(rows, images, done.outputs, strict=True):
+            assert row["version"]
+            assert row["device"].startswith("cpu")
+            assert row["load_s"] >= 0
+            assert len(row["run_s"]) == 2
+            assert min(row["run_s"]) >= 0
+            assert row.get("peak_mb") is None or row["peak_mb"] > 1
+            with np.load(output) as found:
+                labels = found["instance_segmentation"]
+            assert (labels.shape[0], *labels.shape[2:]) == (image.shape[0], *image.shape[2:])
+            assert row["outputs"]["instance_segmentation"] == list(labels.shape)
+
+    def test_labels_are_those_of_the_forward(
+        self, outcomes: Callable[..., list[Outcome]], forward: SegmentationForward, images: Sequence[Array]
+    ) -> None:
+        for outcome, image in zip(outcomes(), images, strict=True):
+            expected = _labels(forward, image)
+            assert expected.any()
+            np.testing.assert_array_equal(outcome.labels(), expected)
+
+    def test_settings_reach_the_model(
+        self,
+        outcomes: Callable[..., list[Outcome]],
+        forward: SegmentationForward,
+        images: Sequence[Array],
+        settings: dict[str, Any],
+    ) -> None:
+        for outcome, image in zip(outcomes(settings=settings), images, strict=True):
+            expected = _labels(forward, image, settings)
+            assert not np.array_equal(expected, _labels(forward, image))
+            np.testing.assert_array_equal(outcome.labels(), expected)
+
+    def test_stages_are_those_of_the_forward(
+        self,
+        runtime: Runtime,
+        outcomes: Callable[..., list[Outcome]],
+        forward: SegmentationForward,
+        images: Sequence[Array],
+    ) -> None:
+        target = known_target(runtime.target)
+        if target is None or not target.exposes_stages:
+            pytest.skip(f"{runtime.target} files do not give stages")
+        for outcome, image in zip(outcomes(stages=True), images, strict=True):
+            expected = forward.stages(torch.from_numpy(image))
+            found = outcome.stages()
+            assert set(found) == set(expected)
+            for name, value in expected.items():
+                np.testing.assert_allclose(found[name], value.numpy(), rtol=1e-3, atol=1e-3, err_msg=name)
+
+    def test_an_image_that_fails_is_a_line_and_the_others_are_run(self, call: Callable[..., _Ended]) -> None:
+        done = call(missing=True)
+        *sound, failed = done.lines
+        assert all(not row.get("error") for row in sound)
+        assert Path(failed["input"]).name == "missing.npy"
+        assert failed["error"]
+        assert done.status != 0
+
+    def test_an_unknown_setting_is_an_error_in_words(self, call: Callable[..., _Ended]) -> None:
+        _assert_failed_in_words(call("--settings", json.dumps({"no_such_setting": 1})), "no_such_setting")
+
+    def test_a_damaged_model_is_an_error_in_words(
+        self, call: Callable[..., _Ended], runtime: Runtime, tmp_path: Path
+    ) -> None:
+        path = tmp_path / runtime.filename
+        if runtime.artefact.kind == "folder":
+            path.mkdir()
+        (path / "noise" if runtime.artefact.kind == "folder" else path).write_bytes(b"\x07\xff" * 500)
+        done = call(file=path)
+        _assert_failed_in_words(done)
+        assert done.lines[0]["input"] is None
+        assert not done.lines[0].get("unavailable"), "the file is at fault, not the machine"
+
+    def test_on_a_device_that_it_does_not_offer_it_is_not_run(self, outcomes: Callable[..., list[Outcome]]) -> None:
+        for outcome in outcomes(device="no-such-device"):
+            assert outcome.unavailable
+            assert "runs on" in outcome.error
+
+
+def _save(images: Sequence[Array], folder: Path) -> list[Path]:
+    paths = [folder / f"{index}.npy" for index in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        np.save(path, image)
+    return paths
+
+
+def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
+    """Return an environment in which this package is found by those alone that say they need it."""
+    if runtime.needs_exporter:
+        place = _ROOT
+    else:
+        place = folder / "no_exporter"
+        (place / "instanseg_export").mkdir(parents=True, exist_ok=True)
+        (place / "instanseg_export" / "__init__.py").write_text("raise ImportError('a runtime imported the exporter')")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH")]))}
+
+
+def _labels(forward: SegmentationForward, image: Array, settings: dict[str, Any] | None = None) -> Array:
+    args = {name: torch.tensor(value) for name, value in (settings or {}).items()}
+    with torch.inference_mode():
+        labels: Array = label_map(forward(torch.from_numpy(image), args)).numpy()
+    return labels
+
+
+def _assert_failed_in_words(done: _Ended, words: str = "") -> None:
+    errors = [row["error"] for row in done.lines if row.get("error")]
+    assert errors, "it ended without an error line"
+    assert len(errors) == len(done.lines) - any(row.get("ready") for row in done.lines), "an image was run all the same"
+    assert words in errors[0]
+    assert done.status != 0

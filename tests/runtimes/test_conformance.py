@@ -1,0 +1,64 @@
+"""Our runtimes in Python keep what every runtime promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instanseg_export import build_forward
+from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.families.base import SegmentationForward
+from instanseg_export.targets import write_artifact
+from instanseg_export.testing.runtime import Array, RuntimeSuite
+from support.iaunet_models import RESNET, random_checkpoint
+
+
+class TestTorchScript(RuntimeSuite):
+    name = "torchscript"
+
+
+class TestOnnxRuntime(RuntimeSuite):
+    name = "onnxruntime"
+
+
+class TestOnnxRuntimeUnoptimised(RuntimeSuite):
+    name = "onnxruntime_unoptimised"
+
+
+class TestTorchEager(RuntimeSuite):
+    """It rebuilds the forward of a registered family."""
+
+    name = "torch_eager"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls) -> Checkpoint:
+        return random_checkpoint(RESNET)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def forward(cls, checkpoint: Checkpoint) -> SegmentationForward:
+        return build_forward(checkpoint)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def images(cls) -> list[Array]:
+        generator = np.random.default_rng(0)
+        shapes = (2, 3, 40, 33), (1, 3, 64, 48)
+        return [generator.uniform(0, 255, shape).astype(np.float32) for shape in shapes]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> dict[str, float]:
+        return {"score_threshold": 0.99}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def model(
+        cls, checkpoint: Checkpoint, forward: SegmentationForward, tmp_path_factory: pytest.TempPathFactory
+    ) -> Path:
+        path = tmp_path_factory.mktemp("model") / "instanseg.pt"
+        write_artifact("torchscript", forward, checkpoint, path)
+        return path
