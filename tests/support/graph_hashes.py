@@ -10,9 +10,8 @@ nothing that says where the code stands or when it was written:
 
 - ONNX: nodes, attributes, subgraphs, functions, initializers, inputs, outputs, opset and IR version, in order and with
   all names; no metadata, documentation strings or producer.
-- TorchScript: weights by name, and the nodes of ``forward`` and ``stages`` once PyTorch has simplified them:
-  functions are inlined, tuples taken apart, and what is known beforehand is computed. Neither names in the code count
-  nor the words of errors.
+- TorchScript: weights by name, and the nodes of ``forward`` and ``stages`` and of all that they call, without
+  tuples and without what is known beforehand. Neither names in the code count nor the words of errors.
 
 Each family is exported in a process of its own: what the process compiled before could show in the result.
 """
@@ -22,11 +21,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import operator
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,8 @@ from support.two_stage_models import SEGMENTATION, classified_recipe, positivity
 
 __all__ = ["FAMILIES", "TARGET_HASHES", "onnx_hash", "torchscript_hash"]
 
-_PASSES = (
-    torch._C._jit_pass_peephole,
-    torch._C._jit_pass_constant_propagation,
-    torch._C._jit_pass_cse,
-    torch._C._jit_pass_dce,
-)
-"""PyTorch's own that always go as far as they can. Those that unroll loops do so up to some size."""
+_FOLDED = {"aten::add": operator.add, "aten::eq": operator.eq, "aten::gt": operator.gt, "aten::ne": operator.ne}
+"""What is computed beforehand where the numbers are known."""
 
 
 def onnx_hash(path: Path) -> str:
@@ -84,46 +80,36 @@ def torchscript_hash(path: Path) -> str:
         module = torch.jit.load(path, map_location="cpu")
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {_constant(tensor)}\n".encode())
+        digest.update(f"{name} {_Known(tensor)}\n".encode())
     for name in ("forward", "stages"):
         if hasattr(module, name):
-            digest.update("\n".join([name, *_Listing(module, _simplified(module, name)).lines]).encode())
+            digest.update("\n".join([name, *_Listing(module, name).lines]).encode())
     return digest.hexdigest()
 
 
-def _simplified(module: Any, method: str) -> Any:
-    """Return a method's graph without calls, and without what is known from the module's numbers."""
-    graph = getattr(module, method).graph.copy()
-    torch._C._jit_pass_inline(graph)
-    owners = {next(graph.inputs()).unique(): module}
-    for node in graph.findAllNodes("prim::GetAttr"):  # an owner comes before what it owns
-        value = getattr(owners[node.input().unique()], node.s("name"))
-        if isinstance(value, torch.jit.ScriptModule):
-            owners[node.output().unique()] = value
-        elif isinstance(value, (bool, int, float, str)):
-            graph.setInsertPoint(node)
-            node.output().replaceAllUsesWith(graph.insertConstant(value))
-    graph.setInsertPoint(graph.return_node())  # no pass may take away the node that new ones go before
-    for node in [*graph.findAllNodes("prim::TupleUnpack"), *graph.findAllNodes("prim::TupleIndex")]:
-        made = next(node.inputs()).node()
-        if made.kind() == "prim::TupleConstruct":
-            parts = list(made.inputs())
-            if node.kind() == "prim::TupleIndex":
-                parts = [parts[list(node.inputs())[1].toIValue()]]
-            for value, part in zip(node.outputs(), parts, strict=True):
-                value.replaceAllUsesWith(part)
-    for simplify in _PASSES:
-        simplify(graph)
-    return graph
+@dataclass(frozen=True)
+class _Known:
+    """A value that is known before the graph runs."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        if not isinstance(self.value, torch.Tensor):
+            return repr(self.value)
+        content = hashlib.sha256(self.value.detach().contiguous().numpy().tobytes()).hexdigest()
+        return f"{self.value.dtype} {tuple(self.value.shape)} {self.value.stride()} {content}"
 
 
 class _Listing:
-    """Lists the nodes of a graph.
+    """Lists the nodes of a method and of all that it calls.
 
-    A constant goes by its value, a tuple by its parts and what a module owns by its name or value: none is a node.
+    Constants, tuples, what a module owns, and what follows from known numbers are no nodes: they stand where they are
+    used. PyTorch's own passes cannot do this, for what they do depends on more than the graph.
     """
 
-    def __init__(self, module: Any, graph: Any) -> None:
+    def __init__(self, module: Any, method: str) -> None:
+        graph = getattr(module, method).graph.copy()
+        torch._C._jit_pass_inline(graph)
         self.module = module
         self.values: dict[int, Any] = {}
         self.count = 0
@@ -135,33 +121,59 @@ class _Listing:
         if any(node.kind() == "prim::RaiseException" for node in block.nodes()):
             self.lines.append("raise")
             return
-        self.number(block.inputs())
+        self.name(block.inputs())
+        self.add_nodes(block)
+        self.lines.append(f"return {self.of(block.outputs())}")
+
+    def add_nodes(self, block: Any) -> None:
         for node in block.nodes():
-            self.add_node(node, [self.values[value.unique()] for value in node.inputs()])
-        self.lines.append(f"return {[self.values[value.unique()] for value in block.outputs()]}")
-
-    def add_node(self, node: Any, inputs: list[Any]) -> None:
-        kind = node.kind()
-        if kind == "prim::Constant":
-            self.values[node.output().unique()] = _constant(node.output().toIValue())
-        elif kind == "prim::GetAttr":
-            self.values[node.output().unique()] = self.owned(f"{inputs[0]}.{node.s('name')}")
-        elif kind == "prim::TupleConstruct":
-            self.values[node.output().unique()] = tuple(inputs)
-        else:
+            replaced = self.replaced(node)
+            if replaced is not None:
+                self.values.update(zip((value.unique() for value in node.outputs()), replaced, strict=True))
+                continue
+            inputs = self.of(node.inputs())
             attributes = [(name, getattr(node, node.kindOf(name))(name)) for name in node.attributeNames()]
-            self.lines.append(f"{self.number(node.outputs())} {kind} {attributes} {inputs}")
-            for block in node.blocks():
-                self.add(block)
+            self.lines.append(f"{self.name(node.outputs())} {node.kind()} {attributes} {inputs}")
+            for inner in node.blocks():
+                self.add(inner)
 
-    def owned(self, name: str) -> str:
+    def replaced(self, node: Any) -> list[Any] | None:
+        """Return what stands for the results of a node that is none; None for all others."""
+        kind, inputs = node.kind(), self.of(node.inputs())
+        match kind:
+            case "prim::Constant":
+                return [_Known(node.output().toIValue())]
+            case "prim::GetAttr":
+                return [self.owned(f"{inputs[0]}.{node.s('name')}")]
+            case "prim::TupleConstruct":
+                return [tuple(inputs)]
+            case "prim::TupleUnpack" if isinstance(inputs[0], tuple):
+                return list(inputs[0])
+            case "prim::TupleIndex" if isinstance(inputs[0], tuple):
+                return [inputs[0][inputs[1].value]]
+            case "prim::unchecked_cast":
+                return inputs
+            case "aten::__isnot__" if next(node.inputs()).type().kind() not in ("OptionalType", "NoneType"):
+                return [_Known(True)]
+            case "prim::If" if isinstance(inputs[0], _Known):
+                taken = list(node.blocks())[0 if inputs[0].value else 1]
+                self.add_nodes(taken)
+                return self.of(taken.outputs())
+        if kind in _FOLDED and all(isinstance(known, _Known) and isinstance(known.value, int) for known in inputs):
+            return [_Known(_FOLDED[kind](*(known.value for known in inputs)))]
+        return None
+
+    def owned(self, name: str) -> Any:
         """Return the name of a module or tensor, and the value of all else."""
         value = self.module
         for part in name.split(".")[1:]:
             value = getattr(value, part)
-        return name if isinstance(value, (torch.jit.ScriptModule, torch.Tensor)) else repr(value)
+        return name if isinstance(value, (torch.jit.ScriptModule, torch.Tensor)) else _Known(value)
 
-    def number(self, values: Iterable[Any]) -> list[str]:
+    def of(self, values: Iterable[Any]) -> list[Any]:
+        return [self.values[value.unique()] for value in values]
+
+    def name(self, values: Iterable[Any]) -> list[str]:
         """Give values names that say nothing but their order."""
         names = []
         for value in values:
@@ -169,13 +181,6 @@ class _Listing:
             self.values[value.unique()] = names[-1]
             self.count += 1
         return names
-
-
-def _constant(value: Any) -> str:
-    if not isinstance(value, torch.Tensor):
-        return repr(value)
-    content = hashlib.sha256(value.detach().contiguous().numpy().tobytes()).hexdigest()
-    return f"{value.dtype} {tuple(value.shape)} {value.stride()} {content}"
 
 
 TARGET_HASHES: dict[str, Callable[[Path], str]] = {"torchscript": torchscript_hash, "onnx": onnx_hash}
