@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
-from instanseg_export.testing.small_forward import SmallForward, small_checkpoint, small_image
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 from support.graph_hashes import onnx_hash, torchscript_hash
 
 
@@ -146,23 +145,6 @@ def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Pa
             there.writestr(name.replace(before.replace(".", "/"), after.replace(".", "/")), content)
     assert moves > 2
     assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
-
-
-def test_the_small_forward_is_a_real_one(tmp_path: Path) -> None:
-    """What the tests of this folder export cheaply computes the same in both formats, settings included."""
-    forward = SmallForward()
-    for target in ("onnx", "torchscript"):
-        write_artifact(target, forward, small_checkpoint(), tmp_path / target)
-    session = ort.InferenceSession(tmp_path / "onnx", providers=["CPUExecutionProvider"])
-    module = torch.jit.load(tmp_path / "torchscript")
-    image = small_image(33, 20, 2)
-    for level in (0.75, 0.85):
-        settings = {"level": torch.tensor(level)}
-        expected = forward(image, settings)
-        assert 0 < expected.mean() < 1
-        torch.testing.assert_close(module(image, settings), expected)
-        found = session.run(None, {"image": image.numpy(), "level": settings["level"].numpy()})[0]
-        torch.testing.assert_close(torch.from_numpy(found), expected)
 
 
 @pytest.mark.parametrize("running", [True, False])
