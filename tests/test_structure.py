@@ -93,6 +93,22 @@ def test_each_folder_imports_from_those_below_it_only() -> None:
     assert sorted(wrong) == []
 
 
+def test_only_suites_of_tests_need_pytest() -> None:
+    needing = {
+        _layer_of(name) for name, path in _modules().items() if "pytest" in {one for _, one in _imported(name, path)}
+    }
+    assert needing == {"testing"}
+
+
+def test_no_module_of_the_product_needs_suites_of_tests() -> None:
+    """Nor do the two files above all layers."""
+    suites = "instanseg_export.testing"
+    modules = {name: path for name, path in _modules().items() if not name.startswith(suites)}
+    assert not [
+        name for name, path in modules.items() if any(one.startswith(suites) for _, one in _imported(name, path))
+    ]
+
+
 def test_each_folder_has_its_place_among_the_layers() -> None:
     found = {_layer_of(name) for name in _modules()} - {"__init__", "__main__"}
     assert found == set(LAYERS)

@@ -91,7 +91,7 @@ class SmallSpec(ModelSpec):
     title: ClassVar[str] = "Small"
     family: Literal["small"] = "small"
     name: str = "small"
-    targets: tuple[str, ...] = ("bright",)
+    structures: tuple[str, ...] = ("bright",)
     channels: int = 3
 
     @property

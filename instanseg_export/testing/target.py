@@ -39,7 +39,6 @@ from instanseg_export.targets import write_artifact
 from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 write_artifact(sys.argv[1], SmallForward(), small_checkpoint(), Path(sys.argv[2]))
 """
-_SIZE = 64
 
 
 class TargetSuite:
@@ -74,6 +73,13 @@ class TargetSuite:
     def metadata(cls, artefact: Path) -> ModelMetadata:
         """What it says of itself."""
         return require_metadata(artefact)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def image(cls, metadata: ModelMetadata) -> torch.Tensor:
+        """An image (B, 3, H, W) that it takes."""
+        batch, _, height, width = metadata.image_shape or (1, 3, 48, 64)
+        return small_image(height, width, batch)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -151,14 +157,18 @@ class TargetSuite:
         assert ("reach" in fixed) == (target.traces or not target.overridable)
         assert ("level" in fixed) != target.overridable
 
-    def test_its_files_find_what_the_forward_finds(self, run_on: Callable[..., Outcome]) -> None:
-        image = small_image(_SIZE, _SIZE)
+    def test_its_files_find_what_the_forward_finds(self, run_on: Callable[..., Outcome], image: torch.Tensor) -> None:
         _assert_labels(run_on(image), SmallForward()(image))
 
     def test_flag_overridable(
-        self, target: Target, runtime: Runtime, run_on: Callable[..., Outcome], artefact: Path, tmp_path: Path
+        self,
+        target: Target,
+        runtime: Runtime,
+        run_on: Callable[..., Outcome],
+        artefact: Path,
+        image: torch.Tensor,
+        tmp_path: Path,
     ) -> None:
-        image = small_image(_SIZE, _SIZE)
         if target.overridable:
             changed = SmallForward()(image, {"level": torch.tensor(0.85)})
             assert not torch.equal(changed, SmallForward()(image))
@@ -184,13 +194,12 @@ class TargetSuite:
             require_shape(target, artefact, image.shape)
         assert caught.value.hint
 
-    def test_flag_exposes_stages(self, target: Target, request: pytest.FixtureRequest) -> None:
+    def test_flag_exposes_stages(self, target: Target, image: torch.Tensor, request: pytest.FixtureRequest) -> None:
         if not target.exposes_stages:
             with pytest.raises(PackageError, match="do not give the stages"):
                 require_stages(target)
             return
         require_stages(target)
-        image = small_image(_SIZE, _SIZE)
         found = request.getfixturevalue("run_on")(image, stages=True).stages()
         expected = SmallForward().stages(image)
         assert set(found) == set(expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import torch
 from instanseg_export.errors import PackageError
 from instanseg_export.families.base import SegmentationForward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
+from instanseg_export.targets.torchscript.canonical import canonical
 from support.paths import ROOT
 
 __all__ = ["SIZE", "FolderTarget", "write_runtime"]
@@ -38,7 +40,9 @@ class FolderTarget:
     def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
         (path / "Data").mkdir()
-        torch.jit.save(torch.jit.script(forward), path / "Data" / "module.pt")
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(forward), buffer)
+        (path / "Data" / "module.pt").write_bytes(canonical(buffer))
         (path / "metadata.json").write_text(metadata.model_copy(update=sizes).text())
 
     def read_metadata(self, path: Path) -> ModelMetadata | None:

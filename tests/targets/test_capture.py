@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from torch import Tensor, nn
@@ -146,23 +145,6 @@ def test_the_hash_of_torchscript_does_not_see_where_a_module_stands(tmp_path: Pa
             there.writestr(name.replace(here_named.replace(".", "/"), there_named.replace(".", "/")), content)
     assert moves > 2
     assert torchscript_hash(tmp_path / "there.pt") == torchscript_hash(tmp_path / "here.pt")
-
-
-def test_the_small_forward_is_a_real_one(tmp_path: Path) -> None:
-    """What the tests of this folder export cheaply computes the same in both formats, settings included."""
-    forward = SmallForward()
-    for target in ("onnx", "torchscript"):
-        write_artifact(target, forward, small_checkpoint(), tmp_path / target)
-    session = ort.InferenceSession(tmp_path / "onnx", providers=["CPUExecutionProvider"])
-    module = torch.jit.load(tmp_path / "torchscript")
-    image = torch.rand((2, 3, 33, 20), generator=torch.Generator().manual_seed(1))
-    for level in (0.75, 0.85):
-        settings = {"level": torch.tensor(level)}
-        expected = forward(image, settings)
-        assert 0 < expected.mean() < 1
-        torch.testing.assert_close(module(image, settings), expected)
-        found = session.run(None, {"image": image.numpy(), "level": settings["level"].numpy()})[0]
-        torch.testing.assert_close(torch.from_numpy(found), expected)
 
 
 @pytest.mark.parametrize("running", [True, False])

@@ -1,8 +1,26 @@
-"""Our targets keep what every target promises."""
+"""Targets keep what every target promises: ours, and one that can do nothing that a target may leave out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from instanseg_export.testing.target import TargetSuite
+from support.folder_target import write_runtime
+
+_PLUGIN = """
+from pathlib import Path
+from support.folder_target import FolderTarget
+TARGET = FolderTarget()
+RUNTIME = Path({runtime!r})
+"""
+_ENTRY_POINTS = """
+[instanseg_export.targets]
+folder = folder_plugin:TARGET
+[instanseg_export.runtimes]
+folder = folder_plugin:RUNTIME
+"""
 
 
 class TestTorchScript(TargetSuite):
@@ -11,3 +29,24 @@ class TestTorchScript(TargetSuite):
 
 class TestOnnx(TargetSuite):
     name = "onnx"
+
+
+class TestFolder(TargetSuite):
+    """A format of another package, with all flags False."""
+
+    name = "folder"
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def plugin(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        """Install the package, for processes that the tests start too."""
+        place = tmp_path_factory.mktemp("plugin")
+        runtime = write_runtime(place / "runtime")
+        (place / "folder_plugin.py").write_text(_PLUGIN.format(runtime=str(runtime)))
+        metadata = place / "folder_plugin-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: folder-plugin\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(_ENTRY_POINTS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(place)
+            yield

@@ -118,15 +118,11 @@ def test_any_image_goes_through_each_encoder(exported: Callable[[str], Exported]
 
 
 @pytest.mark.parametrize("encoder", [RESNET, SWIN], ids=["resnet", "swin"])
-@pytest.mark.parametrize("name", ["instanseg.pt", "checkpoint.pt", "checkpoint.safetensors"])
-def test_saved_and_exported_networks_are_read_again(encoder: Any, name: str, tmp_path: Path) -> None:
+def test_exported_networks_are_read_again(encoder: Any, tmp_path: Path) -> None:
     checkpoint = random_checkpoint(encoder)
     forward: Any = build_forward(checkpoint)
-    if name == "instanseg.pt":
-        write_artifact("torchscript", forward, checkpoint, tmp_path / name)
-    else:
-        save_checkpoint(checkpoint, tmp_path / name)
-    again = load_checkpoint(tmp_path / name)
+    write_artifact("torchscript", forward, checkpoint, tmp_path / "instanseg.pt")
+    again = load_checkpoint(tmp_path / "instanseg.pt")
     assert again.spec == checkpoint.spec
     image = torch.rand(1, 3, 70, 80) * 255
     with torch.inference_mode():
@@ -142,24 +138,6 @@ def test_what_a_client_has_scaled_is_segmented_as_it_was() -> None:
         raw, scaled = forward(image), forward(image * 40000 + 300)
         torch.testing.assert_close(raw[3], scaled[3], atol=1e-3, rtol=0)
         assert (raw[0] != scaled[0]).sum() <= 6
-
-
-def test_nan_and_infinity_are_background() -> None:
-    forward = build_forward(random_checkpoint())
-    image = torch.rand(1, 3, 64, 64) + 1
-    image[0, :, 3, 5], image[0, :, 9, 9] = torch.nan, torch.inf
-    low = image.clone()
-    low[0, :, 3, 5] = low[0, :, 9, 9] = -torch.inf
-    with torch.inference_mode():
-        for one, two in zip(forward(image), forward(low), strict=True):
-            assert torch.isfinite(one.float()).all()
-            assert torch.equal(one, two)
-
-
-@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 2, 64, 64), (1, 3, 0, 64)])
-def test_unfit_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"shape|channels"):
-        build_forward(random_checkpoint())(torch.zeros(shape))
 
 
 def test_settings_of_other_families_are_unknown() -> None:
