@@ -211,7 +211,7 @@ class FamilySuite:
 
 
 def assert_ids(labels: Array) -> None:
-    """Check that the ids of each image of a label map (B, T, [D,] H, W) are 1..N, counted over all structures together."""
+    """Check that the ids of each image of a label map (B, T, [D,] H, W) are 1..N, over all structures together."""
     assert labels.dtype == np.float32
     for image in labels:
         ids = np.unique(image)
