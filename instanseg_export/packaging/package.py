@@ -18,7 +18,8 @@ from .contents import WEIGHTS, Contents
 from .cover import write_cover
 from .documents import readme, readme_name
 from .fiji import write_macros
-from .rdf import QUPATH_FILE, TEST_INPUT, describe, file_entry, preprocess, test_output, with_pixel_size, write_rdf
+from .rdf import TEST_INPUT, describe, file_entry, preprocess, test_output, with_pixel_size
+from .rdf_file import QUPATH_FILE, write_rdf
 from .samples import Sample
 
 if TYPE_CHECKING:

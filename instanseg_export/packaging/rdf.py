@@ -10,14 +10,12 @@ nobody else reads that: so the same description, with pixel sizes, goes there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
@@ -27,27 +25,21 @@ from ..families.outputs import FurtherOutput
 from ..files import sha256_of
 from ..metadata import LABELS
 from .contents import Contents
+from .rdf_file import quiet_reader
 
 __all__ = [
-    "QUPATH_FILE",
-    "RDF_FILE",
     "TEST_INPUT",
     "describe",
     "file_entry",
     "preprocess",
-    "quiet_reader",
     "test_output",
     "with_pixel_size",
-    "without_lookups",
-    "write_rdf",
 ]
 
 FORMAT_VERSION = "0.5.5"
 """An early version that has all we need, so that older readers take the file too. From 0.5.11 on the documentation and
 the covers are groups of keys instead of paths, which QuPath's reader refuses."""
 
-RDF_FILE = "rdf.yaml"
-QUPATH_FILE = "model.yml"
 TEST_INPUT = "test-input.npy"
 INPUT_ID = "raw"
 
@@ -61,10 +53,6 @@ _SMALLEST = {"z": 8, "y": 32, "x": 32}
 _SMALLEST_WITH_ROWS = 128
 """The same for models with a row per instance: the zoo cuts pieces of this size out of the middle of the test image,
 and takes an output without rows for an error."""
-
-_NO_LOOKUP_URL = "https://example.com"
-_NO_LOOKUP_USER = "bioimageiobot"
-"""An address and a GitHub user that bioimageio.spec takes without asking."""
 
 _TORCHSCRIPT_NEEDS = "2.0.0"
 _MODALITIES = (
@@ -321,85 +309,6 @@ def describe(
         },
     }
     return content
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML that readers of every version of YAML understand alike.
-
-    There are no anchors, and texts that begin as a number does are quoted: 12e45 is a number in Java, and a text here.
-    """
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "'" if data[:1] and data[0] in "+-.0123456789" else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-_Dumper.add_representer(str, _Dumper.represent_str)
-
-
-@contextmanager
-def quiet_reader() -> Iterator[None]:
-    """Silence the remark of bioimageio.spec on each axis ``c`` that it takes for an axis ``channel``."""
-    from loguru import logger
-
-    source = "pydantic._internal"
-    logger.disable(source)
-    try:
-        yield
-    finally:
-        logger.enable(source)
-
-
-def write_rdf(folder: Path, content: Mapping[str, Any], name: str = RDF_FILE) -> None:
-    """Write a description and check it, with all files that it names, by the zoo's own reader.
-
-    Args:
-        folder: of the package; all files that are named are in it.
-        content: of :func:`describe` or :func:`with_pixel_size`.
-        name: of the file.
-
-    Raises:
-        PackageError: the reader refuses it.
-    """
-    path = folder / name
-    text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-    from bioimageio.spec import InvalidDescr, ValidationContext, build_description
-
-    with ValidationContext(root=folder, perform_io_checks=True), quiet_reader():
-        description = build_description(without_lookups(content))
-    if isinstance(description, InvalidDescr):
-        problems = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, error.loc)), error.msg)))
-            for detail in description.validation_summary.details
-            for error in detail.errors
-        )
-        raise PackageError(
-            f"bioimageio.spec refuses the description of the model, {name}: {problems}.",
-            hint="Correct the card. If this is about nothing in it, the installed packages may not fit one another: "
-            "install instanseg-export into a new environment.",
-        )
-
-
-def without_lookups(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of an RDF's content that bioimageio.spec can check without a network.
-
-    It would ask GitHub for each user and the web for each address; the rest of its checks stays as it is.
-    """
-    copy = deepcopy(dict(content))
-    for entry in copy.get("cite", []):
-        if "url" in entry:
-            entry["url"] = _NO_LOOKUP_URL
-    if "git_repo" in copy:
-        copy["git_repo"] = _NO_LOOKUP_URL
-    for person in [*copy.get("authors", []), *copy.get("maintainers", [])]:
-        if "github_user" in person:
-            person["github_user"] = _NO_LOOKUP_USER
-    return copy
 
 
 def preprocess(model: Contents, image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from instanseg_export.images import read_image
 from instanseg_export.images.named import NamedImage
 from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
 from instanseg_export.packaging.fiji import MACROS
-from instanseg_export.packaging.rdf import write_rdf
+from instanseg_export.packaging.rdf_file import write_rdf
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.base import Artifact
 from support.packaged import Exported
