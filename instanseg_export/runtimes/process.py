@@ -16,9 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import RuntimeUnavailableError
 from ..files import scratch_failed
@@ -26,42 +23,23 @@ from ..metadata import SettingValue
 from ..targets import known_target
 from ..targets.capabilities import require_stages
 from ..untrusted.arrays import npy_shape
-from ..untrusted.boundary import first_problem, plain, says_disk_is_full
+from ..untrusted.boundary import plain, says_disk_is_full
 from .build import command_of
 from .description import Runtime
+from .lines import TOO_LATE, Line, next_line, parse_line, read_lines, read_tail
 from .outcome import Outcome
 
 __all__ = ["run_runtime"]
 
 _GUARD = Path(__file__).resolve().parent / "guard.py"
-_LONGEST_LINE = 1 << 18
 _WAITING_LINES = 50
 _KEPT_OUTPUT = 300
 _AFTER_LAST = 10.0
-_TOO_LATE = b"too late"
 _NO_MEMORY = re.compile(
     r"MemoryError|bad_alloc|OutOfMemory|out of memory|[Ff]ailed to allocate memory|[Cc]annot allocate memory"
     r"|can't allocate memory|not enough memory|insufficient memory"
 )
 """Of Python, C++, ONNX Runtime, PyTorch, CUDA, Java and the system."""
-
-
-class _Line(BaseModel):
-    """What a program says of one image, or that it is ready. Unknown keys are its own business."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    input: str | None = None
-    ready: bool = False
-    error: str | None = None
-    unavailable: bool = False
-    version: str = ""
-    device: str = ""
-    load_s: float = Field(default=0.0, ge=0)
-    run_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(), max_length=10_000)
-    peak_mb: float | None = Field(default=None, ge=0)
-    split_s: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    not_split: str = ""
 
 
 @dataclass
@@ -248,8 +226,8 @@ def _one_process(run: _Run, pending: Sequence[int]) -> _End:
     ended = threading.Event()
     complaints = bytearray()
     readers = [
-        threading.Thread(target=_read_lines, args=(process.stdout, lines, ended), daemon=True),
-        threading.Thread(target=_read_tail, args=(process.stderr, complaints), daemon=True),
+        threading.Thread(target=read_lines, args=(process.stdout, lines, ended), daemon=True),
+        threading.Thread(target=read_tail, args=(process.stderr, complaints), daemon=True),
     ]
     for reader in readers:
         reader.start()
@@ -277,15 +255,15 @@ def _listen(
     limit = run.runtime.start_limit + run.time_limit
     deadline = time.monotonic() + limit
     while True:
-        raw = _next(lines, deadline)
-        if raw is _TOO_LATE:
+        raw = next_line(lines, deadline)
+        if raw is TOO_LATE:
             if not places:
                 return _End()  # all images are done; the program merely does not end
             what = "the image was not finished" if ready else "the program did not start"
             return _End(f"{what} within {limit:g} s, the time limit")
         if not raw:
             break
-        line = _parse(raw)
+        line = parse_line(raw)
         if isinstance(line, str):
             chatter = (chatter + raw)[:_KEPT_OUTPUT] if not line else line.encode()
             continue
@@ -311,7 +289,7 @@ def _listen(
     return _End(_describe_end(status, chatter, bytes(complaints)))
 
 
-def _outcome(run: _Run, line: _Line, index: int) -> Outcome:
+def _outcome(run: _Run, line: Line, index: int) -> Outcome:
     if line.error is not None:
         _require_room(line.error)
         return _failure(run, line.error, line.unavailable)
@@ -334,20 +312,6 @@ def _require_room(complaint: str) -> None:
         raise scratch_failed(OSError(errno.ENOSPC, complaint))
 
 
-def _parse(raw: bytes) -> _Line | str:
-    """Return a line of the protocol, or what is wrong with it: empty text for what is no JSON object at all."""
-    try:
-        content = json.loads(raw)
-    except (ValueError, RecursionError):
-        return ""
-    if not isinstance(content, dict):
-        return ""
-    try:
-        return _Line.model_validate(content)
-    except ValidationError as error:
-        return first_problem(error)
-
-
 def _describe_end(status: int, chatter: bytes, complaints: bytes) -> str:
     if status == -getattr(signal, "SIGKILL", 0) < 0:  # not by us, who would not be asking
         fact = "the system killed the program, as it does when it is out of memory"
@@ -366,39 +330,6 @@ def _describe_end(status: int, chatter: bytes, complaints: bytes) -> str:
     if status and last:
         return f"{fact}: {last[-1][:_KEPT_OUTPUT]}"
     return f"{fact}; what it printed is not the protocol: {words!r}" if words else fact
-
-
-def _next(lines: queue.Queue[bytes], deadline: float) -> bytes:
-    """Return the next line, nothing at the end of the output, or :data:`_TOO_LATE`, also when lines never stop."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return _TOO_LATE
-    try:
-        return lines.get(timeout=left)
-    except queue.Empty:
-        return _TOO_LATE
-
-
-def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes], ended: threading.Event) -> None:
-    """Hand over lines, and nothing at the end; a program that writes faster than we read has to wait."""
-    with stream:
-        while not ended.is_set():
-            raw = stream.readline(_LONGEST_LINE)
-            while not ended.is_set():
-                try:
-                    lines.put(raw, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-            if not raw:
-                return
-
-
-def _read_tail(stream: IO[bytes], tail: bytearray) -> None:
-    with stream:
-        while raw := stream.readline(_LONGEST_LINE):
-            tail += raw
-            del tail[: -4 * _LONGEST_LINE]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
