@@ -141,7 +141,8 @@ def _run_all(
                 batch = _read(state, waiting, folder)
                 if batch.jobs:
                     _write(state, batch, _segment(state, batch))
-    steps.tell("done")
+    failed = sum(isinstance(ended, RunFailure) for ended in state.ended.values())
+    steps.tell("done" if not failed else "failed" if len(images) == 1 else f"done, {failed:,} failed")
     return [state.ended[place] for place in range(len(images))]
 
 
