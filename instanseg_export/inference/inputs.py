@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ImageError
+from ..images.readers.registry import is_image
 
 __all__ = ["Outputs", "expand", "is_folder_of_images", "name_outputs"]
 
 _OURS = re.compile(r"_(labels\.tif|overlay\.png)$")
-_SUFFIXES = frozenset(
-    {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
-)
-_MAGIC = (
-    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    *(b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP"),
-)
-_ZARR = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 
 
 @dataclass(frozen=True)
@@ -81,11 +74,7 @@ def expand(given: Sequence[Path], *, recursive: bool = False) -> tuple[list[Path
 
 def is_folder_of_images(path: Path) -> bool:
     """Tell whether a path is a folder that stands for the images in it. OME-Zarr folders are images."""
-    return path.is_dir() and not _is_zarr(path)
-
-
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).is_file() for name in _ZARR)
+    return path.is_dir() and not is_image(path)
 
 
 def _of_folder(folder: Path, recursive: bool) -> tuple[list[Path], list[str], list[str]]:
@@ -103,7 +92,7 @@ def _of_folder(folder: Path, recursive: bool) -> tuple[list[Path], list[str], li
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if _is_zarr(entry):
+            if is_image(entry):
                 images.append(entry)
             elif recursive and not entry.is_symlink():  # a link could lead back here
                 more = _of_folder(entry, recursive)
@@ -112,19 +101,11 @@ def _of_folder(folder: Path, recursive: bool) -> tuple[list[Path], list[str], li
                 others += more[2]
         elif _OURS.search(entry.name):
             ours.append(entry.name)
-        elif entry.is_file() and (entry.suffix.lower() in _SUFFIXES or _looks_like_an_image(entry)):
+        elif is_image(entry):
             images.append(entry)
         else:
             others.append(entry.name)
     return images, ours, others
-
-
-def _looks_like_an_image(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(16).startswith(_MAGIC)
-    except OSError:
-        return False
 
 
 def _some(names: Sequence[str], shown: int = 3) -> str:

@@ -15,6 +15,7 @@ from ..errors import ImageError
 from ..images import Image, PixelSize, Region, probe_image, read_image
 from ..images.readers.registry import IMAGE_READERS, find_reader
 from ..images.readers.source import ImageReader
+from ..inference.inputs import expand
 
 __all__ = ["ImageReaderSuite"]
 
@@ -71,6 +72,7 @@ class ImageReaderSuite:
     def test_it_is_registered_under_its_name(self, reader: ImageReader) -> None:
         assert reader.name == self.name
         assert reader.describes
+        assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in reader.suffixes)
 
     def test_it_recognises_its_files_by_their_content_and_no_others(
         self, reader: ImageReader, path: Path, tmp_path: Path
@@ -82,6 +84,17 @@ class ImageReaderSuite:
         for start in (b"nothing", bytes(512), b"\xff" * 512):
             (tmp_path / "file").write_bytes(start)
             assert not reader.recognises(tmp_path / "file", start)
+
+    def test_folders_of_images_hold_its_files(self, reader: ImageReader, path: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "images"
+        folder.mkdir()
+        named = path.rename(folder / f"whole{(reader.suffixes or ('',))[0]}")
+        for suffix in reader.suffixes:
+            (folder / f"damaged{suffix}").write_bytes(b"nothing")
+        (folder / "notes.txt").write_text("nothing")
+        found, notes = expand([folder])
+        assert found == sorted([named, *(folder / f"damaged{suffix}" for suffix in reader.suffixes)])
+        assert notes == [f"{folder}: skipped notes.txt, of no kind that is read here."]
 
     def test_planes_come_back(self, tmp_path: Path) -> None:
         """The first axis is that of the channels, then come rows and columns."""

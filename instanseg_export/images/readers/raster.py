@@ -54,6 +54,7 @@ class RasterReader:
 
     name = "raster"
     describes = "PNG, JPEG, JPEG 2000, BMP, GIF, WebP and PPM"
+    suffixes = (".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".bmp", ".gif", ".webp", ".ppm", ".pgm")
 
     def recognises(self, path: Path, start: bytes) -> bool:
         """See :class:`.source.ImageReader`."""

@@ -34,10 +34,13 @@ class ImageReader(Protocol):
     Attributes:
         name: unique.
         describes: the format, in a few words.
+        suffixes: in lower case, by which such files are called. In a folder of images, a file of such a name is taken
+            for an image even if nothing recognises its content, so that a damaged one is reported and not skipped.
     """
 
     name: str
     describes: str
+    suffixes: tuple[str, ...]
 
     def recognises(self, path: Path, start: bytes) -> bool:
         """Tell by its content, not by its name, whether a file or folder is of this format.

@@ -37,6 +37,7 @@ class TiffReader:
 
     name = "tiff"
     describes = "TIFF and OME-TIFF"
+    suffixes = (".tif", ".tiff")
 
     def recognises(self, path: Path, start: bytes) -> bool:
         """See :class:`.source.ImageReader`."""

@@ -56,6 +56,7 @@ class ZarrReader:
 
     name = "zarr"
     describes = "OME-Zarr folders and Zarr arrays"
+    suffixes: tuple[str, ...] = ()
 
     def recognises(self, path: Path, start: bytes) -> bool:
         """See :class:`.source.ImageReader`."""
