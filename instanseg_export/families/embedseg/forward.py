@@ -201,7 +201,7 @@ class EmbedSegForward(SegmentationForward):
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> EmbedSegForward:
-    """Build the forward of an EmbedSeg checkpoint; see :func:`forwards.build_forward`."""
+    """Build the forward of an EmbedSeg checkpoint; see :func:`families.registry.build_forward`."""
     spec = cast(EmbedSegSpec, checkpoint.spec)
     baked = resolve_settings(spec.settings, settings, table=EMBEDSEG_SETTINGS)
     return EmbedSegForward(spec, for_inference(checkpoint.network), baked).eval().requires_grad_(False)

@@ -183,7 +183,7 @@ class IAUNetForward(SegmentationForward):
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:
-    """Build the forward of an IAUNet checkpoint; see :func:`forwards.build_forward`."""
+    """Build the forward of an IAUNet checkpoint; see :func:`families.registry.build_forward`."""
     spec = cast(IAUNetSpec, checkpoint.spec)
     baked = resolve_settings(spec.settings, settings, table=IAUNET_SETTINGS)
     # In channels-last order maps of one pixel are ambiguous, and the exporter would exclude small images.

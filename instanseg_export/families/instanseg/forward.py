@@ -323,7 +323,7 @@ class InstanSegForward(SegmentationForward):
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:
-    """Build the forward of an InstanSeg checkpoint; see :func:`forwards.build_forward`."""
+    """Build the forward of an InstanSeg checkpoint; see :func:`families.registry.build_forward`."""
     spec = cast(InstanSegSpec, checkpoint.spec)
     parts = prepare(spec, checkpoint.network, {**spec.settings, **settings})
     return InstanSegForward(spec, *parts).eval().requires_grad_(False)

@@ -280,13 +280,13 @@ class PositivityForward(TwoStageForward):
 
 
 def build_classified(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> ClassifiedForward:
-    """Build the forward of a checkpoint of the family "classified"; see :func:`forwards.build_forward`."""
+    """Build the forward of a checkpoint of the family "classified"; see :func:`families.registry.build_forward`."""
     spec = cast(ClassifiedSpec, checkpoint.spec)
     return ClassifiedForward(spec, *_prepare(spec, checkpoint.network, settings)).eval().requires_grad_(False)
 
 
 def build_positivity(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> PositivityForward:
-    """Build the forward of a checkpoint of the family "positivity"; see :func:`forwards.build_forward`."""
+    """Build the forward of a checkpoint of the family "positivity"; see :func:`families.registry.build_forward`."""
     spec = cast(MarkerPositivitySpec, checkpoint.spec)
     return PositivityForward(spec, *_prepare(spec, checkpoint.network, settings)).eval().requires_grad_(False)
 
