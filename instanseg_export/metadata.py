@@ -206,6 +206,7 @@ class Contract:
         structures: names of the label map's channels; empty where nobody says.
         pixel_size, slice_distance: in micrometres, of images as the model wants them; None when unknown.
         outputs: in the order in which a call returns them.
+        paired_by: see :class:`ModelMetadata`.
     """
 
     dimensions: int = 2
@@ -214,6 +215,7 @@ class Contract:
     pixel_size: float | None = None
     slice_distance: float | None = None
     outputs: tuple[OutputFacts, ...] = (OutputFacts(name=LABELS, role="labels", axes=_MAPS),)
+    paired_by: str | None = None
 
     def output(self, role: Role) -> OutputFacts | None:
         """Return the output of a role, or None."""
@@ -249,6 +251,7 @@ class ModelMetadata(_Part):
             be told by the last one.
         graph_sha256: of the bytes of an ONNX file's graph; empty where the format checks its own bytes.
         image_shape: (B, C, [D,] H, W) of the only images that the file takes; None where it takes images of any size.
+        paired_by: the setting that gives a nucleus and its cell one label; None where structures are never matched.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
@@ -270,6 +273,7 @@ class ModelMetadata(_Part):
     convolves_after_network: bool = False
     graph_sha256: Sha256 = ""
     image_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    paired_by: Name | None = None
 
     @field_serializer("spec")
     def _whole_spec(self, spec: SpecFacts) -> dict[str, Any]:
@@ -286,6 +290,8 @@ class ModelMetadata(_Part):
         for name, value in self.baked.items():
             if not rows[name].fits(value):
                 raise ValueError(f"the setting {name} cannot be {value!r:.60}")
+        if self.paired_by is not None and (self.paired_by not in rows or rows[self.paired_by].kind != "bool"):
+            raise ValueError(f"labels cannot be paired by {self.paired_by!r}, which is no setting that is on or off")
         names = [output.name for output in self.outputs]
         if len(set(names)) != len(names):
             raise ValueError("an output is described twice")
@@ -305,6 +311,7 @@ class ModelMetadata(_Part):
             pixel_size=self.spec.pixel_size,
             slice_distance=self.spec.slice_distance,
             outputs=self.outputs,
+            paired_by=self.paired_by,
         )
 
     def text(self) -> str:
@@ -334,7 +341,7 @@ def parse_metadata(text: str | bytes, path: Path) -> ModelMetadata:
             )
         if written == 1:
             content = _from_format_1(content)
-        content = _with_decides(content)
+        content = _with_pairing(_with_decides(content))
         try:
             # As JSON, where a list is a tuple but "3" is no number.
             return ModelMetadata.model_validate_json(json.dumps(content), strict=True)
@@ -363,6 +370,14 @@ def _with_decides(content: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rows, list):
         return dict(content)  # what is wrong with it is said later
     return {**content, "tunables": [_row_with_decides(row) if isinstance(row, dict) else row for row in rows]}
+
+
+def _with_pairing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Say by what labels are paired, where early files of both formats had one such setting and did not say so."""
+    baked = content.get("settings")
+    if "paired_by" in content or not isinstance(baked, dict) or "resolve_cell_and_nucleus" not in baked:
+        return dict(content)
+    return {**content, "paired_by": "resolve_cell_and_nucleus"}
 
 
 def _row_with_decides(row: Mapping[str, Any]) -> dict[str, Any]:

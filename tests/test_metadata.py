@@ -271,6 +271,8 @@ REFUSED: dict[str, str | bytes] = {
     "an image without a size": json.dumps({**CURRENT, "image_shape": [1, 3, 0, 64]}),
     "an image of 5 axes": json.dumps({**CURRENT, "image_shape": [1, 3, 8, 64, 64]}),
     "an image size in text": json.dumps({**CURRENT, "image_shape": "64"}),
+    "paired by a number": json.dumps({**CURRENT, "paired_by": "min_size"}),
+    "paired by nothing it has": json.dumps({**CURRENT, "paired_by": "resolve_cell_and_nucleus"}),
     "an unknown precision": json.dumps({**CURRENT, "precision": "int4"}),
 }
 

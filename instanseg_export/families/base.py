@@ -46,6 +46,7 @@ class SegmentationForward(nn.Module):
         "baked",
         "convolves_after_network",
         "further",
+        "paired_by",
         "percentiles",
         "stage_names",
         "settings",
@@ -94,6 +95,11 @@ class SegmentationForward(nn.Module):
     def further(self) -> tuple[FurtherOutput, ...]:
         """Results beside the label map; their order is that of the tuple that a call then returns."""
         return ()
+
+    @property
+    def paired_by(self) -> str | None:
+        """The setting that gives a nucleus and its cell one label; None where structures are never matched."""
+        return None
 
     @property
     def settings(self) -> tuple[Setting, ...]:

@@ -60,6 +60,12 @@ class Ready:
         return self.settings.get(setting, baked.get(setting))
 
     @property
+    def paired(self) -> bool:
+        """Whether a nucleus and its cell have one label."""
+        setting = self.contract.paired_by
+        return setting is not None and self.value(setting) is not False
+
+    @property
     def flags(self) -> tuple[int, ...]:
         """Which structures are returned, as the setting of that kind says; empty where there is none."""
         rows = () if self.metadata is None else self.metadata.setting_rows

@@ -149,7 +149,7 @@ def _write_measured(places: Mapping[str, Path], found: Segmented, planes: Array,
     else:
         measured = [(name, measure(labels, seen)) for name, labels in zip(found.names, found.labels, strict=True)]
     rows = _rows(found, ready, image.channel_names)
-    paired = _paired(found, ready)
+    paired = ready.paired and len(found.names) == 2
     edges = image.pixel_size
     whole = None if edges is None else edges if planes.ndim == 3 else _with_depth(image.slice_distance, edges)
     offset = _offset(image) if planes.ndim == 3 else (0, *_offset(image))
@@ -163,11 +163,6 @@ def _write_measured(places: Mapping[str, Path], found: Segmented, planes: Array,
 
 def _with_depth(depth: float | None, edges: tuple[float, float]) -> tuple[float, ...] | None:
     return None if depth is None else (depth, *edges)
-
-
-def _paired(found: Segmented, ready: Ready) -> bool:
-    """Tell whether a nucleus and its cell have one label."""
-    return found.names == ("nuclei", "cells") and ready.value("resolve_cell_and_nucleus") is not False
 
 
 def _rows(found: Segmented, ready: Ready, channels: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

@@ -47,6 +47,7 @@ def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) 
             setting_rows=tuple(setting.describe(fixed=is_fixed(setting, writer)) for setting in forward.settings),
             outputs=tuple(outputs),
             convolves_after_network=forward.convolves_after_network,
+            paired_by=forward.paired_by,
         )
     except ValidationError as error:
         raise ExportError(

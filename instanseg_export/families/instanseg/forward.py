@@ -122,6 +122,11 @@ class InstanSegForward(SegmentationForward):
         return Intermediates._fields
 
     @property
+    def paired_by(self) -> str | None:
+        """What matches cells with their nuclei, in models of both."""
+        return "resolve_cell_and_nucleus" if self.structure_count == 2 else None
+
+    @property
     def convolves_after_network(self) -> bool:
         """Whether the positional guide does, which has convolutions of its own."""
         return any(isinstance(part, GuidedClustering) for part in self.clustering.modules())
