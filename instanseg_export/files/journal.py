@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 __all__ = ["forget_written", "note_written", "written_paths"]
@@ -16,8 +17,11 @@ def note_written(path: Path) -> None:
 
 
 def written_paths() -> tuple[Path, ...]:
-    """Return the outputs that are in place, in their order."""
-    return tuple(_WRITTEN)
+    """Return the outputs that are in place, in their order.
+
+    Parts of an output go into a folder for work in progress first, and are gone with it after an interruption.
+    """
+    return tuple(path for path in _WRITTEN if os.path.lexists(path))
 
 
 def forget_written() -> None:

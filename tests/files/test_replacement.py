@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from instanseg_export.errors import OutputError
-from instanseg_export.files import MARKER, scratch_folder, staged_file, staged_files, staged_folder, written_paths
+from instanseg_export.files import (
+    MARKER,
+    forget_written,
+    scratch_folder,
+    staged_file,
+    staged_files,
+    staged_folder,
+    staged_part,
+    written_paths,
+)
 
 Make = Callable[[Path], None]
 
@@ -641,3 +650,20 @@ def test_messages_on_odd_names_are_plain_and_name_no_temporary_folder(home: Path
         assert "model.pt" in refused.value.message
         assert not any(char in refused.value.message for char in "\n\t\x1b\u202e")
     assert list((home / name).iterdir()) == []
+
+
+def test_parts_of_an_interrupted_output_do_not_count_as_written(home: Path) -> None:
+    """They were in a folder for work in progress, of which nobody may hear."""
+
+    def write_and_stop() -> None:
+        with staged_folder(home / "out", kind="package") as folder:
+            with staged_file(folder / "model.onnx") as path:
+                path.write_text("weights")
+            with staged_part(folder / "model.mlpackage") as part:
+                (part / "weights").write_text("weights")
+            raise KeyboardInterrupt
+
+    forget_written()
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop()
+    assert written_paths() == ()
