@@ -21,7 +21,10 @@ from support import peak
 from support.figures import tell
 from support.hostile_models import Member, members, write_package
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process"),
+    pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning"),  # some hostile archives are built so
+]
 
 _PATIENCE = 60
 _MOST_MEMORY = 300_000_000
