@@ -84,7 +84,7 @@ def page(text: str, rows: dict[str, Row], day: str, commit: str) -> str:
     if not found or not closed:
         raise SystemExit(f"{PAGE} has no place for the figures.")
     hours = sum(row.seconds for row in rows.values()) / 3600
-    when = f"On {day}, at commit `{commit}`, the tests ran for {hours:.1f} hours in all:"
+    when = f"On {day}, at commit{'s' * ('`' in commit)} `{commit}`, the tests ran for {hours:.1f} hours in all:"
     table = "\n".join([HEAD, *(rows[title].shown(title) for title in ROWS)])
     return f"{start}{BEGIN}\n{when}\n\n{table}\n{END}{end}"
 
