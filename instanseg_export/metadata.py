@@ -28,9 +28,11 @@ from .untrusted.texts import load_json_text
 __all__ = [
     "FOREIGN",
     "FORMAT",
+    "INCOMPLETE",
     "LABELS",
     "METADATA_FILE",
     "METADATA_KEY",
+    "SEED_COUNT",
     "STRUCTURES",
     "Axis",
     "Calibration",
@@ -60,6 +62,10 @@ LABELS = "instance_segmentation"
 Role = Literal["labels", "masks", "images", "scores", "classes", "rows", "semantic", "other"]
 """What an output is for, whatever its name: label maps; whole masks that may overlap, the place in the batch, the score
 and the class of each; further numbers for each label; a map of classes; or something that no later station uses."""
+
+SEED_COUNT, INCOMPLETE = "seed_count", "incomplete"
+"""Outputs of files of a fixed capacity: how many seeds an image has, (1,) float32; and (1,) float32, 0 where the labels
+are complete, else the sum of 1 if there was no room for all seeds, and 2 if a loop did not come to its end."""
 
 Axis = Literal["batch", "instance", "channel", "z", "y", "x"]
 
@@ -252,6 +258,7 @@ class ModelMetadata(_Part):
         graph_sha256: of the bytes of an ONNX file's graph; empty where the format checks its own bytes.
         image_shape: (B, C, [D,] H, W) of the only images that the file takes; None where it takes images of any size.
         paired_by: the setting that gives a nucleus and its cell one label; None where structures are never matched.
+        seed_capacity: how many seeds the file has room for; None where that is any number.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
@@ -274,6 +281,7 @@ class ModelMetadata(_Part):
     graph_sha256: Sha256 = ""
     image_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     paired_by: Name | None = None
+    seed_capacity: Annotated[int, Field(ge=1)] | None = None
 
     @field_serializer("spec")
     def _whole_spec(self, spec: SpecFacts) -> dict[str, Any]:
@@ -310,7 +318,8 @@ class ModelMetadata(_Part):
             structures=self.spec.structures,
             pixel_size=self.spec.pixel_size,
             slice_distance=self.spec.slice_distance,
-            outputs=self.outputs,
+            # How full a file of fixed capacity was is its own, and no result of the model.
+            outputs=tuple(output for output in self.outputs if output.name not in (SEED_COUNT, INCOMPLETE)),
             paired_by=self.paired_by,
         )
 

@@ -28,6 +28,7 @@ from ..targets.base import Artifact, Target
 from ..targets.capture import shared_captures
 from ..targets.quantization import check_precisions, filename_of
 from ..targets.quantization.write import write_precision
+from ..targets.static import StaticShape
 from .options import ExportKeywords, ExportOptions
 
 __all__ = ["ExportResult", "export"]
@@ -113,6 +114,7 @@ class _Plan:
 
     targets: Sequence[Target]
     reduced: Sequence[str]
+    static: StaticShape
     steps: int
 
 
@@ -133,7 +135,12 @@ def _plan(options: ExportOptions) -> _Plan:
         raise SettingError(
             "Images for calibration or with labels have no effect on fp32.", hint="Add int8 or fp16 to --precision."
         )
-    return _Plan(targets, reduced, steps=3 + len(targets) + options.validate + 2 * bool(reduced))
+    if options.static != StaticShape() and all(target.dynamic_shapes for target in targets):
+        raise SettingError(
+            "A static size, room for seeds or number of channels has no effect on formats that take every image.",
+            hint="Add a static format to --targets, such as onnx_static.",
+        )
+    return _Plan(targets, reduced, options.static, steps=3 + len(targets) + options.validate + 2 * bool(reduced))
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,8 @@ def _write(model: _Model, plan: _Plan, folder: Path, steps: Steps) -> _Files:
     with shared_captures():
         for target in plan.targets:
             steps.start(f"writing {target.name}")
-            artifacts.append(write_artifact(target.name, model.forward, model.checkpoint, folder / target.filename))
+            path = folder / target.filename
+            artifacts.append(write_artifact(target.name, model.forward, model.checkpoint, path, plan.static))
     steps.start("segmenting the samples")
     samples = choose_samples(model.checkpoint, model.forward, model.samples or None)
     images = model.calibration or calibration_set([one.name for one in samples], [one.image for one in samples])

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from ..errors import SettingError
 from ..inference.image_options import Channel, ImageOptions
+from ..targets.static import StaticShape
 from ..untrusted.numbers import check_number, check_time_limit
 from .key_values import KeyValues
 
@@ -43,7 +44,8 @@ class ExportOptions:
     """How a checkpoint is exported.
 
     Attributes:
-        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere). Default: both.
+        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere), onnx_static (one
+            image size, for WebGPU, TensorRT and others that know no loops). Default: torchscript and onnx.
         output: Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
         settings: Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
         tta: Bake in test-time augmentation: more objects are found right, in eight times the time.
@@ -54,11 +56,14 @@ class ExportOptions:
         calibrate: Folder of images for the ranges of int8 and the comparison of precisions. Default: the samples.
         labelled: Folder of images with true label maps (subfolders images and labels) to judge precisions on.
         allow_loss: Package fp16 and int8 files even if they lose more than the tolerance.
+        static_size: Height and width, in pixels, of the images that static formats take (onnx_static).
+        static_seeds: For how many seeds they have room. Cells in a crowded 512 x 512 image have 300 to 600.
+        static_channels: How many channels they take, for networks that take any number.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.
         validate: Compare the files in every runtime at the end.
 
     Raises:
-        SettingError: test-time augmentation is asked for twice.
+        SettingError: test-time augmentation is asked for twice, or a static size is out of range.
     """
 
     targets: Sequence[str] = ("torchscript", "onnx")
@@ -72,10 +77,20 @@ class ExportOptions:
     calibrate: AnyPath | None = None
     labelled: AnyPath | None = None
     allow_loss: bool = False
+    static_size: Annotated[tuple[int, int], _SHOWN] = (512, 512)
+    static_seeds: Annotated[int, _SHOWN] = 1024
+    static_channels: int | None = None
     overwrite: bool = False
     validate: Annotated[bool, Parameter(negative="--no-validate")] = True
 
+    @property
+    def static(self) -> StaticShape:
+        """What static formats are made for."""
+        height, width = self.static_size
+        return StaticShape(height, width, self.static_seeds, self.static_channels)
+
     def __post_init__(self) -> None:
+        _ = self.static
         if self.tta and "tta" in self.settings:
             raise SettingError("Test-time augmentation is asked for twice.", hint="Give either --tta or --set tta=...")
 
@@ -194,6 +209,9 @@ class ExportKeywords(TypedDict, total=False):
     calibrate: AnyPath | None
     labelled: AnyPath | None
     allow_loss: bool
+    static_size: tuple[int, int]
+    static_seeds: int
+    static_channels: int | None
     overwrite: bool
     validate: bool
 

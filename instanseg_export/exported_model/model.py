@@ -66,7 +66,14 @@ class ExportedModel:
         if self.path.is_dir() and not _is_exported_folder(self.path):
             found = self.path / filename
             return found if filename and (found.is_file() or _is_exported_folder(found)) else None
-        return self.path if self.path.suffix == Path(filename).suffix else None
+        if self.path.suffix != Path(filename).suffix:
+            return None
+        from ..targets import TARGETS, known_target
+
+        # Formats may share an ending; then what the file says of itself decides.
+        written = None if self.metadata is None else known_target(self.metadata.target)
+        formats = {target.filename for target in TARGETS}
+        return self.path if written is None or filename == written.filename or filename not in formats else None
 
 
 @contextmanager

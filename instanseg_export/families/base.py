@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional  # noqa: UP035 -- TorchScr
 import torch
 from torch import Tensor, nn
 
+from ..errors import ExportError
 from .outputs import FurtherOutput
 from .settings import Setting, Value
 
@@ -115,6 +116,26 @@ class SegmentationForward(nn.Module):
     def convolves_after_network(self) -> bool:
         """Whether there are convolutions in post-processing too, so that the last one is not the network's end."""
         return False
+
+    def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
+        """Return the form for runtimes that know static shapes and no loops over data.
+
+        It maps (1, C, H, W) float32 to three results: the labels (1, T, H, W) float32, and the outputs
+        :data:`.metadata.SEED_COUNT` and :data:`.metadata.INCOMPLETE`. The labels are those of the forward with its
+        baked settings, as long as the last one is 0.
+
+        Args:
+            height: of the image, in pixels.
+            width: of the image, in pixels.
+            seeds: how many there is room for, over all structures.
+
+        Raises:
+            ExportError: there is no such form.
+        """
+        raise ExportError(
+            "Formats of fixed sizes cannot be written for this kind of network.",
+            hint="Leave them out of --targets: torchscript and onnx take every network.",
+        )
 
     def check(self, image: Tensor) -> None:
         """Refuse, in words, an image that the network cannot take.

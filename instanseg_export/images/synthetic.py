@@ -11,7 +11,10 @@ import numpy.typing as npt
 from .named import FloatImage, NamedImage
 from .synthetic_volumes import standard_volumes
 
-__all__ = ["NamedImage", "draw_nuclei", "standard_images"]
+__all__ = ["TELLING", "NamedImage", "draw_nuclei", "standard_images"]
+
+TELLING = frozenset({"nuclei", "no objects", "crowded", "NaN and infinities"})
+"""Names of the standard images that tell most, where there is no time for all."""
 
 
 def standard_images(channels: int | None, dimensions: int = 2) -> list[NamedImage]:

@@ -39,10 +39,10 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
         OutputError: a file exists already, cannot be written, or the disk is full.
     """
     image = job.prepared
-    labels, further = _results(ready, job.image, outcome)
+    labels, further, incomplete = _results(ready, job.image, outcome)
     facts = ready.contract.output("masks")
     masks = None if facts is None else further.get(facts.name)
-    notes = list(image.notes)
+    notes = [*image.notes, *incomplete]
     if ready.metadata is None and ready.runtime.target == "torchscript":
         notes.append(f"{ready.file.name} is not ours and may write to its input: it was given a copy of the image.")
     lost: list[int] = []
@@ -76,8 +76,8 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
     )
 
 
-def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mapping[str, Any]]:
-    """Return the label maps (T, H, W), and what the model gives beside them."""
+def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mapping[str, Any], list[str]]:
+    """Return the label maps (T, H, W), what the model gives beside them, and what is to be said of them."""
     if outcome.unavailable:
         raise RuntimeUnavailableError(
             f"{ready.runtime.title} cannot run on {ready.device}: {outcome.error}.",
@@ -91,12 +91,19 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
             "segment it in tiles in QuPath.",
         )
     try:
-        return outcome.labels()[0], outcome.further()
+        labels, further, (why, lost) = outcome.labels()[0], outcome.further(), outcome.incomplete()
     except ValueError as error:
         raise PackageError(
             f"{ready.runtime.title} failed with {ready.file.name}: {plain(error)}.",
             hint="instanseg-export validate shows whether the model or the image is at fault.",
         ) from error
+    if lost:
+        raise ImageError(
+            f"{ready.file.name} cannot segment {image}: {why}.",
+            hint="Export with more --static-seeds, segment a smaller --region, or run a file without such a limit "
+            "(torchscript, onnx).",
+        )
+    return labels, further, [f"Labels may be incomplete: {why}."] if why else []
 
 
 def _structure_names(ready: Ready, count: int) -> tuple[str, ...]:

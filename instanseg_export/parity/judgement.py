@@ -53,6 +53,8 @@ def judge(
     if labels is None:
         status: Status = "not run" if outcome.unavailable else "failed"
         return Result(runtime=name, image=image.name, status=status, why=run.errors[index])
+    if (beyond := outcome.incomplete()[0]) and run is not reference:
+        return Result(runtime=name, image=image.name, status="not run", why=beyond)
     assert reference is not None
     instances = sum(len(np.unique(plane[plane > 0])) for plane in labels.reshape(-1, *labels.shape[2:]))
     found = Result(runtime=name, image=image.name, status="passed", instances=instances, run_s=outcome.run_s)
@@ -74,11 +76,11 @@ def judge(
         further = _further_difference(reference.outcomes[index], outcome)
         if further:
             return _failed(found, further, further)
-        beyond = next((stage for stage in differences if not stage.tolerable), None)
-        if beyond is None:
+        stage = next((stage for stage in differences if not stage.tolerable), None)
+        if stage is None:
             return found
-        defect = f"the labels agree, but the stage {beyond.stage} differs by more than rounding"
-        return _failed(found, f"{defect}: {beyond.detail}", defect, beyond.stage)
+        defect = f"the labels agree, but the stage {stage.stage} differs by more than rounding"
+        return _failed(found, f"{defect}: {stage.detail}", defect, stage.stage)
     defect = name_defect(expected, labels, comparison, differences)
     first = first_difference(differences)
     return _failed(found, _explain(defect, first, differences), defect, first)

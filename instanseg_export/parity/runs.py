@@ -100,6 +100,7 @@ class Validation:
 
     def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
         misfits = {index: why for index in indices if (why := self._misfit(run, index))}
+        self.steps.expect(-len(misfits))
         fitting = [index for index in indices if index not in misfits]
         outcomes = iter(self._run_fitting(run, fitting, stages=stages) if fitting else [])
         return [

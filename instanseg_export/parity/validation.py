@@ -25,6 +25,7 @@ from ..runtimes.selection import select_runtimes
 from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
 from .compare import FEW_PIXELS, PPM, Comparison
+from .fixed_sizes import with_fixed_sizes
 from .judgement import compare_all, judge, record_of
 from .pictures import Pictures
 from .quantization import PrecisionFiles, PrecisionRecord, compare_precisions
@@ -83,6 +84,7 @@ def run_validation(
             else list(images)
         )
         _check_images(chosen, model.channels)
+        chosen = with_fixed_sizes(chosen, model)
         _check_precision(model)
         for runtime, lacking in selected:
             if not lacking:

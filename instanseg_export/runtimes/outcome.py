@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InstansegExportError, PackageError
-from ..metadata import LABELS
+from ..metadata import INCOMPLETE, LABELS, SEED_COUNT
 from ..untrusted.arrays import read_npz
 from ..untrusted.boundary import plain
 
@@ -67,12 +67,33 @@ class Outcome:
         return whole
 
     def further(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the outputs beside the label map, by name.
+        """Return the outputs beside the label map, by name, without those of :meth:`incomplete`.
 
         Raises:
             ValueError: the output is damaged.
         """
-        return self._read(lambda name: name != LABELS and not name.startswith("stage."))
+        known = (LABELS, SEED_COUNT, INCOMPLETE)
+        return self._read(lambda name: name not in known and not name.startswith("stage."))
+
+    def incomplete(self) -> tuple[str, bool]:
+        """Return why a file of a fixed capacity could not find all, and whether whole objects may be missing.
+
+        The words are empty where it could.
+
+        Raises:
+            ValueError: the output is damaged.
+        """
+        found = self._read(lambda name: name in (SEED_COUNT, INCOMPLETE))
+        flags = int(found[INCOMPLETE].max()) if INCOMPLETE in found and found[INCOMPLETE].size else 0
+        if flags & 1:
+            seeds = int(found[SEED_COUNT].max()) if SEED_COUNT in found else 0
+            return f"the image has {seeds:,} seeds, more than the file has room for", True
+        if flags & 2:
+            return (
+                "some masks are so winding, or so many over one another, that the file's fixed steps end before",
+                False,
+            )
+        return "", False
 
     def stages(self) -> dict[str, npt.NDArray[Any]]:
         """Return the intermediate results, by the name of their stage.

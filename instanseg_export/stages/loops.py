@@ -9,21 +9,62 @@ A stage that loops writes a step as a module-level function of tensors, and the 
         state = loops.while_true(..., step, (state,))
 
 ``torch.jit.is_scripting`` is resolved when TorchScript compiles, so the other branch is never seen by it.
+
+The static form of a forward has no such loops, since its runtimes know none. It is built within :func:`bounded`, where
+a loop is a fixed number of steps, one after the other, and what did not come to its end in them is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor
 
-__all__ = ["map_rows", "map_rows_to_tuples", "while_true"]
+__all__ = ["Bounded", "bounded", "is_bounded", "map_rows", "map_rows_to_tuples", "while_true"]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Loops without a condition.
+
+    Attributes:
+        unfinished: for each loop a boolean scalar, whether its condition still held after the last step.
+    """
+
+    unfinished: list[Tensor] = field(default_factory=list)
+
+
+_bounded: ContextVar[Bounded | None] = ContextVar("bounded loops", default=None)
+
+
+@contextmanager
+def bounded() -> Iterator[Bounded]:
+    """Make every loop in the block one of a fixed number of steps; a step beyond its end must change nothing."""
+    result = Bounded()
+    token = _bounded.set(result)
+    try:
+        yield result
+    finally:
+        _bounded.reset(token)
+
+
+def is_bounded() -> bool:
+    """Tell whether the static form of a forward is being built, in which nothing depends on the data but values."""
+    return _bounded.get() is not None
 
 
 def while_true(
-    condition: Callable[..., Tensor], step: Callable[..., tuple[Tensor, ...]], state: tuple[Tensor, ...]
+    condition: Callable[..., Tensor],
+    step: Callable[..., tuple[Tensor, ...]],
+    state: tuple[Tensor, ...],
+    *,
+    bound: int = 8,
+    enough: bool = False,
 ) -> tuple[Tensor, ...]:
     """Repeat ``state = step(*state)`` while ``condition(*state)``, a boolean scalar, holds.
 
@@ -31,7 +72,16 @@ def while_true(
         condition: from the state to a boolean scalar.
         step: from a state to the next; shapes and types stay, and no input is returned unchanged.
         state: to begin with.
+        bound: how many steps there are in the static form of a forward.
+        enough: whether so many are always enough; otherwise it is told when they were not.
     """
+    within = _bounded.get()
+    if within is not None:
+        for _ in range(bound):
+            state = step(*state)
+        if not enough:
+            within.unfinished.append(condition(*state))
+        return state
     if torch.compiler.is_exporting():
         result: tuple[Tensor, ...] = torch.while_loop(condition, step, state)
         return result

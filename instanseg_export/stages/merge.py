@@ -12,10 +12,10 @@ from .paint import MaskPixels
 from .sentinels import no_owner
 from .windows import WindowGrid
 
-__all__ = ["merge_overlapping"]
+__all__ = ["any_active", "merge_overlapping", "share_pixels"]
 
 
-def _share_pixels(
+def share_pixels(
     pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, place: Tensor, active: Tensor, shared: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Count, for the first active instance of each pixel, the pixels that it shares with each later one.
@@ -52,7 +52,7 @@ def _choose(wanted: Tensor, lists: List[Tensor]) -> List[Tensor]:  # noqa: UP006
 def _next_round(
     pixels: int, seed: Tensor, pixel: Tensor, base: Tensor, linear: Tensor, shared: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Do one round of :func:`_share_pixels` and keep only the instances that are still in a pixel."""
+    """Do one round of :func:`share_pixels` and keep only the instances that are still in a pixel."""
     first = torch.full([pixels], no_owner(), device=seed.device).scatter_reduce(
         0, pixel, seed, "amin", include_self=True
     )
@@ -72,7 +72,8 @@ def _size(number: Tensor) -> int:
         return size  # type: ignore[return-value]
 
 
-def _any_active(active: Tensor, shared: Tensor) -> Tensor:
+def any_active(active: Tensor, shared: Tensor) -> Tensor:
+    """Tell whether :func:`share_pixels` has more to count."""
     return active.sum() > 0
 
 
@@ -126,11 +127,11 @@ def merge_overlapping(
     place = linear.index_select(0, seed.to(torch.int64))
     active = torch.ones_like(seed)
     if torch.jit.is_scripting():
-        while bool(_any_active(active, shared)):
-            active, shared = _share_pixels(pixels, seed, pixel, base, place, active, shared)
+        while bool(any_active(active, shared)):
+            active, shared = share_pixels(pixels, seed, pixel, base, place, active, shared)
     else:
-        step = partial(_share_pixels, pixels, seed, pixel, base, place)
-        _, shared = loops.while_true(_any_active, step, (active, shared))
+        step = partial(share_pixels, pixels, seed, pixel, base, place)
+        _, shared = loops.while_true(any_active, step, (active, shared))
 
     slot = torch.nonzero(shared)[:, 0]
     overlap = shared.index_select(0, slot)

@@ -1,6 +1,7 @@
 """Match nuclei and cells, so that one id means one cell in both label maps."""
 
 from functools import partial
+from typing import Tuple  # noqa: UP035 -- TorchScript reads it
 
 import torch
 from torch import Tensor
@@ -25,6 +26,16 @@ def _digits_left(cell_of: Tensor, power: Tensor, rest: Tensor) -> Tensor:
     return rest > 0
 
 
+def _inside_nuclei(nuclei: Tensor, cells: Tensor) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+    """Return nucleus and cell of each pixel that is in a nucleus."""
+    if not torch.jit.is_scripting():  # noqa: SIM102 -- TorchScript does not look behind this
+        if loops.is_bounded():
+            # All other pixels are of nucleus 0, which has no cell.
+            return nuclei, cells * (nuclei > 0).to(torch.int64)
+    inside = torch.nonzero(nuclei)[:, 0]
+    return nuclei.index_select(0, inside), cells.index_select(0, inside)
+
+
 def match_nuclei_to_cells(nuclei: Tensor, cells: Tensor, numbers: int) -> Tensor:
     """Give each nucleus and its cell one number (thesis, section 4.3.11).
 
@@ -45,9 +56,7 @@ def match_nuclei_to_cells(nuclei: Tensor, cells: Tensor, numbers: int) -> Tensor
         (pixels,) cells, int64; a matched cell has its nucleus's number.
     """
     device = nuclei.device
-    inside = torch.nonzero(nuclei)[:, 0]
-    nucleus = nuclei.index_select(0, inside)
-    cell = cells.index_select(0, inside)
+    nucleus, cell = _inside_nuclei(nuclei, cells)
     zeros = torch.zeros([numbers], device=device)
     area = zeros.scatter_add(0, nucleus, torch.ones_like(nucleus, dtype=torch.float32))
     half_area = area * 0.5
@@ -60,7 +69,9 @@ def match_nuclei_to_cells(nuclei: Tensor, cells: Tensor, numbers: int) -> Tensor
             cell_of, power, rest = _vote(nucleus, cell, half_area, cell_of, power, rest)
     else:
         state = (cell_of, power, rest)
-        cell_of, _, _ = loops.while_true(_digits_left, partial(_vote, nucleus, cell, half_area), state)
+        vote = partial(_vote, nucleus, cell, half_area)
+        digits = numbers.bit_length() if loops.is_bounded() else 0
+        cell_of, _, _ = loops.while_true(_digits_left, vote, state, bound=digits, enough=True)
     # Without a majority the digits are those of no cell in particular.
     cell_of = torch.where(cell_of < numbers, cell_of, torch.zeros_like(cell_of))
     agrees = (cell == cell_of.index_select(0, nucleus)) & (cell > 0)

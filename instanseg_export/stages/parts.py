@@ -5,7 +5,9 @@ from typing import NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from . import loops
 from .graph import connect, lower
+from .running import running_maximum
 from .sentinels import no_owner
 
 __all__ = ["Parts", "find_parts", "largest_parts"]
@@ -48,6 +50,9 @@ def find_parts(instance: Tensor) -> Parts:
     Args:
         instance: (P, H, W) int32, 0 for background; a number is found in one plane only.
     """
+    if not torch.jit.is_scripting():  # noqa: SIM102 -- TorchScript does not look behind this
+        if loops.is_bounded():
+            return _parts_of_pixels(instance)
     width = instance.shape[2]
     flat = instance.flatten()
     device = flat.device
@@ -71,6 +76,24 @@ def find_parts(instance: Tensor) -> Parts:
     first = _places(carries)
     second = run.index_select(0, below.index_select(0, first)).to(torch.int64)
     return Parts(run, first_pixel, after, number.to(torch.int64), connect(first, second, parent))
+
+
+def _parts_of_pixels(instance: Tensor) -> Parts:
+    """Do the same where nothing may have a size that depends on the data: each pixel is a run."""
+    height, width = instance.shape[1], instance.shape[2]
+    flat = instance.flatten()
+    order = torch.arange(flat.shape[0], device=flat.device)
+    none = torch.full_like(instance, -1)
+    left = torch.cat([none[:, :, :1], instance[:, :, : width - 1]], dim=2)
+    above = torch.cat([none[:, :1], instance[:, : height - 1]], dim=1).flatten()
+    # All pixels of a row's stretch under its first: where a node and its parent hang together by nothing else, an edge
+    # to a lower node would part them.
+    column = torch.arange(width, device=flat.device).to(torch.float32)
+    start = running_maximum(torch.where(left == instance, torch.zeros_like(column), column), 2)
+    parent = order - (column - start).to(torch.int64).flatten()
+    other = torch.where((above == flat) & (flat > 0), order - width, order)
+    part = connect(order, other, parent)
+    return Parts(order.to(torch.int32), order, order + 1, flat.to(torch.int64), part)
 
 
 def largest_parts(parts: Parts, count: int, marked: Optional[Tensor] = None) -> Tensor:  # noqa: UP045 -- for TorchScript

@@ -8,7 +8,7 @@ from torch import Tensor
 from . import loops
 from .sentinels import huge
 
-__all__ = ["pick_seeds"]
+__all__ = ["are_maxima", "maxima_within", "pick_seeds"]
 
 
 def _step_along_rows(values: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,20 +34,30 @@ def _is_positive(count: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return count > 0
 
 
-def _maxima_beside(values: Tensor, along_rows: bool, radius: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the maximum of the ``radius`` values before, and of those after, each value of (P, H, W)."""
+def maxima_within(values: Tensor, along_rows: bool, radius: int) -> tuple[Tensor, Tensor]:
+    """Return the maximum of the ``radius`` values before, and of those after, each value of (P, H, W).
+
+    Along rows these are the values to the left and to the right, else those above and below.
+    """
     before = torch.full_like(values, -huge())
     after = torch.full_like(values, -huge())
-    if torch.jit.is_scripting():
-        for _ in range(int(radius)):
-            if along_rows:
-                before, after = _step_along_rows(values, before, after)
-            else:
-                before, after = _step_along_columns(values, before, after)
-    else:
-        step = partial(_counted, _step_along_rows if along_rows else _step_along_columns, values)
-        _, before, after = loops.while_true(_is_positive, step, (radius.clone(), before, after))
+    for _ in range(radius):
+        if along_rows:
+            before, after = _step_along_rows(values, before, after)
+        else:
+            before, after = _step_along_columns(values, before, after)
     return before, after
+
+
+def _maxima_beside(values: Tensor, along_rows: bool, radius: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the maximum of the ``radius`` values before, and of those after, each value of (P, H, W)."""
+    if torch.jit.is_scripting():
+        return maxima_within(values, along_rows, int(radius))
+    else:
+        nothing = torch.full_like(values, -huge())
+        step = partial(_counted, _step_along_rows if along_rows else _step_along_columns, values)
+        _, before, after = loops.while_true(_is_positive, step, (radius.clone(), nothing, nothing.clone()))
+        return before, after
 
 
 def pick_seeds(seed_map: Tensor, peak_distance: Tensor, seed_threshold: Tensor) -> Tensor:
@@ -83,6 +93,13 @@ def _are_seeds(seed_map: Tensor, peak_distance: Tensor, seed_threshold: Tensor) 
     left, right = _maxima_beside(seed_map, True, peak_distance)
     rows = torch.maximum(seed_map, torch.maximum(left, right))
     above, below = _maxima_beside(rows, False, peak_distance)
+    return are_maxima(seed_map, left, right, above, below, seed_threshold)
+
+
+def are_maxima(
+    seed_map: Tensor, left: Tensor, right: Tensor, above: Tensor, below: Tensor, seed_threshold: Tensor
+) -> Tensor:
+    """Tell which values of (P, H, W) exceed those before, reach those after, and exceed the threshold."""
     earlier = torch.maximum(above, left)
     later = torch.maximum(below, right)
     return (seed_map > earlier) & (seed_map >= later) & (seed_map > seed_threshold)

@@ -14,6 +14,7 @@ from .base import Artifact, Target
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
+    from .static import StaticShape
 
 __all__ = [
     "TARGETS",
@@ -31,6 +32,7 @@ TARGETS: Registry[Target] = Registry(
     {
         "torchscript": "instanseg_export.targets.torchscript.target:TARGET",
         "onnx": "instanseg_export.targets.onnx.target:TARGET",
+        "onnx_static": "instanseg_export.targets.onnx.static_target:TARGET",
     },
 )
 
@@ -103,7 +105,13 @@ def require_metadata(path: Path) -> ModelMetadata:
     return metadata
 
 
-def write_artifact(target: str, forward: SegmentationForward, checkpoint: Checkpoint, path: Path) -> Artifact:
+def write_artifact(
+    target: str,
+    forward: SegmentationForward,
+    checkpoint: Checkpoint,
+    path: Path,
+    static: StaticShape | None = None,
+) -> Artifact:
     """Write a forward in the format of a target.
 
     Args:
@@ -111,6 +119,7 @@ def write_artifact(target: str, forward: SegmentationForward, checkpoint: Checkp
         forward: of :func:`instanseg_export.build_forward`.
         checkpoint: that the forward was built from.
         path: of the new file or folder, in an existing folder. Nothing may be there yet.
+        static: what a format without dynamic shapes is made for; None for the defaults.
 
     Raises:
         UnknownNameError: there is no such target.
@@ -128,5 +137,5 @@ def write_artifact(target: str, forward: SegmentationForward, checkpoint: Checkp
         raise ExportError(f"{target} cannot be written on this machine: {reason}.", hint="Run: instanseg-export doctor")
     stage = staged_part if writer.artefact == "folder" else staged_file
     with stage(path) as staged:
-        writer.write(forward, describe(target, forward, checkpoint), staged)
+        writer.write(forward, describe(target, forward, checkpoint, static), staged)
     return Artifact(target, path, sha256_of(path), size_of(path))

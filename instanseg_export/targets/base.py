@@ -46,7 +46,7 @@ class Target(Protocol):
             branches on settings are in the file.
         overridable: whether settings can be overridden at run time.
         dynamic_shapes: whether one file takes any batch size, height and width. If not, its metadata say which one it
-            takes: ``image_shape``.
+            takes and how many seeds it has room for, and the format is written from the forward's static form.
         exposes_stages: whether the file can give the intermediate results that the forward names.
     """
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import copy
 import gc
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ..metadata import INCOMPLETE, LABELS, SEED_COUNT
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
     from ..families.base import SegmentationForward
+    from ..metadata import ModelMetadata
 
-__all__ = ["AXES", "CapturedProgram", "capture", "collection_paused", "shared_captures"]
+__all__ = ["AXES", "CapturedProgram", "capture", "capture_static", "collection_paused", "shared_captures"]
 
 AXES = {2: ("batch", "channels", "height", "width"), 3: ("batch", "channels", "depth", "height", "width")}
 """Names of the image's axes, by the number of spatial ones."""
@@ -45,7 +48,7 @@ class CapturedProgram:
     axes: tuple[str, ...]
 
 
-_Key = tuple[int, tuple[str, ...]]
+_Key = tuple[int, tuple[object, ...]]
 _shared: ContextVar[dict[_Key, tuple[SegmentationForward, CapturedProgram]] | None] = ContextVar(
     "captures", default=None
 )
@@ -74,14 +77,48 @@ def capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedPr
     Raises:
         Exception: torch.export refuses the forward; it raises errors of many kinds.
     """
+    return _once(forward, tuple(settings), lambda: _capture(forward, settings))
+
+
+def capture_static(forward: SegmentationForward, metadata: ModelMetadata) -> CapturedProgram:
+    """Trace the static form of a forward for the one size and the capacity that its description gives.
+
+    Raises:
+        ExportError: the forward has no such form.
+        Exception: torch.export refuses it; it raises errors of many kinds.
+    """
+    assert metadata.image_shape is not None
+    assert metadata.seed_capacity is not None
+    shape, seeds = metadata.image_shape, metadata.seed_capacity
+    return _once(forward, ("static", *shape, seeds), lambda: _capture_static(forward, shape, seeds))
+
+
+def _once(
+    forward: SegmentationForward, what: tuple[object, ...], trace: Callable[[], CapturedProgram]
+) -> CapturedProgram:
     captures = _shared.get()
-    key = id(forward), tuple(settings)
+    key = id(forward), what
     if captures is not None and key in captures:
         return captures[key][1]
-    captured = _capture(forward, settings)
+    captured = trace()
     if captures is not None:
         captures[key] = forward, captured  # the forward too, or its id might become that of another
     return captured
+
+
+def _capture_static(forward: SegmentationForward, shape: tuple[int, ...], seeds: int) -> CapturedProgram:
+    import torch
+
+    from ..layers.strips import export_whole
+
+    _, _, height, width = shape
+    module = copy.deepcopy(forward).to(memory_format=torch.contiguous_format).static_form(height, width, seeds)
+    export_whole(module)
+    with warnings.catch_warnings(), collection_paused(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.compiler.reset()
+        program = torch.export.export(module, (torch.zeros(shape),))
+    return CapturedProgram(program, {}, (LABELS, SEED_COUNT, INCOMPLETE), AXES[forward.dimensions])
 
 
 def _capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ..errors import ExportError
 from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
 from ..untrusted.boundary import first_problem
+from .static import LIMIT_OUTPUTS, StaticShape
 
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
@@ -20,10 +21,19 @@ __all__ = ["describe"]
 _SPACE: dict[int, tuple[Axis, ...]] = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
-def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) -> ModelMetadata:
+def describe(
+    target: str, forward: SegmentationForward, checkpoint: Checkpoint, static: StaticShape | None = None
+) -> ModelMetadata:
     """Say what a file was made from, by what, what it gives and what can be set.
 
+    Args:
+        target: name of the format.
+        forward: that is written.
+        checkpoint: that it was built from.
+        static: what a format without dynamic shapes is made for; None for the defaults.
+
     Raises:
+        SettingError: such a format has to fix the number of channels, and nobody says it.
         ExportError: the checkpoint says something that no file may say of itself.
     """
     from .. import __version__
@@ -32,6 +42,9 @@ def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) 
 
     writer = TARGETS.get(target)
     outputs = [OutputFacts(name=LABELS, role="labels", axes=("batch", "channel", *_SPACE[forward.dimensions]))]
+    shape = None if writer.dynamic_shapes else static or StaticShape()
+    if shape is not None:
+        outputs += LIMIT_OUTPUTS
     outputs += [
         OutputFacts(name=output.name, role=output.role, axes=output.axes, columns=output.channels, values=output.values)
         for output in forward.further
@@ -48,6 +61,8 @@ def describe(target: str, forward: SegmentationForward, checkpoint: Checkpoint) 
             outputs=tuple(outputs),
             convolves_after_network=forward.convolves_after_network,
             paired_by=forward.paired_by,
+            image_shape=None if shape is None else shape.image_shape(forward),
+            seed_capacity=None if shape is None else shape.seeds,
         )
     except ValidationError as error:
         raise ExportError(

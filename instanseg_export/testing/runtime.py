@@ -23,6 +23,7 @@ from ..runtimes.probe import probe
 from ..runtimes.process import run_runtime
 from ..runtimes.registry import find_runtime
 from ..targets import known_target, write_artifact
+from ..targets.static import StaticShape
 from .small_forward import SmallForward, small_checkpoint, small_image
 
 __all__ = ["RuntimeSuite"]
@@ -61,8 +62,18 @@ class RuntimeSuite:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def images(cls) -> Sequence[Array]:
-        """Two images (B, C, H, W) of different shapes, in which something is found."""
+    def static(cls) -> StaticShape | None:
+        """What the file is made for, of a format without dynamic shapes; None for others."""
+        target = known_target(find_runtime(cls.name).target)
+        return None if target is None or target.dynamic_shapes else StaticShape(33, 20)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def images(cls, static: StaticShape | None) -> Sequence[Array]:
+        """Two images (B, C, H, W), in which something is found, of different shapes where the format takes them."""
+        if static is not None:
+            image = small_image(static.height, static.width).numpy()
+            return [image, np.ascontiguousarray(image[:, :, ::-1])]
         return [small_image(33, 20, batch=2).numpy(), small_image(24, 41).numpy()]
 
     @pytest.fixture(scope="class")
@@ -82,10 +93,16 @@ class RuntimeSuite:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def model(cls, runtime: Runtime, forward: SegmentationForward, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def model(
+        cls,
+        runtime: Runtime,
+        forward: SegmentationForward,
+        static: StaticShape | None,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> Path:
         """The file or folder that is run."""
         path = tmp_path_factory.mktemp("model") / runtime.filename
-        write_artifact(runtime.target, forward, small_checkpoint(), path)
+        write_artifact(runtime.target, forward, small_checkpoint(), path, static)
         return path
 
     @pytest.fixture
@@ -172,14 +189,20 @@ class RuntimeSuite:
             assert expected.any()
             np.testing.assert_array_equal(outcome.labels(), expected)
 
-    def test_settings_reach_the_model(
+    def test_settings_reach_the_model_or_are_refused(
         self,
+        runtime: Runtime,
         outcomes: Callable[..., list[Outcome]],
         forward: SegmentationForward,
         images: Sequence[Array],
         settings: dict[str, Any],
     ) -> None:
+        target = known_target(runtime.target)
         for outcome, image in zip(outcomes(settings=settings), images, strict=True):
+            if target is not None and not target.overridable:
+                assert outcome.unavailable
+                assert all(name in outcome.error for name in settings)
+                continue
             expected = _labels(forward, image, settings)
             assert not np.array_equal(expected, _labels(forward, image))
             np.testing.assert_array_equal(outcome.labels(), expected)

@@ -63,6 +63,9 @@ class SmallForward(SegmentationForward):
     def further(self) -> tuple[FurtherOutput, ...]:
         return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
 
+    def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
+        return SmallStaticForm(self)
+
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
         return self.compute(image, args)[2]
 
@@ -83,6 +86,19 @@ class SmallForward(SegmentationForward):
         bright = (network > level).to(torch.float32)
         labels = nn.functional.max_pool2d(bright, 2 * reach + 1, 1, reach)
         return [normal, network, labels]
+
+
+class SmallStaticForm(nn.Module):
+    """The same with nothing that depends on the image but values. It has no seeds, and nothing is ever left out."""
+
+    def __init__(self, forward: SmallForward) -> None:
+        super().__init__()
+        self.inner = forward
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return labels, the count of seeds, and that the labels are complete."""
+        labels = self.inner.compute(image, None)[2]
+        return labels, labels.amax(dim=(1, 2, 3)), labels.amin(dim=(1, 2, 3)) * 0.0
 
 
 class SmallSpec(ModelSpec):

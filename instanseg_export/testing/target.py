@@ -129,7 +129,10 @@ class TargetSuite:
     def test_it_reads_back_what_it_embedded(self, target: Target, metadata: ModelMetadata) -> None:
         expected = describe(target.name, SmallForward(), small_checkpoint())
         # A target adds what it alone knows.
-        added = {name: getattr(metadata, name) for name in ("stages", "graph_sha256", "image_shape")}
+        added = {
+            name: getattr(metadata, name)
+            for name in ("stages", "graph_sha256", "image_shape", "seed_capacity", "outputs")
+        }
         assert metadata == expected.model_copy(update=added)
 
     def test_a_renamed_artefact_is_known_by_its_ending(self, target: Target, artefact: Path, tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ class TestOnnxRuntime(RuntimeSuite):
     name = "onnxruntime"
 
 
+class TestOnnxRuntimeStatic(RuntimeSuite):
+    name = "onnxruntime_static"
+
+
 class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 

@@ -38,7 +38,10 @@ class FolderTarget:
         return None
 
     def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
-        sizes = {} if self.dynamic_shapes else {"image_shape": (1, forward.channels, SIZE, SIZE)}
+        # It holds the forward itself, which has room for everything.
+        shape = (1, forward.channels, SIZE, SIZE)
+        fixed = {"image_shape": shape, "seed_capacity": None, "outputs": metadata.outputs[:1]}
+        sizes = {} if self.dynamic_shapes else fixed
         (path / "Data").mkdir()
         buffer = io.BytesIO()
         torch.jit.save(torch.jit.script(forward), buffer)

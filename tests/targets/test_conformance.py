@@ -27,6 +27,10 @@ class TestTorchScript(TargetSuite):
     name = "torchscript"
 
 
+class TestStaticOnnx(TargetSuite):
+    name = "onnx_static"
+
+
 class TestOnnx(TargetSuite):
     name = "onnx"
 

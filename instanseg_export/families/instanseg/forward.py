@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast  # noqa: U
 import torch
 from torch import Tensor, nn
 
-from ...errors import SettingError
+from ...errors import ExportError, SettingError
 from ...layers.folding import for_inference
 from ...stages import loops
 from ...stages.augment import view_count
@@ -17,7 +17,7 @@ from ...stages.cluster_augmented import AugmentedClustering
 from ...stages.cluster_guided import GuidedClustering
 from ...stages.connected import connected_cells
 from ...stages.exact import logit
-from ...stages.fields import PixelTable, coordinate_step, read_fields
+from ...stages.fields import Fields, PixelTable, coordinate_step, read_fields
 from ...stages.merge import merge_overlapping
 from ...stages.normalize import finite, normalize
 from ...stages.nuclei_to_cells import match_nuclei_to_cells
@@ -141,6 +141,17 @@ class InstanSegForward(SegmentationForward):
             and (self.structure_count == 2 or setting.name not in ("resolve_cell_and_nucleus", "target_segmentation"))
         )
 
+    def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
+        """See :meth:`.SegmentationForward.static_form`."""
+        from .static_form import StaticForm
+
+        if self.baked["tta"]:
+            raise ExportError(
+                "Formats of fixed sizes have no test-time augmentation.",
+                hint="Export them without --tta, or leave them out of --targets.",
+            )
+        return StaticForm(self, height, width, seeds)
+
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
         """Segment a batch of images.
 
@@ -223,21 +234,10 @@ class InstanSegForward(SegmentationForward):
 
     def compute(self, image: Tensor, settings: Settings) -> Intermediates:
         """Run all stages."""
-        self.check(image)
+        normal, network, fields = self.see(image, settings)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
-        normal = normalize(finite(image.to(torch.float32)), settings.normalize)
-        padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
-        network = self.network(padded)[:, :, :height, :width].contiguous()
-
-        # One plane per image and structure: all stages work on all planes at once.
-        features = network.reshape(batch, self.structure_count, self.channels_per_structure, height, width)
-        if len(settings.structures) < self.structure_count:
-            features = features[:, settings.structures[0] : settings.structures[0] + 1]
         structures = len(settings.structures)
         planes = batch * structures
-        fields = read_fields(
-            features.flatten(0, 1), self.dim_coords, self.n_sigma, self.dim_seeds, settings.fg_threshold
-        )
         seeds = pick_seeds(fields.seed_map, settings.peak_distance, settings.seed_threshold)
 
         threshold = logit(settings.mask_threshold)
@@ -253,9 +253,51 @@ class InstanSegForward(SegmentationForward):
         root = merge_overlapping(
             mask_pixels, filled_seeds, planes, grid, settings.peak_distance, settings.overlap_threshold
         )
+        labels = self.number(owner, root, filled_seeds[:, 0], batch, height, width, settings)
+        shape = [batch, structures, height, width]
+        painted = torch.where(owner < no_owner(), owner + 1.0, torch.zeros_like(owner))
+        return Intermediates(
+            normalize=normal,
+            network=network,
+            seeds=seeds,
+            cluster=mask_pixels.area[: seeds.shape[0]],
+            paint=painted.view(shape),
+            labels=labels,
+        )
+
+    def see(self, image: Tensor, settings: Settings) -> Tuple[Tensor, Tensor, Fields]:  # noqa: UP006
+        """Return the normalised image, the network's output, and what it says of each plane (image and structure)."""
+        self.check(image)
+        batch, height, width = image.shape[0], image.shape[2], image.shape[3]
+        normal = normalize(finite(image.to(torch.float32)), settings.normalize)
+        padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
+        network = self.network(padded)[:, :, :height, :width].contiguous()
+
+        # All stages work on all planes at once.
+        features = network.reshape(batch, self.structure_count, self.channels_per_structure, height, width)
+        if len(settings.structures) < self.structure_count:
+            features = features[:, settings.structures[0] : settings.structures[0] + 1]
+        fields = read_fields(
+            features.flatten(0, 1), self.dim_coords, self.n_sigma, self.dim_seeds, settings.fg_threshold
+        )
+        return normal, network, fields
+
+    def number(
+        self,
+        owner: Tensor,
+        root: Tensor,
+        plane_of_seed: Tensor,
+        batch: int,
+        height: int,
+        width: int,
+        settings: Settings,
+    ) -> Tensor:
+        """Make the label map (B, T, H, W) float32 of who owns each pixel, and of which seeds are one instance."""
+        structures = len(settings.structures)
+        planes = batch * structures
         min_size, connected = settings.min_size, settings.connected
         numbers, first_seed = number_instances(owner, root, planes, height, width, min_size, connected)
-        plane = filled_seeds[:, 0].index_select(0, first_seed)
+        plane = plane_of_seed.index_select(0, first_seed)
         group = plane
         if structures == 2:
             by_structure = numbers.view(batch, 2, height * width)
@@ -268,17 +310,7 @@ class InstanSegForward(SegmentationForward):
             numbers = torch.where(resolve, resolved, numbers)
             group = torch.where(resolve, torch.div(plane, 2, rounding_mode="floor"), plane)
         labels = close_gaps(numbers, group, planes)
-
-        shape = [batch, structures, height, width]
-        painted = torch.where(owner < no_owner(), owner + 1.0, torch.zeros_like(owner))
-        return Intermediates(
-            normalize=normal,
-            network=network,
-            seeds=seeds,
-            cluster=mask_pixels.area[: seeds.shape[0]],
-            paint=painted.view(shape),
-            labels=labels.to(torch.float32).view(shape),
-        )
+        return labels.to(torch.float32).view([batch, structures, height, width])
 
     def cluster(
         self, table: PixelTable, chunks: Tensor, grid: WindowGrid, threshold: Tensor, cleanup: Tensor

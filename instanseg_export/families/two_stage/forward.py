@@ -17,6 +17,7 @@ from ...stages.number import close_gaps_of_images
 from ...stages.object_crops import chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
 from ...stages.resample import labels_back, resample
 from ...stages.views import eight_views, mean_of_views
+from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
 from ..instanseg.forward import InstanSegForward, Intermediates, Settings, prepare
 from ..outputs import FurtherOutput
@@ -61,6 +62,10 @@ class TwoStageForward(InstanSegForward):
     def convolves_after_network(self) -> bool:
         """The second stage's network does."""
         return True
+
+    def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
+        """There is none: how many crops are classified depends on the image."""
+        return SegmentationForward.static_form(self, height, width, seeds)
 
     def segment(self, image: Tensor, settings: Settings) -> Intermediates:
         """Return what segmenting gives; ``labels`` are at the image's own pixel size, all else at the other one."""

@@ -1,9 +1,10 @@
 """What is done to a translated graph before it is written: one pass per file, with what it requires and ensures."""
 
 from .add_settings import AddSettings
+from .compute_constants import ComputeConstants
 from .hide_stages import HideStages
 from .name_axes import NameAxes
 from .set_header import SetHeader
 from .strip_descriptions import StripDescriptions
 
-__all__ = ["AddSettings", "HideStages", "NameAxes", "SetHeader", "StripDescriptions"]
+__all__ = ["AddSettings", "ComputeConstants", "HideStages", "NameAxes", "SetHeader", "StripDescriptions"]

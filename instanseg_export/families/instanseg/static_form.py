@@ -1,0 +1,77 @@
+"""The static form of the forward: one image of one size, at most so many seeds, and no size that depends on the data.
+
+Phones, graphics processors in web pages and neural processors know nothing else. It has the stages of
+:class:`.forward.InstanSegForward`, or twins of them that lie beside them, and gives equal labels as long as an image
+has no more seeds than there is room for, and every flood comes to its end. Both are told beside the labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ...stages import loops
+from ...stages.cleanup_static import clean_up_static
+from ...stages.exact import logit
+from ...stages.fields import PixelTable, coordinate_step
+from ...stages.merge_static import merge_overlapping_static
+from ...stages.paint import paint
+from ...stages.paint_static import list_windows
+from ...stages.seeds_static import first_seeds
+from ...stages.windows import WindowGrid, open_windows
+from .forward import InstanSegForward
+
+__all__ = ["StaticForm"]
+
+
+class StaticForm(nn.Module):
+    """Maps an image (1, C, H, W) to its label map and to what may be wrong with that.
+
+    Memory grows with ``seeds`` x the window's pixels, and a table of ``seeds`` x ``seeds`` numbers.
+
+    Args:
+        forward: whose baked settings hold.
+        height, width: of the image, in pixels.
+        seeds: how many there is room for, over all structures.
+    """
+
+    def __init__(self, forward: InstanSegForward, height: int, width: int, seeds: int) -> None:
+        super().__init__()
+        self.inner = forward
+        self.height, self.width, self.seeds = height, width, seeds
+        self.peak_distance = int(forward.peak_distance)
+        self.cleans_up = bool(forward.cleanup_fragments)
+        # No window is larger than the image: what lies beyond its border is in no mask.
+        self.window = min(forward.window_size, max(height, width))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Segment an image.
+
+        Returns:
+            See :meth:`.SegmentationForward.static_form`.
+        """
+        settings = self.inner.baked_settings()
+        with loops.bounded() as within:
+            _, _, fields = self.inner.see(image, settings)
+            planes, pixels = fields.seed_map.shape[0], fields.seed_map.numel()
+            seeds, found = first_seeds(fields.seed_map, self.peak_distance, settings.seed_threshold, self.seeds)
+            windows = open_windows(seeds, WindowGrid(self.window, self.height, self.width))
+
+            threshold = logit(settings.mask_threshold)
+            steps = coordinate_step(self.width, image.device), coordinate_step(self.height, image.device)
+            logits = self.inner.clustering(PixelTable(*self.inner.clustering.per_pixel(fields), *steps), windows)[:, 0]
+            mask, inside = logits >= threshold, windows.inside[:, 0]
+            holes = torch.zeros_like(mask)
+            if self.cleans_up:
+                seed = (windows.from_seed_y == 0) & (windows.from_seed_x == 0)
+                kept, holes = clean_up_static(mask, seed, inside)
+                mask = kept | holes
+            listed = list_windows(
+                logits.flatten(1), mask.flatten(1), holes.flatten(1), windows.pixel, threshold, pixels
+            )
+            owner = paint(listed, pixels + 1)[:pixels]
+            root = merge_overlapping_static(listed, pixels, settings.overlap_threshold)
+            batch = planes // len(settings.structures)
+            labels = self.inner.number(owner, root, seeds[:, 0], batch, self.height, self.width, settings)
+            unfinished = torch.stack([left.to(torch.float32) for left in within.unfinished]).amax(dim=0)
+        return labels, found, (found > self.seeds).to(torch.float32) + 2.0 * unfinished

@@ -1,0 +1,61 @@
+"""Images for files that take one size only: those of a validation, cut or mirrored to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import PackageError
+from ..exported_model import ExportedModel
+from ..images.named import NamedImage
+from ..images.synthetic import TELLING
+from ..targets import TARGETS
+
+__all__ = ["with_fixed_sizes"]
+
+
+def with_fixed_sizes(images: Sequence[NamedImage], model: ExportedModel) -> list[NamedImage]:
+    """Add images of each size that a file of the model takes as its only one, where none has it.
+
+    They are made from pictures of something, and from the most telling ones of the standard set. Every runtime gets
+    them, so that what is compared is the same image.
+    """
+    result = list(images)
+    for shape in _fixed_shapes(model):
+        if not any(image.batch().shape == shape for image in images):
+            suited = [image for image in images if image.sample or image.name in TELLING] or images[:1]
+            result += [fitted for image in suited if (fitted := _fit(image, shape)) is not None]
+    return result
+
+
+def _fixed_shapes(model: ExportedModel) -> list[tuple[int, ...]]:
+    shapes = []
+    for target in TARGETS:
+        file = None if target.dynamic_shapes else model.file(target.filename)
+        if file is None:
+            continue
+        try:
+            metadata = target.read_metadata(file)
+        except PackageError:
+            continue  # its row of the report says so
+        if metadata is not None and metadata.image_shape is not None:
+            shapes.append(metadata.image_shape)
+    return list(dict.fromkeys(shapes))
+
+
+def _fit(image: NamedImage, shape: tuple[int, ...]) -> NamedImage | None:
+    """Return an image of that shape; None where the number of channels or of axes is another."""
+    batch = image.batch()[:1]
+    if batch.ndim != len(shape) or batch.shape[1] != shape[1]:
+        return None
+    cut = batch[tuple(slice(size) for size in shape)]
+    missing = [(0, size - has) for size, has in zip(shape, cut.shape, strict=True)]
+    size = " x ".join(map(str, shape[2:]))
+    return NamedImage(
+        f"{image.name}, {size}",
+        np.pad(cut, missing, mode="symmetric"),
+        f"the same, cut or mirrored to {size}",
+        sample=image.sample,
+        dimensions=image.dimensions,
+    )

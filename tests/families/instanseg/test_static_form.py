@@ -1,0 +1,180 @@
+"""The static form of the forward finds what the forward finds, in PyTorch and in its files, or says why it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from instanseg_export import build_forward, load_checkpoint, read_image, run
+from instanseg_export.api.options import RunOptions
+from instanseg_export.checkpoints import Checkpoint
+from instanseg_export.errors import ExportError, ImageError, SettingError
+from instanseg_export.families.base import SegmentationForward
+from instanseg_export.targets import require_metadata, write_artifact
+from instanseg_export.targets.static import StaticShape
+from support.embedseg_runs import write_embedseg_run
+from support.paths import DEMO, DEMO_IMAGES, VARIANTS
+from support.two_stage_models import classified_recipe
+
+SIZE, SEEDS = 160, 256
+NO_LOOPS = {"Loop", "Scan", "If", "NonZero", "Compress", "Unique"}
+"""Operators whose results have sizes that depend on values, or that repeat a graph."""
+
+
+def real_image(shared: Path, name: str, channels: int) -> np.ndarray:
+    """A piece (1, C, 160, 160) of one of upstream's example images."""
+    array = read_image(shared / "data/examples" / name).array[:, 100 : 100 + SIZE, 200 : 200 + SIZE]
+    array = np.concatenate([array] * channels)[:channels]
+    return np.ascontiguousarray(array[None], dtype=np.float32)
+
+
+def check(forward: SegmentationForward, image: np.ndarray, seeds: int = SEEDS) -> Tensor:
+    """Compare the static form with the forward; return the labels."""
+    height, width = image.shape[2:]
+    before = image.copy()
+    with torch.inference_mode():
+        expected: Tensor = forward(torch.from_numpy(image))
+        labels, count, incomplete = forward.static_form(height, width, seeds)(torch.from_numpy(image))
+        assert incomplete.tolist() == [0]
+        assert count.item() == len(forward.stages(torch.from_numpy(image))["seeds"])
+    assert torch.equal(labels, expected)
+    np.testing.assert_array_equal(image, before)
+    return expected
+
+
+@pytest.mark.parametrize("name", ["Fluorescence_example.tif", "HE_example.tif"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_genuine_networks_on_real_images(shared: Path, variant: str, name: str) -> None:
+    forward = build_forward(load_checkpoint(shared / "checkpoints" / variant))
+    found = check(forward, real_image(shared, name, forward.channels or 3)).max()
+    # The last network was trained too little to find anything in stained tissue.
+    assert found > 3 or (variant, name) == (VARIANTS[-1], "HE_example.tif")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"connected": False},
+        {"cleanup_fragments": False},
+        {"resolve_cell_and_nucleus": False},
+        {"target_segmentation": "0 1"},
+        {"peak_distance": 2, "overlap_threshold": 0.1, "min_size": 40, "mask_threshold": 0.4, "seed_threshold": 0.5},
+        {"window_size": 60, "normalize": "always"},
+    ],
+    ids=str,
+)
+def test_baked_settings_hold(shared: Path, settings: dict[str, Any]) -> None:
+    forward = build_forward(load_checkpoint(shared / "checkpoints/nuclei_cells_channelnet"), settings)
+    image = real_image(shared, "Fluorescence_example.tif", 3)[:, :, :96, :96]
+    assert check(forward, np.ascontiguousarray(image)).max() > 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (70, 1), (31, 33), (64, 40), (65, 65)], ids=str)
+def test_odd_sizes_and_odd_numbers(shape: tuple[int, int]) -> None:
+    forward = build_forward(load_checkpoint(DEMO))
+    image = np.random.default_rng(0).normal(100, 60, (1, 3, *shape)).astype(np.float32)
+    check(forward, image)
+    image[:, :, ::3, ::2] = np.nan
+    image[:, 0, ::2] = np.inf
+    check(forward, image)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_more_seeds_than_there_is_room_for_are_told(shared: Path, seeds: int) -> None:
+    forward = build_forward(load_checkpoint(DEMO))
+    image = torch.from_numpy(real_image(shared, "HE_example.tif", 3))
+    with torch.inference_mode():
+        found = len(forward.stages(image)["seeds"])
+        _, count, incomplete = forward.static_form(SIZE, SIZE, seeds)(image)
+        _, _, just_complete = forward.static_form(SIZE, SIZE, found)(image)
+    assert (count.item(), incomplete.item(), just_complete.item()) == (found, 1, 0)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as a static ONNX file of 96 x 128 with room for 40 seeds."""
+    checkpoint = load_checkpoint(DEMO)
+    path = tmp_path_factory.mktemp("static") / "model_static.onnx"
+    write_artifact("onnx_static", build_forward(checkpoint), checkpoint, path, StaticShape(96, 128, 40))
+    return path
+
+
+def test_a_static_onnx_file_finds_what_the_forward_finds(file: Path, shared: Path) -> None:
+    forward = build_forward(load_checkpoint(DEMO))
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    for name in ("Fluorescence_example.tif", "HE_example.tif"):
+        image = np.ascontiguousarray(real_image(shared, name, 3)[:, :, :96, :128])
+        labels, count, incomplete = session.run(None, {"image": image})
+        assert incomplete.tolist() == [0]
+        assert 0 < count.item() <= 40
+        np.testing.assert_array_equal(labels, forward(torch.from_numpy(image)).numpy())
+
+
+def test_a_static_onnx_file_has_fixed_sizes_and_no_loops_and_stores_no_index(file: Path) -> None:
+    model = onnx.shape_inference.infer_shapes(onnx.load(file), strict_mode=True)
+    assert not NO_LOOPS & {node.op_type for node in model.graph.node}
+    values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+    assert len(values) > 500
+    for value in values:
+        assert all(size.HasField("dim_value") for size in value.type.tensor_type.shape.dim), value.name
+    weights = sum(tensor.numel() for tensor in load_checkpoint(DEMO).network.state_dict().values())
+    assert sum(np.prod(tensor.dims) for tensor in model.graph.initializer) < 1.2 * weights
+    metadata = require_metadata(file)
+    assert (metadata.image_shape, metadata.seed_capacity) == ((1, 3, 96, 128), 40)
+
+
+def test_run_takes_the_size_and_refuses_what_has_no_room(file: Path, shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="takes images of 1 x 3 x 96 x 128 only"):
+        run(file, DEMO_IMAGES / "histology.png", output=tmp_path / "a")
+    image, options = DEMO_IMAGES / "histology.png", RunOptions(region=(0, 0, 128, 96), pixel_size=0.5)
+    assert run(file, image, replace(options, output=tmp_path / "b")).found[0].instances > 3
+    with pytest.raises(ImageError, match=r"has \d+ seeds, more than the file has room for") as caught:
+        run(_crowded_file(tmp_path), image, replace(options, output=tmp_path / "c"))
+    assert "--static-seeds" in (caught.value.hint or "")
+    assert not (tmp_path / "c").exists()
+
+
+def _crowded_file(folder: Path) -> Path:
+    checkpoint = load_checkpoint(DEMO)
+    path = folder / "model_static.onnx"
+    write_artifact("onnx_static", build_forward(checkpoint), checkpoint, path, StaticShape(96, 128, 2))
+    return path
+
+
+def _checkpoint(kind: str, folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
+    if kind == "classified":
+        pytest.importorskip("torchvision")
+        return load_checkpoint(classified_recipe(folder)), {}
+    if kind == "embedseg":
+        return load_checkpoint(write_embedseg_run(folder / "run", 2)), {}
+    return load_checkpoint(DEMO), {"tta": True}
+
+
+@pytest.mark.parametrize("kind", ["classified", "embedseg", "tta"])
+def test_what_has_no_static_form_is_refused_in_words(kind: str, tmp_path: Path) -> None:
+    checkpoint, settings = _checkpoint(kind, tmp_path)
+    with pytest.raises(ExportError, match="fixed sizes") as caught:
+        write_artifact("onnx_static", build_forward(checkpoint, settings), checkpoint, tmp_path / "model_static.onnx")
+    assert caught.value.hint
+    assert not (tmp_path / "model_static.onnx").exists()
+
+
+def test_a_network_of_any_number_of_channels_asks_for_one(shared: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(shared / "checkpoints/nuclei_cells_channelnet")
+    with pytest.raises(SettingError, match="any number of channels") as caught:
+        write_artifact("onnx_static", build_forward(checkpoint), checkpoint, tmp_path / "model_static.onnx")
+    assert "--static-channels" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("wrong", [(0, 5, 5), (5, 5000, 5), (5, 5, 0), (5, 5, 10**6)], ids=str)
+def test_shapes_out_of_range_are_refused(wrong: tuple[int, int, int]) -> None:
+    with pytest.raises(SettingError, match="out of range"):
+        StaticShape(*wrong)
