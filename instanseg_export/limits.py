@@ -24,11 +24,11 @@ __all__ = [
     "MAX_NAMES",
     "MAX_NPY_HEADER",
     "MAX_NUMBER_DIGITS",
-    "MAX_ONNX_FIELDS",
     "MAX_PICKLE_BYTES",
     "MAX_PICKLE_DEPTH",
     "MAX_PICKLE_VALUES",
     "MAX_PIXEL_SIZE",
+    "MAX_PROTOBUF_FIELDS",
     "MAX_REPORT_BYTES",
     "MAX_SAFETENSORS_HEADER",
     "MAX_SAMPLES",
@@ -153,8 +153,8 @@ MAX_ZIP_BASE = 64 << 20
 MAX_ZIP_RATIO = 50
 """Beyond that, how many times its own size. Weights hardly get smaller by packing."""
 
-MAX_ONNX_FIELDS = 100_000
-"""Entries at the top of an ONNX file: its graph, its properties and its functions."""
+MAX_PROTOBUF_FIELDS = 100_000
+"""Entries at the top of an ONNX or Core ML file, such as its graph and its properties."""
 
 MAX_ERROR = 5_000
 """Characters of an error in all."""

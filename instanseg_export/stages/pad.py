@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from . import loops
+
 __all__ = ["crop_axis", "grow", "mirror", "pad_axis", "pad_to_multiple", "pad_with_zeros"]
 
 
@@ -30,8 +32,11 @@ def pad_axis(image: Tensor, axis: int, multiple: int, before: int) -> Tensor:
         before: how much of the padding lies before the image.
     """
     padded = (image.shape[axis] + multiple - 1) // multiple * multiple
-    if torch.jit.is_scripting() and padded == image.shape[axis]:
-        # An exporter would conclude that all images are of such sizes.
+    if torch.jit.is_scripting():
+        if padded == image.shape[axis]:
+            return image
+    elif loops.is_bounded() and padded == image.shape[axis]:
+        # Elsewhere an exporter would conclude that all images are of such sizes.
         return image
     return image.index_select(axis, mirror(torch.arange(padded, device=image.device) - before, image.shape[axis]))
 

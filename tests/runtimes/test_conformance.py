@@ -27,6 +27,10 @@ class TestOnnxRuntimeStatic(RuntimeSuite):
     name = "onnxruntime_static"
 
 
+class TestCoreMLInterpreter(RuntimeSuite):
+    name = "coreml_interpreter"
+
+
 class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 

@@ -31,6 +31,10 @@ class TestStaticOnnx(TargetSuite):
     name = "onnx_static"
 
 
+class TestCoreML(TargetSuite):
+    name = "coreml"
+
+
 class TestOnnx(TargetSuite):
     name = "onnx"
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import PackageError
-from ...limits import MAX_METADATA_BYTES, MAX_ONNX_FIELDS
+from ...limits import MAX_METADATA_BYTES
 from ...untrusted.boundary import parsing
+from ...untrusted.protobuf import fields
 
 __all__ = ["OnnxOutline", "graph_sha256", "outline"]
 
 _GRAPH, _PROPERTIES = 7, 14
-_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
+_WHAT = "ONNX file"
 _HINT = "Export the checkpoint again, or get the file again from its publisher."
 
 
@@ -56,7 +56,7 @@ def outline(path: Path, wanted: str) -> OnnxOutline:
     ):
         properties: dict[str, str] = {}
         graph: tuple[int, int] | None = None
-        for number, start, end in _fields(data, 0, len(data)):
+        for number, start, end in fields(data, 0, len(data), _WHAT):
             if number == _GRAPH:
                 if graph is not None:
                     raise ValueError("it has two graphs")
@@ -72,47 +72,10 @@ def outline(path: Path, wanted: str) -> OnnxOutline:
 
 def graph_sha256(data: bytes) -> str:
     """Return the hash of the graph in the bytes of an ONNX file that this package made."""
-    for number, start, end in _fields(data, 0, len(data)):
+    for number, start, end in fields(data, 0, len(data), _WHAT):
         if number == _GRAPH:
             return hashlib.sha256(data[start:end]).hexdigest()
     raise ValueError("there is no graph")
-
-
-def _fields(data: Any, place: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield number, start and end of each field of a message."""
-    count = 0
-    while place < end:
-        key, place = _varint(data, place, end)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            start = place
-            _, place = _varint(data, place, end)
-        elif kind == _BYTES:
-            length, start = _varint(data, place, end)
-            place = start + length
-        elif kind in (_FIXED_32, _FIXED_64):
-            start, place = place, place + (8 if kind == _FIXED_64 else 4)
-        else:
-            raise ValueError("it is no ONNX file")
-        count += 1
-        if number == 0 or count > MAX_ONNX_FIELDS:
-            raise ValueError("it is no ONNX file")
-        if place > end:
-            raise ValueError(f"it is cut short: {place - end:,} bytes are missing")
-        yield number, start, place
-
-
-def _varint(data: Any, place: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= end:
-            raise ValueError("it is cut short")
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return value, place
-    raise ValueError("it is no ONNX file")
 
 
 def _property(data: Any, start: int, end: int, wanted: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Core ML: the static form of a forward as one ML program."""

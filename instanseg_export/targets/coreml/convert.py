@@ -1,0 +1,69 @@
+"""From a captured static form to an ML program."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..capture import CapturedProgram, collection_paused
+from .compute_constants import STORED, compute_constants
+from .decompositions import decompositions
+from .lowerings import lowerings_in_use
+
+if TYPE_CHECKING:
+    from ...metadata import ModelMetadata
+
+__all__ = ["convert"]
+
+
+def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
+    """Return the program as a ``coremltools`` model in float32, for iOS 17, macOS 14 and later.
+
+    Args:
+        captured: the static form; it is not changed.
+        metadata: what the file says of itself.
+
+    Raises:
+        Exception: an operator has no translation; the converter raises errors of many kinds.
+    """
+    with _quiet(), collection_paused(), lowerings_in_use():
+        import coremltools as ct
+
+        passes = ct.PassPipeline.DEFAULT
+        passes.set_options("common::const_elimination", {"skip_const_by_size": str(STORED)})
+        program = ct.convert(
+            captured.program.run_decompositions(decompositions()),
+            convert_to="milinternal",
+            outputs=[ct.TensorType(name=name) for name in captured.stage_names],
+            minimum_deployment_target=ct.target.iOS17,
+            # In float16, labels beyond 2,048 would be rounded.
+            compute_precision=ct.precision.FLOAT32,
+            pass_pipeline=passes,
+        )
+        compute_constants(program)
+        return ct.convert(
+            program,
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target.iOS17,
+            compute_precision=ct.precision.FLOAT32,
+            pass_pipeline=ct.PassPipeline.EMPTY,
+            skip_model_load=True,
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the converter's progress bars and remarks on versions off the terminal."""
+    logger = logging.getLogger("coremltools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

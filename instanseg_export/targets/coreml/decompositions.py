@@ -1,0 +1,53 @@
+"""What Core ML's converter has no operator for, or makes floating-point numbers of, in operators that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["decompositions"]
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Return the table for ``ExportedProgram.run_decompositions``."""
+    import torch
+
+    aten = torch.ops.aten
+    return {
+        # Of bits in torch, of truth values here: the stages apply them to nothing else in the static form.
+        aten.__and__.Tensor: torch.logical_and,
+        aten.__or__.Tensor: torch.logical_or,
+        aten.bitwise_and.Tensor: torch.logical_and,
+        aten.bitwise_or.Tensor: torch.logical_or,
+        aten.bitwise_not.default: torch.logical_not,
+        aten.alias.default: _same,
+        aten.clamp.default: _clamp_whole,
+        aten.div.Tensor_mode: _divide_whole,
+    }
+
+
+def _same(x: Tensor) -> Tensor:
+    return x.view(x.shape)
+
+
+def _clamp_whole(x: Tensor, low: float | None = None, high: float | None = None) -> Any:
+    """Clamp whole numbers as such: a missing bound would be the largest floating-point number."""
+    import torch
+
+    if x.dtype.is_floating_point:
+        return NotImplemented
+    if low is not None:
+        x = torch.maximum(x, torch.full([1], low, dtype=x.dtype))
+    return x if high is None else torch.minimum(x, torch.full([1], high, dtype=x.dtype))
+
+
+def _divide_whole(x: Tensor, y: Any, *, rounding_mode: str | None = None) -> Any:
+    """Divide whole numbers that are not negative and below 2**24, for which float32 gives the exact quotient."""
+    import torch
+
+    if x.dtype.is_floating_point or rounding_mode is None:
+        return NotImplemented
+    return torch.floor(x.to(torch.float32) / y).to(x.dtype)

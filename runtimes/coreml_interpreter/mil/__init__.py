@@ -1,0 +1,1 @@
+"""An interpreter of MIL, the language of Core ML's programs."""
