@@ -43,7 +43,8 @@ class ExportOptions:
     """How a checkpoint is exported.
 
     Attributes:
-        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere). Default: both.
+        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere),
+            exported_program (torch.export.load). Default: the first two.
         output: Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
         settings: Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
         tta: Bake in test-time augmentation: more objects are found right, in eight times the time.
@@ -91,7 +92,7 @@ class RunOptions(ImageOptions):
         device: cpu, cuda, cuda:1 or mps.
         runtime: What runs the model (instanseg-export doctor lists them). Default: one that fits.
         time_limit: Seconds that the runtime may take for one image.
-        trust: Run a TorchScript file that instanseg-export did not write. Such a file can read and write your files.
+        trust: Run a program (.pt, .pt2) that instanseg-export did not write. It can read and write your files.
 
     Raises:
         ImageError: the pixel size is no length.
@@ -120,7 +121,7 @@ class _InEveryRuntime:
         runtimes: Runtimes to use (instanseg-export doctor lists them). Default: all that are here.
         device: cpu, cuda, cuda:1 or mps.
         settings: Settings to override at run time, as in --set seed_threshold=0.6.
-        trust: Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
+        trust: Run programs (.pt, .pt2) that instanseg-export did not write. They can read and write your files.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.
     """
 

@@ -31,6 +31,7 @@ TARGETS: Registry[Target] = Registry(
     {
         "torchscript": "instanseg_export.targets.torchscript.target:TARGET",
         "onnx": "instanseg_export.targets.onnx.target:TARGET",
+        "exported_program": "instanseg_export.targets.exported_program.target:TARGET",
     },
 )
 
