@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from instanseg_export import build_forward, inspect, load_checkpoint, validate
-from instanseg_export.errors import PackageError, UntrustedFileError
+from instanseg_export.errors import ExportError, PackageError, UntrustedFileError
 from instanseg_export.images.synthetic import standard_images
 from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
@@ -127,6 +127,21 @@ def test_it_shares_the_capture_with_onnx(monkeypatch: pytest.MonkeyPatch, tmp_pa
     write_artifact("onnx", SmallForward(), small_checkpoint(), tmp_path / "alone.onnx")
     assert len(captures) == 2
     assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "alone.onnx").read_bytes()
+
+
+class Unusual(nn.Module):
+    """Uses an operator of which nobody has said that it only computes."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        values: Tensor = torch.special.i0(image[:, :1])
+        return values
+
+
+def test_an_operator_that_would_not_be_trusted_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="special_i0") as caught:
+        write_artifact("exported_program", SmallForward(Unusual()), small_checkpoint(), tmp_path / "model.pt2")
+    assert caught.value.step == "check"
+    assert list(tmp_path.iterdir()) == []
 
 
 # The file

@@ -7,10 +7,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ...errors import ExportError
 from ...metadata import METADATA_FILE, ModelMetadata
 from ..archive import read_embedded
 from ..capture import capture
 from ..steps import export_step
+from .code import suspicious
 
 if TYPE_CHECKING:
     from ...families.base import SegmentationForward
@@ -65,6 +67,13 @@ class ExportedProgramTarget:
             text = metadata.model_copy(update={"stages": nodes}).text()
             torch.export.save(program, buffer, extra_files={METADATA_FILE: text})
         path.write_bytes(buffer.getvalue())
+        if found := suspicious(path):
+            raise ExportError(
+                f"{name} cannot be written as {self.name}: the step check failed: nobody could tell that the file only "
+                f"computes, since it has {found[0]} in it.",
+                hint="Use operators of targets/torchscript/plain_operators.txt, or add one that computes to that file.",
+                step="check",
+            )
 
     def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""
