@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from instanseg_export import build_forward, inspect, load_checkpoint, validate
 from instanseg_export.errors import ExportError, PackageError, UntrustedFileError
 from instanseg_export.images.synthetic import standard_images
+from instanseg_export.images.synthetic_volumes import standard_volumes
 from instanseg_export.runtimes.process import run_runtime
 from instanseg_export.runtimes.registry import find_runtime
 from instanseg_export.targets import write_artifact
@@ -31,6 +32,7 @@ from instanseg_export.targets.exported_program.passes import (
 from instanseg_export.targets.exported_program.program import calls, changeable
 from instanseg_export.targets.trust import check_trust
 from instanseg_export.testing.small_forward import SmallForward, small_checkpoint, small_image
+from support.embedseg_runs import write_volume_run
 from support.paths import DEMO
 
 Document = dict[str, Any]
@@ -174,6 +176,20 @@ def test_the_demo_finds_the_same_cells_in_every_size(demo_program: Path, tmp_pat
         with torch.inference_mode():
             expected = forward(torch.from_numpy(image.astype(np.float32)))
         np.testing.assert_array_equal(outcome.labels(), expected.numpy())
+
+
+def test_volumes_are_found_alike(tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(write_volume_run(tmp_path / "run"))
+    forward = build_forward(checkpoint)
+    write_artifact("exported_program", forward, checkpoint, tmp_path / "model.pt2")
+    module = torch.export.load(tmp_path / "model.pt2").module()
+    for volume in standard_volumes(1):
+        if volume.name in ("nuclei", "odd sizes"):
+            image = torch.from_numpy(volume.batch().astype(np.float32))
+            with torch.inference_mode():
+                expected = forward(image)
+                assert expected.any()
+                assert torch.equal(module(image), expected)
 
 
 # Programs of others

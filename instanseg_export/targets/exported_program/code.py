@@ -32,7 +32,7 @@ _OTHERS = re.compile(
 _LARGEST_CODE = 256_000_000
 
 _OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)\.\w+")
-_OPERATORS = frozenset({"_assert_tensor_metadata", "detach_", "lift_fresh_copy", "sym_size"})
+_OPERATORS = frozenset({"_assert_tensor_metadata", "alias", "detach_", "lift_fresh_copy", "sym_size"})
 """Beyond those of TorchScript files."""
 
 _FUNCTIONS = re.compile(
