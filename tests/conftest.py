@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from support.paths import ROOT, SHARED
+from support.paths import DEMO, ROOT, SHARED
 from support.sharing import MadeOnce, maker
 
 # Threads that wait for each other make small images several times slower, most of all on a busy machine. torch reads
@@ -109,6 +109,20 @@ def demo_export(made_once: MadeOnce) -> tuple[Path, subprocess.CompletedProcess[
 def demo_package(demo_export: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
     """The demo, exported. Copy it before you change it."""
     return demo_export[0] / "nuclei_dsb2018"
+
+
+@pytest.fixture(scope="session")
+def demo_program(made_once: MadeOnce) -> Path:
+    """The demo as a model.pt2."""
+
+    def fill(folder: Path) -> None:
+        from instanseg_export import build_forward, load_checkpoint
+        from instanseg_export.targets import write_artifact
+
+        checkpoint = load_checkpoint(DEMO)
+        write_artifact("exported_program", build_forward(checkpoint), checkpoint, folder / "model.pt2")
+
+    return made_once("demo_program", fill) / "model.pt2"
 
 
 @pytest.fixture(scope="module")

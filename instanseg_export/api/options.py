@@ -44,8 +44,9 @@ class ExportOptions:
     """How a checkpoint is exported.
 
     Attributes:
-        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere), onnx_static (one
-            image size, for WebGPU, TensorRT and others that know no loops). Default: torchscript and onnx.
+        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere), exported_program
+            (torch.export.load); and for one image size onnx_static (WebGPU, TensorRT and others that know no loops) and
+            coreml (Macs, iPhones, iPads). Default: the first two.
         output: Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
         settings: Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
         tta: Bake in test-time augmentation: more objects are found right, in eight times the time.
@@ -56,7 +57,7 @@ class ExportOptions:
         calibrate: Folder of images for the ranges of int8 and the comparison of precisions. Default: the samples.
         labelled: Folder of images with true label maps (subfolders images and labels) to judge precisions on.
         allow_loss: Package fp16 and int8 files even if they lose more than the tolerance.
-        static_size: Height and width, in pixels, of the images that static formats take (onnx_static).
+        static_size: Height and width, in pixels, of the images that static formats take (onnx_static, coreml).
         static_seeds: For how many seeds they have room. Cells in a crowded 512 x 512 image have 300 to 600.
         static_channels: How many channels they take, for networks that take any number.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.
@@ -106,7 +107,7 @@ class RunOptions(ImageOptions):
         device: cpu, cuda, cuda:1 or mps.
         runtime: What runs the model (instanseg-export doctor lists them). Default: one that fits.
         time_limit: Seconds that the runtime may take for one image.
-        trust: Run a TorchScript file that instanseg-export did not write. Such a file can read and write your files.
+        trust: Run a program (.pt, .pt2) that instanseg-export did not write. It can read and write your files.
 
     Raises:
         ImageError: the pixel size is no length.
@@ -135,7 +136,7 @@ class _InEveryRuntime:
         runtimes: Runtimes to use (instanseg-export doctor lists them). Default: all that are here.
         device: cpu, cuda, cuda:1 or mps.
         settings: Settings to override at run time, as in --set seed_threshold=0.6.
-        trust: Run TorchScript files that instanseg-export did not write. Such a file can read and write your files.
+        trust: Run programs (.pt, .pt2) that instanseg-export did not write. They can read and write your files.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.
     """
 

@@ -149,6 +149,18 @@ image = torch.from_numpy(np.load("test-input.npy"))
 labels = model(image, {{"seed_threshold": torch.tensor(0.6)}})
 ```
 """)
+    if program := model.file_of("exported_program"):
+        parts.append(f"""\
+### Python, with torch.export
+
+```python
+import numpy as np, torch
+module = torch.export.load("{program}").module()
+labels = module(torch.from_numpy(np.load("test-input.npy")))
+```
+
+Settings are buffers of the same names, as in `module.get_buffer("seed_threshold").fill_(0.6)`.
+""")
     return "\n".join(parts).strip()
 
 

@@ -32,6 +32,7 @@ TARGETS: Registry[Target] = Registry(
     {
         "torchscript": "instanseg_export.targets.torchscript.target:TARGET",
         "onnx": "instanseg_export.targets.onnx.target:TARGET",
+        "exported_program": "instanseg_export.targets.exported_program.target:TARGET",
         "onnx_static": "instanseg_export.targets.onnx.static_target:TARGET",
         "coreml": "instanseg_export.targets.coreml.target:TARGET",
     },

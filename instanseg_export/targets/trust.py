@@ -1,4 +1,4 @@
-"""Whether a file may be run: a TorchScript file is a program, and one from elsewhere can read and write files.
+"""Whether a file may be run: TorchScript and exported programs are programs, which can read and write files.
 
 What a file says of itself can be forged. So a file counts as one of ours only if it says so, and if its code can do
 nothing but compute, whoever wrote it.
@@ -11,12 +11,18 @@ from pathlib import Path
 from ..errors import PackageError, UnsafeFileError, UntrustedFileError
 from ..untrusted.boundary import parsing, plain
 from . import read_metadata
-from .torchscript.code import suspicious
+from .exported_program import code as exported_program
+from .torchscript import code as torchscript
 
 __all__ = ["check_trust"]
 
 _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 _SHOWN = 4
+_PROGRAMS = {
+    ".pt": ("a TorchScript file", torchscript.suspicious),
+    ".pt2": ("an exported program", exported_program.suspicious),
+}
+"""The endings of files that are programs: what such a file is called, and what finds more in it than computing."""
 
 
 def check_trust(file: Path, *, trusted: bool = False, shown: Path | None = None) -> None:
@@ -28,14 +34,15 @@ def check_trust(file: Path, *, trusted: bool = False, shown: Path | None = None)
         shown: what the user named, where the file was unpacked from it.
 
     Raises:
-        UntrustedFileError: a TorchScript file of others, or one whose code can do more than compute.
+        UntrustedFileError: a program of others, or one that can do more than compute.
         UnsafeFileError: an ONNX file that needs a library of operators of its own.
         PackageError: the file is damaged.
     """
     if file.suffix == ".onnx" and read_metadata(file) is None:
         _check_domains(file)
-    if file.suffix != ".pt" or trusted:
+    if file.suffix not in _PROGRAMS or trusted:
         return
+    kind, suspicious = _PROGRAMS[file.suffix]
     found = suspicious(file)
     if not found and read_metadata(file) is not None:
         return
@@ -46,7 +53,7 @@ def check_trust(file: Path, *, trusted: bool = False, shown: Path | None = None)
     else:
         fact = "Its code names only operators that compute."
     raise UntrustedFileError(
-        f"{name} was not written by instanseg-export, or was changed since: a TorchScript file from elsewhere can read "
+        f"{name} was not written by instanseg-export, or was changed since: {kind} from elsewhere can read "
         f"and write your files while it runs. {fact}",
         hint="Run it with --trust if you know where it comes from; instanseg-export inspect executes nothing.",
     )

@@ -30,11 +30,12 @@ RUN_BY_CI = ("pip ", "python -m venv", "python -m pytest", ".venv/", "ruff ", "m
 
 
 @pytest.fixture(scope="module")
-def workplace(demo_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(demo_package: Path, demo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a checkout in which the demo has been exported."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "model_zoo").symlink_to(ROOT / "model_zoo")
     shutil.copytree(demo_package, folder / "nuclei_dsb2018")
+    shutil.copy(demo_program, folder)
     return folder
 
 

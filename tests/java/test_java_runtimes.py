@@ -184,7 +184,7 @@ def test_doctor_finds_what_is_built(built: Path, command: Callable[..., subproce
     findings = json.loads(command("doctor", "--json").stdout)["findings"]
     state = {one["name"]: one["state"] for one in findings if one["group"] == "runtime"}
     assert [state[name] for name in JAVA_RUNTIMES] == ["ok"] * 5
-    assert {runtime.name for runtime in list_runtimes() if runtime.build} == set(JAVA_RUNTIMES)
+    assert {runtime.name for runtime in list_runtimes() if runtime.program[0] == "java"} == set(JAVA_RUNTIMES)
 
 
 @pytest.fixture

@@ -35,6 +35,10 @@ class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 
 
+class TestExportedProgram(RuntimeSuite):
+    name = "exported_program"
+
+
 class TestTorchEager(RuntimeSuite):
     """It rebuilds the forward of a registered family."""
 

@@ -39,6 +39,10 @@ class TestOnnx(TargetSuite):
     name = "onnx"
 
 
+class TestExportedProgram(TargetSuite):
+    name = "exported_program"
+
+
 class TestFolder(TargetSuite):
     """A format of another package, with all flags False."""
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from ...errors import PackageError
 from ...untrusted.boundary import parsing, plain
+from ..archive import ambiguities
 
-__all__ = ["suspicious"]
+__all__ = ["plain_operators", "suspicious"]
 
 _PLAIN = Path(__file__).parent / "plain_operators.txt"
 _BUILTINS = frozenset(
@@ -36,7 +37,6 @@ operators as methods too, so that a file may not name them even for something th
 _OF_VALUES = frozenset({"shape", "dtype", "device", "is_cuda", "ndim", "T", "requires_grad"})
 _LARGEST_CODE = 64_000_000
 _LARGEST_PICKLE = 256_000_000
-_END = b"PK\5\6"
 
 
 def suspicious(path: Path) -> list[str]:
@@ -56,25 +56,9 @@ def suspicious(path: Path) -> list[str]:
 
 
 def _suspicious(path: Path) -> Iterator[str]:
-    with path.open("rb") as stream:
-        if stream.read(4) != b"PK\3\4":
-            yield "a beginning that is no zip archive's"
-        stream.seek(-22, 2)
-        end = stream.read(22)
-    # Other readers than Python's look for the table of contents in other ways: only where there is one way are both
-    # sure to see the same members.
-    if not end.startswith(_END) or not end.endswith(b"\0\0"):
-        yield "more than an archive"
+    yield from ambiguities(path)
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        offsets = [member.header_offset for member in members]
-        if offsets and archive.start_dir < max(offsets):
-            yield "a table of contents that lies before its members"
-        names = [member.filename for member in members]
-        if len({name.casefold() for name in names}) < len(names):
-            yield "two members of one name"
-        if offsets and 0 not in offsets:
-            yield "something before its first member"
         code = []
         for member in members:
             name = member.filename
@@ -93,13 +77,14 @@ def _suspicious(path: Path) -> Iterator[str]:
 
 
 @cache
-def _plain_operators() -> frozenset[str]:
+def plain_operators() -> frozenset[str]:
+    """Return the names of the operators that compute and do nothing else."""
     lines = _PLAIN.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def _beyond_computing(code: list[ast.Module]) -> Iterator[str]:
-    plain_operators = _plain_operators()
+    computing = plain_operators()
     defined = {name for tree in code for name in _defined(tree)}
     variables = {name for tree in code for name in _variables(tree)}
     for tree in code:
@@ -117,7 +102,7 @@ def _beyond_computing(code: list[ast.Module]) -> Iterator[str]:
                 yield from _call(node, defined)
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
-                yield from _name(node.id, chains.get(id(node)), plain_operators, variables | defined)
+                yield from _name(node.id, chains.get(id(node)), computing, variables | defined)
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:
@@ -156,7 +141,7 @@ def _member(name: str, defined: set[str]) -> Iterator[str]:
     """A member of a value: of an object that the file defines, or an operator, which every value has as a method."""
     if name in _TOUCH_FILES:
         yield f"the operator {plain(name, 60)}"
-    elif name not in defined and name not in _OF_VALUES and name not in _plain_operators():
+    elif name not in defined and name not in _OF_VALUES and name not in plain_operators():
         yield f"the member {plain(name, 60)}, which it does not define"
 
 
@@ -171,12 +156,12 @@ def _call(node: ast.Call, defined: set[str]) -> Iterator[str]:
             yield f"the member {plain(name.value, 60)}"
 
 
-def _name(name: str, members: list[str] | None, plain_operators: frozenset[str], own: set[str]) -> Iterator[str]:
+def _name(name: str, members: list[str] | None, computing: frozenset[str], own: set[str]) -> Iterator[str]:
     if name == "torch":
-        if not members or len(members) > 1 or members[0] not in plain_operators:
+        if not members or len(members) > 1 or members[0] not in computing:
             yield f"the operator {plain('.'.join(members or ['torch']), 60)}"
     elif name == "ops":
-        if not members or ".".join(members) not in plain_operators:
+        if not members or ".".join(members) not in computing:
             yield f"the operator {plain('.'.join(members or ['ops']), 60)}"
     elif name == "__torch__":
         if members and "classes" in members:

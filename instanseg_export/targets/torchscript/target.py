@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ...errors import ExportError
 from ...metadata import METADATA_FILE, ModelMetadata
+from ..archive import read_embedded
 from ..steps import export_step
 from .canonical import canonical
-from .embedded import read_embedded
 from .operators import OLDEST_LIBTORCH, unknown_operators
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TorchScriptTarget:
 
     def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""
-        return read_embedded(path)
+        return read_embedded(path, "the TorchScript file")
 
 
 TARGET = TorchScriptTarget()
