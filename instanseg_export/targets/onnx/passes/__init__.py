@@ -2,8 +2,9 @@
 
 from .add_settings import AddSettings
 from .hide_stages import HideStages
+from .loops_for_scans import LoopsForScans
 from .name_axes import NameAxes
 from .set_header import SetHeader
 from .strip_descriptions import StripDescriptions
 
-__all__ = ["AddSettings", "HideStages", "NameAxes", "SetHeader", "StripDescriptions"]
+__all__ = ["AddSettings", "HideStages", "LoopsForScans", "NameAxes", "SetHeader", "StripDescriptions"]
