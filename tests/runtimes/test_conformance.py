@@ -27,6 +27,10 @@ class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 
 
+class TestOpenVino(RuntimeSuite):
+    name = "openvino"
+
+
 class TestTorchEager(RuntimeSuite):
     """It rebuilds the forward of a registered family."""
 
