@@ -21,6 +21,7 @@ __all__ = ["Finding", "doctor"]
 _LIBRARIES = ("torch", "onnx", "onnxscript", "bioimageio.core", "numpy", "tifffile", "safetensors")
 _EXTRAS = {
     "scale": ("zarr", "reads OME-Zarr images"),
+    "openvino": ("openvino", "runs ONNX files in OpenVINO"),
     "peer": ("instanseg-torch", "compares with upstream's own forward"),
     "test": ("pytest", "runs the tests"),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -19,10 +20,12 @@ from ..images.synthetic import standard_images
 from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_package, zip_package, zoo_test
 from ..packaging.checkpoint_card import with_pixel_size
 from ..packaging.contents import Contents
+from ..parity.fixed_sizes import with_fixed_sizes
 from ..parity.quantization import PrecisionFiles, PrecisionRecord, compare_precisions, require_kept
 from ..parity.report import Report
 from ..parity.validation import run_validation
 from ..progress import Progress, Steps
+from ..runtimes.ahead import ProgramsAhead, run_ahead
 from ..targets import TARGETS, write_artifact
 from ..targets.base import Artifact, Target
 from ..targets.capture import shared_captures
@@ -93,9 +96,11 @@ def export(
     steps = Steps(progress, plan.steps)
     model = _read(checkpoint, options, plan, steps)
     with staged_folder(model.folder, kind="package", overwrite=options.overwrite, inputs=model.inputs) as staging:
-        files = _write(model, plan, staging, steps)
-        proof = _compare(model, files, options, staging, steps)
-        zoo = _package(model, files, proof, staging, steps)
+        images = _choose_images(model, plan, steps)
+        with _programs(images, options) as ahead:
+            files = _write(model, plan, images, staging, ahead, steps)
+            proof = _compare(model, files, images, options, staging, ahead, steps)
+        zoo = _package(model, files, images, proof, staging, steps)
     return ExportResult(
         folder=model.folder,
         zip=model.folder / f"{model.file_name}.zip",
@@ -200,16 +205,57 @@ def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Pl
 
 
 @dataclass(frozen=True)
+class _Images:
+    """The images that the files are looked at with.
+
+    Attributes:
+        samples: that go into the package.
+        calibration: that precisions are judged on.
+        compared: that all runtimes are run on.
+    """
+
+    samples: Sequence[Sample]
+    calibration: ImageSet
+    compared: Sequence[NamedImage]
+
+
+def _choose_images(model: _Model, plan: _Plan, steps: Steps) -> _Images:
+    steps.start("segmenting the samples")
+    spec = model.checkpoint.spec
+    samples = choose_samples(model.checkpoint, model.forward, model.samples or None)
+    named = [NamedImage(one.name, one.image, one.note, sample=True, dimensions=spec.dimensions) for one in samples]
+    return _Images(
+        samples=samples,
+        calibration=model.calibration or calibration_set([one.name for one in samples], [one.image for one in samples]),
+        compared=with_fixed_sizes(
+            [*named, *standard_images(spec.channels, spec.dimensions)],
+            [plan.static.image_shape(model.forward) for target in plan.targets if not target.dynamic_shapes][:1],
+        ),
+    )
+
+
+@contextmanager
+def _programs(images: _Images, options: ExportOptions) -> Iterator[ProgramsAhead | None]:
+    """Yield what runs the runtimes of one target while the next is written, where runtimes are compared."""
+    if not options.validate:
+        yield None
+        return
+    samples = [place for place, image in enumerate(images.compared) if image.sample]
+    with run_ahead([image.batch() for image in images.compared], samples) as ahead:
+        yield ahead
+
+
+@dataclass(frozen=True)
 class _Files:
-    """What was exported: the files, those of reduced precision by name too, and the images to look at them with."""
+    """What was exported: the files, and those of reduced precision by name too."""
 
     artifacts: Sequence[Artifact]
     reduced: dict[str, Artifact]
-    samples: Sequence[Sample]
-    images: ImageSet
 
 
-def _write(model: _Model, plan: _Plan, folder: Path, steps: Steps) -> _Files:
+def _write(
+    model: _Model, plan: _Plan, images: _Images, folder: Path, ahead: ProgramsAhead | None, steps: Steps
+) -> _Files:
     """Write a file per target and precision."""
     artifacts = []
     with shared_captures():
@@ -217,13 +263,14 @@ def _write(model: _Model, plan: _Plan, folder: Path, steps: Steps) -> _Files:
             steps.start(f"writing {target.name}")
             path = folder / target.filename
             artifacts.append(write_artifact(target.name, model.forward, model.checkpoint, path, plan.static))
-    steps.start("segmenting the samples")
-    samples = choose_samples(model.checkpoint, model.forward, model.samples or None)
-    images = model.calibration or calibration_set([one.name for one in samples], [one.image for one in samples])
+            if ahead is not None:
+                ahead.start(target.name, path)
     if plan.reduced:
         steps.start(f"writing {' and '.join(plan.reduced)}")
-    reduced = {name: write_precision(name, folder / filename_of("fp32"), images, folder) for name in plan.reduced}
-    return _Files([*artifacts, *reduced.values()], reduced, samples, images)
+    reduced = {
+        name: write_precision(name, folder / filename_of("fp32"), images.calibration, folder) for name in plan.reduced
+    }
+    return _Files([*artifacts, *reduced.values()], reduced)
 
 
 @dataclass(frozen=True)
@@ -234,7 +281,15 @@ class _Proof:
     report: Report | None
 
 
-def _compare(model: _Model, files: _Files, options: ExportOptions, folder: Path, steps: Steps) -> _Proof:
+def _compare(
+    model: _Model,
+    files: _Files,
+    images: _Images,
+    options: ExportOptions,
+    folder: Path,
+    ahead: ProgramsAhead | None,
+    steps: Steps,
+) -> _Proof:
     """Compare each precision with fp32, refuse what loses too much, and compare all runtimes."""
     precisions: tuple[PrecisionRecord, ...] = ()
     if files.reduced:
@@ -242,24 +297,21 @@ def _compare(model: _Model, files: _Files, options: ExportOptions, folder: Path,
         compared = PrecisionFiles(
             reference=folder / filename_of("fp32"),
             files={name: artifact.path for name, artifact in files.reduced.items()},
-            images=files.images.images,
-            source=files.images.source,
+            images=images.calibration.images,
+            source=images.calibration.source,
             labelled=[(one.image, one.labels) for one in model.labelled],
         )
         precisions = compare_precisions(compared, allow_loss=options.allow_loss, steps=steps)
         require_kept(precisions)
     if not options.validate:
         return _Proof(precisions, None)
-    spec = model.checkpoint.spec
-    images = [
-        NamedImage(one.name, one.image, one.note, sample=True, dimensions=spec.dimensions) for one in files.samples
-    ]
-    images += standard_images(spec.channels, spec.dimensions)
-    report = run_validation(folder, images=images, precisions=precisions, trust=True, steps=steps)
+    report = run_validation(folder, images=images.compared, precisions=precisions, trust=True, steps=steps, ahead=ahead)
     return _Proof(precisions, report)
 
 
-def _package(model: _Model, files: _Files, proof: _Proof, folder: Path, steps: Steps) -> tuple[ZooCheck, ...]:
+def _package(
+    model: _Model, files: _Files, images: _Images, proof: _Proof, folder: Path, steps: Steps
+) -> tuple[ZooCheck, ...]:
     """Write what belongs to a package beside the files, pack it, and run the model zoo's test if it was asked for."""
     steps.start("writing the package")
     write_package(
@@ -268,7 +320,7 @@ def _package(model: _Model, files: _Files, proof: _Proof, folder: Path, steps: S
         checkpoint=model.checkpoint,
         forward=model.forward,
         card=model.card,
-        samples=files.samples,
+        samples=images.samples,
         report=proof.report,
         precisions=proof.precisions,
     )

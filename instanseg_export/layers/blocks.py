@@ -38,10 +38,12 @@ class InstanceNorm(nn.Module):
         """Compute the same from basic operators.
 
         ONNX Runtime's own operator takes the variance as the mean square less the squared mean, which leaves two or
-        three right digits where an image is mostly flat background. Rows are summed first, so that sums stay short.
+        three right digits where an image is mostly flat background. Rows are summed first, so that sums stay short; a
+        mean of means is what OpenVINO would turn into one long sum.
         """
-        centred = x - x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
-        variance = (centred * centred).mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+        rows = x.shape[2]
+        centred = x - x.mean(dim=3, keepdim=True).sum(dim=2, keepdim=True) / rows
+        variance = (centred * centred).mean(dim=3, keepdim=True).sum(dim=2, keepdim=True) / rows
         scale = self.weight[:, None, None] * torch.rsqrt(variance + 1e-5)
         return centred * scale + self.bias[:, None, None]
 

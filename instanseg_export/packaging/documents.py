@@ -244,18 +244,21 @@ def _precisions(records: Sequence[PrecisionRecord]) -> str:
     calibrated = [
         f"`{record.file}` was calibrated on {record.calibration_images} images."
         for record in records
-        if record.calibration_images
+        if record.calibration_images and not record.runtime
     ]
     lost = [
-        f"**`{record.file}` loses more than the tolerance**: {escape(record.why)}." for record in records if record.why
+        f"**`{precision_row(record)[0]}` loses more than the tolerance**: {escape(record.why)}."
+        for record in records
+        if record.why
     ]
+    files = dict.fromkeys(f"`{record.file}`" for record in records)
     sources = dict.fromkeys(
         f"Compared with `model.onnx` on {escape(record.source)}." for record in records if record.source
     )
     return f"""
 ### Reduced precision
 
-{" and ".join(f"`{record.file}`" for record in records)}: as `model.onnx`, but with the network in smaller numbers.
+{" and ".join(files)}: as `model.onnx`, but with the network in smaller numbers.
 Input, output and settings are the same; instances differ a little, and need not agree to the pixel.
 
 {figures}

@@ -12,24 +12,25 @@ from ..images.named import NamedImage
 from ..images.synthetic import TELLING
 from ..targets import TARGETS
 
-__all__ = ["with_fixed_sizes"]
+__all__ = ["fixed_shapes", "with_fixed_sizes"]
 
 
-def with_fixed_sizes(images: Sequence[NamedImage], model: ExportedModel) -> list[NamedImage]:
-    """Add images of each size that a file of the model takes as its only one, where none has it.
+def with_fixed_sizes(images: Sequence[NamedImage], shapes: Sequence[tuple[int, ...]]) -> list[NamedImage]:
+    """Add images (B, C, [D,] H, W) of each of the shapes that files take as their only one, where none has it.
 
     They are made from pictures of something, and from the most telling ones of the standard set. Every runtime gets
     them, so that what is compared is the same image.
     """
     result = list(images)
-    for shape in _fixed_shapes(model):
+    for shape in shapes:
         if not any(image.batch().shape == shape for image in images):
             suited = [image for image in images if image.sample or image.name in TELLING] or images[:1]
             result += [fitted for image in suited if (fitted := _fit(image, shape)) is not None]
     return result
 
 
-def _fixed_shapes(model: ExportedModel) -> list[tuple[int, ...]]:
+def fixed_shapes(model: ExportedModel) -> list[tuple[int, ...]]:
+    """Return the only shapes of images that files of a model take."""
     shapes = []
     for target in TARGETS:
         file = None if target.dynamic_shapes else model.file(target.filename)

@@ -16,6 +16,8 @@ from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
 from ..files import scratch_folder, sha256_of
 from ..metadata import SettingValue
 from ..progress import Steps
+from ..runtimes.description import Runtime
+from ..runtimes.probe import probe
 from ..runtimes.process import run_runtime
 from ..runtimes.selection import preferred_runtimes
 from ..targets import target_of
@@ -72,7 +74,8 @@ class PrecisionRecord(_Record):
         precision: "fp16" or "int8".
         file, sha256, size: of the file; its size in bytes.
         calibration_images, calibration_sha256: of the images that int8 was calibrated on; 0 and empty for others.
-        version: of ONNX Runtime.
+        runtime: in which it was run: the title of one beside ONNX Runtime; empty for ONNX Runtime itself.
+        version: of that.
         images: on which it was compared with fp32.
         source: what these are, in plain words.
         fp32_instances, instances: found in them.
@@ -91,6 +94,7 @@ class PrecisionRecord(_Record):
     size: int
     calibration_images: int = 0
     calibration_sha256: str = ""
+    runtime: str = ""
     version: str = ""
     images: int = 0
     source: str = ""
@@ -150,6 +154,9 @@ def compare_precisions(
 ) -> tuple[PrecisionRecord, ...]:
     """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
 
+    The others are also run in each further runtime here whose description says that it judges precisions, and are
+    compared with fp32 in ONNX Runtime there too; one that does not take such a file has no record.
+
     Args:
         compared: files and images.
         allow_loss: note in the records that a file may fail.
@@ -163,53 +170,81 @@ def compare_precisions(
     truths = [truth for _, truth in compared.labelled]
     with scratch_folder() as folder:
         steps = steps or Steps()
-        steps.expect(len(images) * (1 + len(compared.files)))
-        runner = _Runner(compared.reference, folder, images, settings or {}, steps)
-        expected, version = runner.run(compared.reference)
-        missing = next((error for error in expected if isinstance(error, str)), None)
+        runtimes = _runtimes(compared.reference)
+        steps.expect(len(images) * (1 + len(compared.files) * len(runtimes)))
+        runners = [_Runner(one, folder, images, settings or {}, steps) for one in runtimes]
+        expected = runners[0].run(compared.reference)
+        missing = next((error for error in expected.labels if isinstance(error, str)), None)
         if missing is not None:
             raise ParityError(
                 f"{compared.reference.name} failed in ONNX Runtime: {missing}.",
                 hint="instanseg-export doctor shows what this machine has.",
             )
-        reference = [labels for labels in expected if not isinstance(labels, str)]
+        reference = [labels for labels in expected.labels if not isinstance(labels, str)]
         records = []
         for precision, file in compared.files.items():
-            found, _ = runner.run(file)
-            facts = _record_of(precision, file, version, allow_loss)
-            failed = next((error for error in found if isinstance(error, str)), None)
-            if failed is not None:
-                why = f"it failed in ONNX Runtime: {failed}"
-                records.append(facts.model_copy(update={"status": "failed", "why": why}))
-                continue
-            labels = [one for one in found if not isinstance(one, str)]
-            records.append(_compared(facts, compared.source, reference, labels, truths))
+            for runner in runners:
+                found = runner.run(file)
+                first = runner is runners[0]
+                if found.refused and not first:
+                    continue
+                facts = _record_of(precision, file, found.version or expected.version, allow_loss)
+                facts = facts.model_copy(update={"runtime": "" if first else runner.title})
+                failed = next((error for error in found.labels if isinstance(error, str)), None)
+                if failed is not None:
+                    why = f"it failed in {runner.title}: {failed}"
+                    records.append(facts.model_copy(update={"status": "failed", "why": why}))
+                    continue
+                labels = [one for one in found.labels if not isinstance(one, str)]
+                records.append(_compared(facts, compared.source, reference, labels, truths))
         return tuple(records)
 
 
+def _runtimes(reference: Path) -> list[Runtime]:
+    """Return ONNX Runtime, and the further runtimes here that judge precisions."""
+    target = target_of(reference).name
+    first, *others = (one for one in preferred_runtimes("cpu") if one.target == target)
+    return [first, *(one for one in others if one.judges_precisions and not probe(one))]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a file finds: the label map (1, T, H, W) of each image, or why there is none.
+
+    Attributes:
+        version: of the runtime.
+        refused: whether the runtime does not take the file.
+    """
+
+    labels: list[Labels | str]
+    version: str
+    refused: bool
+
+
 class _Runner:
-    """The images as files, and ONNX Runtime."""
+    """The images as files, and a runtime."""
 
     def __init__(
         self,
-        reference: Path,
+        runtime: Runtime,
         folder: Path,
         images: Sequence[npt.NDArray[Any]],
         settings: Mapping[str, SettingValue],
         steps: Steps,
     ) -> None:
         self._settings = settings
-        target = target_of(reference).name
-        self._runtime = next(one for one in preferred_runtimes("cpu") if one.target == target)
+        self._runtime = runtime
+        self.title = runtime.title
         self._folder = folder
         self._steps = steps
         self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
         for path, image in zip(self._inputs, images, strict=True):
             np.save(path, np.ascontiguousarray(image[None], dtype=np.float32), allow_pickle=False)
 
-    def run(self, model: Path) -> tuple[list[Labels | str], str]:
-        """Return the label maps (1, T, H, W), or for each that failed why, and the runtime's version."""
-        outputs = [self._folder / f"{model.stem}-{index:04d}.npz" for index in range(len(self._inputs))]
+    def run(self, model: Path) -> _Found:
+        outputs = [
+            self._folder / f"{self._runtime.name}-{model.stem}-{index:04d}.npz" for index in range(len(self._inputs))
+        ]
         count = len(outputs)
         outcomes = run_runtime(
             self._runtime,
@@ -226,7 +261,7 @@ class _Runner:
                 found.append(outcome.labels())
             except ValueError as error:
                 found.append(str(error))
-        return found, outcomes[0].version
+        return _Found(found, outcomes[0].version, refused=all(outcome.unavailable for outcome in outcomes))
 
 
 def _record_of(precision: str, file: Path, version: str, allow_loss: bool) -> PrecisionRecord:
@@ -315,12 +350,13 @@ def _loss(record: PrecisionRecord) -> str:
 
 
 def require_kept(records: Sequence[PrecisionRecord]) -> None:
-    """Refuse files that lose more than the tolerance.
+    """Refuse files that lose more than the tolerance in ONNX Runtime.
 
     Raises:
         ParityError: with the figures of each that fails and is not allowed to.
     """
-    failed = [record for record in records if record.status == "failed" and not record.allowed]
+    judged = [record for record in records if not record.runtime]
+    failed = [record for record in judged if record.status == "failed" and not record.allowed]
     if not failed:
         return
     remedies = ["leave that precision out", "--allow-loss packages it all the same"]

@@ -18,6 +18,7 @@ from ..images.named import NamedImage
 from ..images.synthetic import standard_images
 from ..metadata import SettingValue
 from ..progress import Steps
+from ..runtimes.ahead import ProgramsAhead
 from ..runtimes.description import Runtime
 from ..runtimes.probe import probe
 from ..runtimes.registry import list_runtimes
@@ -25,7 +26,7 @@ from ..runtimes.selection import select_runtimes
 from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
 from .compare import FEW_PIXELS, PPM, Comparison
-from .fixed_sizes import with_fixed_sizes
+from .fixed_sizes import fixed_shapes, with_fixed_sizes
 from .judgement import compare_all, judge, record_of
 from .pictures import Pictures
 from .quantization import PrecisionFiles, PrecisionRecord, compare_precisions
@@ -56,6 +57,7 @@ def run_validation(
     precisions: Sequence[PrecisionRecord] | None = None,
     trust: bool,
     steps: Steps,
+    ahead: ProgramsAhead | None = None,
 ) -> Report:
     """Run a model in every runtime and compare what they find; see :func:`instanseg_export.validate`.
 
@@ -70,6 +72,7 @@ def run_validation(
             fp32 here, on the images that are pictures of something, where all runtimes are asked for.
         trust: run files that this package did not write.
         steps: counts the images that were run.
+        ahead: has programs that run on just these images, on the CPU and without settings.
     """
     selected = select_runtimes(runtimes)
     with open_model(path) as model, scratch_folder() as folder:
@@ -84,12 +87,12 @@ def run_validation(
             else list(images)
         )
         _check_images(chosen, model.channels)
-        chosen = with_fixed_sizes(chosen, model)
+        chosen = with_fixed_sizes(chosen, fixed_shapes(model))
         _check_precision(model)
         for runtime, lacking in selected:
             if not lacking:
                 _check_trust(model, runtime, trusted=trust, shown=path)
-        validation = Validation(model, chosen, folder, device, time_limit, checked, steps)
+        validation = Validation(model, chosen, folder, device, time_limit, checked, steps, ahead)
         runs = [validation.prepare(runtime, lacking) for runtime, lacking in selected]
         names = {runtime.name for runtime, _ in selected}
         others = [one for one in list_runtimes() if one.name not in names and _is_trusted(model, one, trusted=trust)]

@@ -1,7 +1,6 @@
 """Clean masks up: keep the fragment around the seed and fill its holes."""
 
 from functools import partial
-from typing import List  # noqa: UP035 -- TorchScript reads it
 
 import torch
 import torch.nn.functional as F
@@ -9,42 +8,48 @@ from torch import Tensor
 
 from . import loops
 
-__all__ = ["clean_up", "pack", "unpack"]
+__all__ = ["bits_of_word", "clean_up", "most_windows", "pack", "unpack"]
 
 
-def pack(masks: Tensor, windows: int) -> Tensor:
+def most_windows() -> int:
+    """How many windows fit into a word: a bit each, without the sign, which not every runtime treats as a bit."""
+    return 31
+
+
+def bits_of_word(windows: int, device: torch.device) -> Tensor:
+    """Return the bit of each window of a word, (windows, 1, 1) int32, of at most :func:`most_windows`."""
+    return torch.tensor([1 << place for place in range(windows)], dtype=torch.int32, device=device)[:, None, None]
+
+
+def pack(masks: Tensor, bits: Tensor) -> Tensor:
     """Lay masks over one another, a bit each: (N * windows, S, S) bool to (N, S, S) int32.
 
     What follows is logic on single bits, so a word takes all its windows through it for the price of one.
 
     Args:
         masks: bool.
-        windows: in a word, at most 32.
+        bits: of :func:`bits_of_word`.
     """
+    windows = bits.shape[0]
     layers = masks.view(-1, windows, masks.shape[1], masks.shape[2])
-    bits = torch.stack(_bits(windows, masks.device))[:, None, None]
-    return torch.where(layers, bits, torch.zeros_like(bits)).sum(dim=1, dtype=torch.int32)
+    words = torch.where(layers, bits, torch.zeros_like(bits))
+    # Not a sum: some runtimes add whole numbers as floats, which have 24 bits.
+    while windows > 1:
+        half = windows // 2
+        halves = words[:, :half] | words[:, half : 2 * half]
+        words = halves if windows == 2 * half else torch.cat([halves, words[:, 2 * half :]], dim=1)
+        windows = windows - half
+    return words[:, 0]
 
 
-def unpack(packed: Tensor, windows: int) -> Tensor:
+def unpack(packed: Tensor, bits: Tensor) -> Tensor:
     """Undo :func:`pack`."""
-    layers: List[Tensor] = []  # noqa: UP006
-    for bit in _bits(windows, packed.device):
-        layers.append((packed & bit).to(torch.bool))
-    return torch.stack(layers, dim=1).flatten(0, 1)
-
-
-def _bits(windows: int, device: torch.device) -> List[Tensor]:  # noqa: UP006
-    bits: List[Tensor] = []  # noqa: UP006
-    for place in range(windows):
-        # The last of 32 bits is the sign.
-        bits.append(torch.full([], 1 << place if place < 31 else -(1 << 31), dtype=torch.int32, device=device))
-    return bits
+    return (packed[:, None] & bits).to(torch.bool).flatten(0, 1)
 
 
 def _widen(mask: Tensor) -> Tensor:
     """Add the neighbours over edges and corners; a pooling would do, but takes 30 times as long."""
-    wide = F.pad(mask, [1, 1, 1, 1])
+    wide = F.pad(mask, [1, 1, 1, 1], value=0.0)  # said, for not every runtime has a default for whole numbers
     wide = wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:]
     return wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
 
@@ -53,20 +58,15 @@ def _spread(domain: Tensor, reached: Tensor) -> Tensor:
     return _widen(reached) & domain
 
 
-def _sum(packed: Tensor) -> Tensor:
-    # Bits are only ever added, so a mask grows when, and only when, the sum of its words, taken without sign, does.
-    return (packed.long() & 0xFFFFFFFF).sum()
-
-
 def _spread_counted(domain: Tensor, reached: Tensor, total: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # The step reads all that the condition does: a value that only the condition reads breaks TorchScript's optimiser,
-    # which then fails from the second call on. Summing takes as long as a step, so there are several steps to a sum.
+    # which then fails from the second call on. Counting takes as long as a step, so there are several steps to a count.
     wider = _spread(domain, _spread(domain, _spread(domain, reached)))
-    return wider, _sum(wider), total.clone()
+    return wider, total + (wider != reached).to(torch.int64).sum(), total.clone()
 
 
 def _still_grows(enabled: Tensor, reached: Tensor, total: Tensor, before: Tensor) -> Tensor:
-    return enabled & (total > before)
+    return enabled & (total != before)
 
 
 def _flood(start: Tensor, domain: Tensor, enabled: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ def _flood(start: Tensor, domain: Tensor, enabled: Tensor) -> Tensor:
     A start outside of the domain counts with its neighbours in the domain. There is no limit to the steps.
     """
     reached = _spread(domain, start)
-    total = _sum(reached)
-    before = torch.zeros_like(total)
+    before = torch.zeros([], dtype=torch.int64, device=domain.device)
+    total = torch.ones_like(before)  # words that have changed; the start counts for one
     if torch.jit.is_scripting():
         while bool(_still_grows(enabled, reached, total, before)):
             reached, total, before = _spread_counted(domain, reached, total, before)

@@ -46,12 +46,10 @@ def _providers(device: str) -> list[Any]:
 def _with_stages(model: Path, stages: Mapping[str, str]) -> bytes:
     """Return the model with the tensors behind ``stages`` as further outputs."""
     import onnx
+    from onnx_graph import add_outputs
 
     proto = onnx.load(model)
-    present = {output.name for output in proto.graph.output}
-    for tensor in dict.fromkeys(stages.values()):
-        if tensor not in present:
-            proto.graph.output.append(onnx.ValueInfoProto(name=tensor))
+    add_outputs(proto, stages.values())
     return bytes(proto.SerializeToString())
 
 

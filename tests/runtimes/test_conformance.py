@@ -39,6 +39,10 @@ class TestExportedProgram(RuntimeSuite):
     name = "exported_program"
 
 
+class TestOpenVino(RuntimeSuite):
+    name = "openvino"
+
+
 class TestTorchEager(RuntimeSuite):
     """It rebuilds the forward of a registered family."""
 

@@ -19,7 +19,8 @@ Write = Callable[..., Path]
 
 def test_runtimes_are_listed_and_found_by_name_or_folder(tmp_path: Path, write_runtime: Write) -> None:
     listed = {runtime.name: runtime for runtime in list_runtimes()}
-    assert list(listed)[:4] == ["torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised"]
+    ours = ["torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised", "openvino"]
+    assert list(listed)[: len(ours)] == ours
     assert all(runtime.install.hint and runtime.description for runtime in listed.values())
     assert find_runtime(str(write_runtime("mine", source=""))).name == "mine"
     with pytest.raises(UnknownNameError) as caught:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from instanseg_export.stages import loops
-from instanseg_export.stages.cleanup import clean_up, pack, unpack
+from instanseg_export.stages.cleanup import bits_of_word, clean_up, pack, unpack
 from instanseg_export.stages.cleanup_static import clean_up_static
 from instanseg_export.stages.connected import connected_cells
 from instanseg_export.stages.merge_static import merge_overlapping_static
@@ -55,9 +55,9 @@ def test_the_first_seeds_are_those_of_the_stage(
 
 
 def _cleaned(mask: Tensor, seed: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
-    windows = len(mask)
-    kept, holes = clean_up(pack(mask, windows), pack(seed, windows), pack(inside, windows), TRUE)
-    return unpack(kept, windows), unpack(holes, windows)
+    bits = bits_of_word(len(mask), mask.device)
+    kept, holes = clean_up(pack(mask, bits), pack(seed, bits), pack(inside, bits), TRUE)
+    return unpack(kept, bits), unpack(holes, bits)
 
 
 @settings(max_examples=100, deadline=None)

@@ -9,7 +9,14 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
-from instanseg_export.targets.onnx.passes import AddSettings, HideStages, NameAxes, SetHeader, StripDescriptions
+from instanseg_export.targets.onnx.passes import (
+    AddSettings,
+    HideStages,
+    LoopsForScans,
+    NameAxes,
+    SetHeader,
+    StripDescriptions,
+)
 
 
 def small_model() -> ir.Model:
@@ -157,3 +164,64 @@ def test_a_pass_that_does_nothing_is_found_out(
     monkeypatch.setattr(type(broken), "call", lambda self, model: ir.passes.PassResult(model, modified=False))
     with pytest.raises(ir.passes.PostconditionError, match=f"{type(broken).__name__}: {text}"):
         broken(small_model())
+
+
+def _scanning_model() -> ir.Model:
+    """Add an outer value to each row of an image and stack the results; count the rows on the way."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["count", "one"], ["next"]),
+            helper.make_node("Add", ["row", "outer"], ["sum"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("count", TensorProto.INT64, []),
+            helper.make_tensor_value_info("row", TensorProto.FLOAT, [3]),
+        ],
+        [
+            helper.make_tensor_value_info("next", TensorProto.INT64, []),
+            helper.make_tensor_value_info("sum", TensorProto.FLOAT, [3]),
+        ],
+    )
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMax", ["image"], ["outer"], keepdims=0),
+            helper.make_node(
+                "Scan", ["start", "image"], ["rows", "stacked"], name="scan", body=body, num_scan_inputs=1
+            ),
+            helper.make_node("Relu", ["stacked"], ["result"]),
+        ],
+        "main",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3])],
+        [
+            helper.make_tensor_value_info("rows", TensorProto.INT64, []),
+            helper.make_tensor_value_info("result", TensorProto.FLOAT, ["n", 3]),
+        ],
+        initializer=[
+            helper.make_tensor("start", TensorProto.INT64, [], [0]),
+            helper.make_tensor("one", TensorProto.INT64, [], [1]),
+        ],
+    )
+    return ir.from_proto(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_scans_become_loops_with_the_same_results(rows: int) -> None:
+    image = np.random.default_rng(0).uniform(-1, 1, (rows, 3)).astype(np.float32)
+    before = run(_scanning_model(), image=image)
+    model = _scanning_model()
+    assert LoopsForScans()(model).modified
+    assert [node.op_type for node in model.graph].count("Loop") == 1
+    after = run(model, image=image)
+    assert before[0] == rows
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not LoopsForScans()(model).modified
+
+
+def test_a_scan_backwards_is_refused() -> None:
+    model = _scanning_model()
+    scan = next(node for node in model.graph if node.op_type == "Scan")
+    scan.attributes["scan_input_directions"] = ir.AttrInt64s("scan_input_directions", [1])
+    with pytest.raises(ir.passes.PreconditionError, match="LoopsForScans: scan has scan_input_directions"):
+        LoopsForScans()(model)

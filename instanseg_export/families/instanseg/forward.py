@@ -11,7 +11,7 @@ from ...errors import ExportError, SettingError
 from ...layers.folding import for_inference
 from ...stages import loops
 from ...stages.augment import view_count
-from ...stages.cleanup import clean_up, pack, unpack
+from ...stages.cleanup import bits_of_word, clean_up, most_windows, pack, unpack
 from ...stages.cluster import PixelClustering
 from ...stages.cluster_augmented import AugmentedClustering
 from ...stages.cluster_guided import GuidedClustering
@@ -108,7 +108,7 @@ class InstanSegForward(SegmentationForward):
         views = view_count() if baked["tta"] else 1
         self.dim_coords = spec.dim_coords * views
         self.n_sigma = spec.n_sigma * views
-        self.seeds_at_a_time = 8 if baked["tta"] else 32
+        self.seeds_at_a_time = 8 if baked["tta"] else most_windows()
         self.dim_seeds = spec.dim_seeds
         self.channels_per_structure = self.dim_coords + self.n_sigma + self.dim_seeds
         self.structure_count = len(spec.structures)
@@ -321,41 +321,48 @@ class InstanSegForward(SegmentationForward):
         Runtime a step costs more than what it works on, so there that follows for all windows. The result is the same.
         """
         rows = chunks.shape[1]
+        word = bits_of_word(rows, chunks.device)
         if torch.jit.is_scripting():
             listed: List[MaskPixels] = []  # noqa: UP006
             for i in range(chunks.shape[0]):
-                logits, bits = self.cluster_chunk(table, grid, threshold, chunks[i])
+                logits, bits = self.cluster_chunk(table, grid, threshold, word, chunks[i])
                 kept, holes = clean_up(bits[0], bits[1], bits[2], cleanup)
-                listed.append(self.list_kept(logits, kept, holes, chunks[i], threshold, grid))
+                listed.append(self.list_kept(logits, kept, holes, word, chunks[i], threshold, grid))
             return join_mask_pixels(listed, rows)
         else:
-            chunk = partial(self.cluster_chunk, table, grid, threshold)
+            chunk = partial(self.cluster_chunk, table, grid, threshold, word)
             stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks)
             packed = all_bits.transpose(0, 1).flatten(1, 2)
             kept, holes = clean_up(packed[0], packed[1], packed[2], cleanup)
             seeds = chunks.flatten(0, 1)
-            return self.list_kept(stacked.flatten(0, 1), kept, holes, seeds, threshold, grid)
+            return self.list_kept(stacked.flatten(0, 1), kept, holes, word, seeds, threshold, grid)
 
     def list_kept(
-        self, logits: Tensor, kept: Tensor, holes: Tensor, seeds: Tensor, threshold: Tensor, grid: WindowGrid
+        self,
+        logits: Tensor,
+        kept: Tensor,
+        holes: Tensor,
+        word: Tensor,
+        seeds: Tensor,
+        threshold: Tensor,
+        grid: WindowGrid,
     ) -> MaskPixels:
         """List the pixels of packed masks (N, S, S) and of the holes that are filled in them."""
-        mask = unpack(kept | holes, self.seeds_at_a_time).flatten(1)
-        filled = unpack(holes, self.seeds_at_a_time).flatten(1)
+        mask = unpack(kept | holes, word).flatten(1)
+        filled = unpack(holes, word).flatten(1)
         return list_mask_pixels(logits, mask, filled, seeds, threshold, grid)
 
     def cluster_chunk(
-        self, table: PixelTable, grid: WindowGrid, threshold: Tensor, chunk: Tensor
+        self, table: PixelTable, grid: WindowGrid, threshold: Tensor, word: Tensor, chunk: Tensor
     ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
         """Return the logits (N, S * S) of one chunk of windows, and packed (3, 1, S, S) which pixels reach the
         threshold, which is the seed, and which lie inside of the image."""
         windows = open_windows(chunk, grid)
         logits = self.clustering(table, windows)
-        windows_in_word = self.seeds_at_a_time
-        mask = pack((logits >= threshold)[:, 0], windows_in_word)
+        mask = pack((logits >= threshold)[:, 0], word)
         # Where the seed is and what lies inside is true of whole rows and whole columns, which are less to pack.
-        seed = pack(windows.from_seed_y == 0, windows_in_word) & pack(windows.from_seed_x == 0, windows_in_word)
-        inside = pack(windows.inside[:, 0, :, :1], windows_in_word) & pack(windows.inside[:, 0, :1], windows_in_word)
+        seed = pack(windows.from_seed_y == 0, word) & pack(windows.from_seed_x == 0, word)
+        inside = pack(windows.inside[:, 0, :, :1], word) & pack(windows.inside[:, 0, :1], word)
         return logits.flatten(1), torch.stack([mask, seed, inside])
 
 

@@ -113,7 +113,7 @@ def precision_row(record: PrecisionRecord) -> list[str]:
     share, agreement, score = record.matched_share, record.agreement, record.score
     status = f"{MARKS[record.status]} {record.status}"
     return [
-        record.file,
+        f"{record.file} in {record.runtime}" if record.runtime else record.file,
         f"{status}, allowed" if record.status == "failed" and record.allowed else status,
         str(record.images) if record.images else "",
         f"{record.instances} ({record.fp32_instances})" if record.images else "",
@@ -129,9 +129,9 @@ def precision_row(record: PrecisionRecord) -> list[str]:
 
 def precision_facts(report: ReportData) -> list[str]:
     """Return what explains the table of precisions, one sentence each."""
-    facts = [f"{record.file}: {record.why}." for record in report.precisions if record.why]
+    facts = [f"{precision_row(record)[0]}: {record.why}." for record in report.precisions if record.why]
     for record in report.precisions:
-        if record.calibration_images:
+        if record.calibration_images and not record.runtime:
             facts.append(
                 f"{record.file} was calibrated on {record.calibration_images} images "
                 f"(SHA-256 {record.calibration_sha256[:12]})."

@@ -23,7 +23,9 @@ def _masked_select(values: Any, mask: Any) -> Any:
     """Copy what is chosen; the exporter's own way is to list the places first and to gather from them."""
     from onnxscript import opset18
 
-    return opset18.Compress(values, mask)
+    # Without an axis it would flatten by itself, but OpenVINO wants one.
+    flat: Any = [-1]
+    return opset18.Compress(opset18.Reshape(values, flat), opset18.Reshape(mask, flat), axis=0)
 
 
 def _divide(values: Any, divisor: Any, rounding_mode: str | None = None) -> Any:

@@ -19,7 +19,7 @@ _INPUT = "image"
 
 
 class OnnxTarget:
-    """Exports the forward through torch.export; loops become Loop and Scan, settings overridable initializers."""
+    """Exports the forward through torch.export; loops become Loop, settings overridable initializers."""
 
     name = "onnx"
     filename = "model.onnx"
@@ -39,7 +39,7 @@ class OnnxTarget:
         import onnx_ir as ir
         from onnx import checker
 
-        from .passes import AddSettings, HideStages, NameAxes, SetHeader, StripDescriptions
+        from .passes import AddSettings, HideStages, LoopsForScans, NameAxes, SetHeader, StripDescriptions
         from .translate import translate
 
         name = metadata.spec.name
@@ -54,6 +54,7 @@ class OnnxTarget:
                 AddSettings({setting: value.numpy() for setting, value in captured.settings.items()}),
                 HideStages([output.name for output in metadata.outputs]),
                 NameAxes(captured.axes),
+                LoopsForScans(),
                 StripDescriptions(),
                 SetHeader(metadata.version, f"{name}: image in, label map out"),
             )(model)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..capture import CapturedProgram, collection_paused
 from .lowerings import lowerings
+from .rewriting import quick_rewriting
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -34,7 +35,7 @@ def translate(captured: CapturedProgram, inputs: Sequence[str], outputs: Sequenc
     """
     import torch
 
-    with warnings.catch_warnings(), _quiet(), collection_paused(), torch.no_grad():
+    with warnings.catch_warnings(), _quiet(), collection_paused(), quick_rewriting(), torch.no_grad():
         warnings.simplefilter("ignore")
         exported = torch.onnx.export(
             captured.program,

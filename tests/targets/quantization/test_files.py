@@ -140,7 +140,7 @@ def test_stages_and_settings_work(result: ExportResult, precision: str) -> None:
 
 
 def test_package_has_the_files_and_the_figures(result: ExportResult) -> None:
-    records = {record.precision: record for record in result.precisions}
+    records = {record.precision: record for record in result.precisions if not record.runtime}
     assert list(records) == ["fp16", "int8"]
     assert {record.status for record in records.values()} == {"passed"}
     fp16, int8 = records["fp16"], records["int8"]
@@ -223,7 +223,7 @@ def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tm
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
     allowed = export(DEMO, output=tmp_path / "allowed", allow_loss=True, **options)
-    (record,) = allowed.precisions
+    record = allowed.precisions[0]
     assert record.status == "failed"
     assert record.delta_f1_mu is not None
     assert record.delta_f1_mu < -0.005
@@ -309,7 +309,7 @@ def test_bad_input(tmp_path: Path, arguments: object, error: type[Exception], me
 def test_other_networks_are_converted_too(shared: Path, tmp_path: Path, variant: str) -> None:
     checkpoint = load_checkpoint(shared / "checkpoints" / variant)
     made = export(checkpoint, targets=["onnx"], precision=["fp16", "int8"], output=tmp_path / "out", validate=False)
-    assert [record.precision for record in made.precisions] == ["fp16", "int8"]
+    assert [record.precision for record in made.precisions if not record.runtime] == ["fp16", "int8"]
     for record in made.precisions:
         assert record.status == "passed", record
 

@@ -3,8 +3,17 @@
 from .add_settings import AddSettings
 from .compute_constants import ComputeConstants
 from .hide_stages import HideStages
+from .loops_for_scans import LoopsForScans
 from .name_axes import NameAxes
 from .set_header import SetHeader
 from .strip_descriptions import StripDescriptions
 
-__all__ = ["AddSettings", "ComputeConstants", "HideStages", "NameAxes", "SetHeader", "StripDescriptions"]
+__all__ = [
+    "AddSettings",
+    "ComputeConstants",
+    "HideStages",
+    "LoopsForScans",
+    "NameAxes",
+    "SetHeader",
+    "StripDescriptions",
+]
