@@ -140,12 +140,13 @@ def _plan(options: ExportOptions) -> _Plan:
         raise SettingError(
             "Images for calibration or with labels have no effect on fp32.", hint="Add int8 or fp16 to --precision."
         )
-    if options.static != StaticShape() and all(target.dynamic_shapes for target in targets):
+    static = StaticShape(*options.static_size, options.static_seeds, options.static_channels)
+    if static != StaticShape() and all(target.dynamic_shapes for target in targets):
         raise SettingError(
             "A static size, room for seeds or number of channels has no effect on formats that take every image.",
             hint="Add a static format to --targets, such as onnx_static.",
         )
-    return _Plan(targets, reduced, options.static, steps=3 + len(targets) + options.validate + 2 * bool(reduced))
+    return _Plan(targets, reduced, static, steps=3 + len(targets) + options.validate + 2 * bool(reduced))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from cyclopts import Parameter
 
 from ..errors import SettingError
 from ..inference.image_options import Channel, ImageOptions
-from ..targets.static import StaticShape
 from ..untrusted.numbers import check_number, check_time_limit
 from .key_values import KeyValues
 
@@ -64,7 +63,7 @@ class ExportOptions:
         validate: Compare the files in every runtime at the end.
 
     Raises:
-        SettingError: test-time augmentation is asked for twice, or a static size is out of range.
+        SettingError: test-time augmentation is asked for twice.
     """
 
     targets: Sequence[str] = ("torchscript", "onnx")
@@ -84,14 +83,7 @@ class ExportOptions:
     overwrite: bool = False
     validate: Annotated[bool, Parameter(negative="--no-validate")] = True
 
-    @property
-    def static(self) -> StaticShape:
-        """What static formats are made for."""
-        height, width = self.static_size
-        return StaticShape(height, width, self.static_seeds, self.static_channels)
-
     def __post_init__(self) -> None:
-        _ = self.static
         if self.tta and "tta" in self.settings:
             raise SettingError("Test-time augmentation is asked for twice.", hint="Give either --tta or --set tta=...")
 

@@ -20,7 +20,7 @@ from ..files import scratch_folder, staged_folder
 from ..plain_text import plain
 from .description import Build, Runtime
 
-__all__ = ["CACHE_VARIABLE", "build", "build_folder", "command_of", "missing_build"]
+__all__ = ["CACHE_VARIABLE", "build", "build_folder", "command_of", "fill_in", "missing_build"]
 
 CACHE_VARIABLE = "INSTANSEG_EXPORT_CACHE"
 """The environment variable that names another folder for builds."""
@@ -33,7 +33,7 @@ _COMPLAINT = re.compile(r"^\W*(?:npm )?(?:error\b|ERR!)\W*", re.IGNORECASE)
 
 def command_of(runtime: Runtime) -> list[str]:
     """Return what starts a runtime, without the arguments of the protocol."""
-    return _fill_in(runtime.program, runtime, str(build_folder(runtime)) if runtime.build else "")
+    return fill_in(runtime.program, runtime, str(build_folder(runtime)) if runtime.build else "")
 
 
 def build_folder(runtime: Runtime) -> Path:
@@ -65,7 +65,7 @@ def build(runtime: Runtime) -> str:
         root = work / "sources"
         _copy_sources(recipe, _folder_of_sources(runtime), root)
         for command in recipe.commands:
-            if failure := _run(_fill_in(command, runtime, str(destination)), root):
+            if failure := _run(fill_in(command, runtime, str(destination)), root):
                 return failure
         found = {pattern: sorted(root.glob(pattern)) for pattern in recipe.outcome}
         if lacking := [pattern for pattern, paths in found.items() if not paths]:
@@ -80,7 +80,8 @@ def build(runtime: Runtime) -> str:
     return ""
 
 
-def _fill_in(command: Sequence[str], runtime: Runtime, built: str) -> list[str]:
+def fill_in(command: Sequence[str], runtime: Runtime, built: str = "") -> list[str]:
+    """Return a command with its placeholders replaced."""
     places = {"{python}": sys.executable, "{folder}": str(runtime.folder), "{build}": built}
     filled = []
     for part in command:

@@ -86,7 +86,7 @@ class Probe(_Table):
     Attributes:
         modules: Python modules.
         programs: on the path.
-        command: what must end with status 0.
+        command: what must end with status 0; if not, the last line on its stderr says what is missing.
     """
 
     modules: tuple[str, ...] = ()
@@ -173,7 +173,7 @@ class Description(_Table):
         return self
 
     def _placeholders(self) -> Iterator[str]:
-        for command in (self.program, *(self.build.commands if self.build else ())):
+        for command in (self.program, self.probe.command, *(self.build.commands if self.build else ())):
             for part in command:
                 yield from _PLACEHOLDER.findall(part)
 

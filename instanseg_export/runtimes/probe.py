@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 
-from .build import build, missing_build
+from ..untrusted.boundary import plain
+from .build import build, fill_in, missing_build
 from .description import Program, Runtime
 
 __all__ = ["make_ready", "probe"]
@@ -24,7 +25,7 @@ def probe(runtime: Runtime) -> str:
         runtime.defect
         or _missing_modules(runtime.probe.modules)
         or next(filter(None, map(_missing_program, runtime.probe.programs)), "")
-        or (_command_fails(runtime.probe.command) if runtime.probe.command else "")
+        or (_command_fails(fill_in(runtime.probe.command, runtime)) if runtime.probe.command else "")
         or missing_build(runtime)
     )
 
@@ -90,4 +91,7 @@ def _command_fails(command: Sequence[str]) -> str:
         done = subprocess.run(command, capture_output=True, timeout=_LIMIT, stdin=subprocess.DEVNULL, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{' '.join(command)} failed: {error}"
-    return "" if done.returncode == 0 else f"{' '.join(command)} ended with status {done.returncode}"
+    if done.returncode == 0:
+        return ""
+    said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return plain(said[-1], 200) if said else f"{' '.join(command)} ended with status {done.returncode}"

@@ -105,7 +105,7 @@ def settings_table() -> str:
             "float": f"{setting.minimum:g} to {setting.maximum:g}",
             "int": f"{setting.minimum:.0f} to {setting.maximum:.0f}",
         }[setting.kind]
-        stuck = [target.name for target in TARGETS if is_fixed(setting, target)]
+        stuck = [target.name for target in TARGETS if target.overridable and is_fixed(setting, target)]
         fixed = f" Fixed at export in {', '.join(stuck)}." if stuck else ""
         text = f"{setting.help[0].upper()}{setting.help[1:]}{fixed}"
         lines.append(f"| `{setting.name}` | {_default(setting.default)} | {values} | {text} |")

@@ -45,6 +45,8 @@ def test_python_modules(write_runtime: Write) -> None:
 def test_a_command_that_has_to_succeed(write_runtime: Write) -> None:
     assert probe(read_runtime(write_runtime("does", command=("true",)))) == ""
     assert probe(read_runtime(write_runtime("fails", command=("false",)))) == "false ended with status 1"
+    says = ("{python}", "-c", "import sys; sys.exit('Warning: old\\nit needs macOS')")
+    assert probe(read_runtime(write_runtime("says", command=says))) == "it needs macOS"
     gone = read_runtime(write_runtime("gone", command=("no-such-program", "--version")))
     assert probe(gone) == "there is no program no-such-program on the path"
 
