@@ -23,7 +23,7 @@ from pydantic import (
 from .errors import PackageError
 from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from .untrusted.boundary import first_problem, parsing, plain
-from .untrusted.texts import load_json_text
+from .untrusted.json_texts import load_json_text
 
 __all__ = [
     "FOREIGN",

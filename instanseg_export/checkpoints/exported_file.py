@@ -12,7 +12,7 @@ from ..families.checkpoint import Checkpoint, Load
 from ..families.registry import FAMILIES
 from ..files import sha256_of
 from ..metadata import METADATA_FILE
-from ..untrusted.texts import load_json_text
+from ..untrusted.json_texts import load_json_text
 from .single_file import parse_spec
 
 __all__ = ["READER", "ExportedFileReader"]

@@ -19,7 +19,7 @@ from ..families.registry import FAMILIES
 from ..families.spec import ModelSpec, first_finding
 from ..files import sha256_of, staged_file
 from ..untrusted.boundary import plain
-from ..untrusted.texts import load_json_text
+from ..untrusted.json_texts import load_json_text
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,7 +16,7 @@ from ..limits import MAX_SAMPLES
 from ..metadata import LABELS
 from ..untrusted.arrays import read_npy
 from ..untrusted.boundary import plain, present, regular_file
-from ..untrusted.texts import load_yaml
+from ..untrusted.yaml_texts import load_yaml
 
 __all__ = ["RDF_FILE", "Description", "PackageTest", "read_description", "read_samples", "read_test"]
 

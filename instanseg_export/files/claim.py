@@ -24,6 +24,7 @@ from typing import Any
 
 from ..errors import InstansegExportError, OutputError
 from ..limits import MAX_TEXT_BYTES
+from ..untrusted.json_texts import load_json
 from .hashing import sha256_of
 from .marker import recognise, remove_listed
 from .rename import place
@@ -221,8 +222,6 @@ def _is_ours(folder: Path, prefix: str) -> bool:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     """Return a folder's record if it was written for this very folder; else None."""
-    from ..untrusted.texts import load_json  # reads YAML too, which takes long to load
-
     path = folder / _RECORD
     try:
         if not stat.S_ISREG(path.lstat().st_mode):

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import OutputError
 from ..limits import MAX_TEXT_BYTES
 from ..untrusted.boundary import plain, read_limited
+from ..untrusted.json_texts import load_json_text
 from .hashing import sha256_of
 
 __all__ = ["MARKER", "Seen", "kind_of_folder", "recognise", "remove_listed", "write_marker"]
@@ -84,8 +85,6 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read(folder: Path) -> _Contents | None:
-    from ..untrusted.texts import load_json_text  # reads YAML too, which takes long to load
-
     path = folder / MARKER
     try:
         status = path.lstat()

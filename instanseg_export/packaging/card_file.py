@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from ..errors import CardError
 from ..registry import closest
 from ..untrusted.boundary import plain, regular_file
-from ..untrusted.texts import load_yaml
+from ..untrusted.yaml_texts import load_yaml
 from .card import Author, Card, Citation, Dataset, Maintainer
 
 __all__ = ["load_card"]

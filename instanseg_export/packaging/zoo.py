@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import PackageError
 from ..untrusted.boundary import present
-from ..untrusted.texts import load_yaml
+from ..untrusted.yaml_texts import load_yaml
 from .rdf_file import RDF_FILE, quiet_reader, without_lookups
 
 __all__ = ["ZooCheck", "zoo_test"]

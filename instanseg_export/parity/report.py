@@ -10,7 +10,7 @@ from ..errors import PackageError
 from ..files import staged_files
 from ..limits import MAX_REPORT_BYTES
 from ..untrusted.boundary import first_problem
-from ..untrusted.texts import load_json
+from ..untrusted.json_texts import load_json
 from .records import ReportData
 from .render import render_html, render_markdown, summarise
 

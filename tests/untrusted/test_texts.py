@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from instanseg_export.errors import CardError, SettingError
 from instanseg_export.plain_text import controls
-from instanseg_export.untrusted.texts import load_json, load_json_text, load_yaml, load_yaml_text
+from instanseg_export.untrusted.json_texts import load_json, load_json_text
+from instanseg_export.untrusted.yaml_texts import load_yaml, load_yaml_text
 from support.hostile_checkpoints import YAMLS, yaml_laugh
 
 FILE = Path("file")

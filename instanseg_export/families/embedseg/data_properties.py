@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import SpecError
 from ...limits import MAX_TABLE_BYTES
 from ...untrusted.boundary import plain, present
-from ...untrusted.texts import load_json
+from ...untrusted.json_texts import load_json
 
 __all__ = ["FILENAME", "DataProperties", "read_data_properties"]
 

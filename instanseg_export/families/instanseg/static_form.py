@@ -7,6 +7,8 @@ has no more seeds than there is room for, and every flood comes to its end. Both
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ from ...stages.paint import paint
 from ...stages.paint_static import list_windows
 from ...stages.seeds_static import first_seeds
 from ...stages.windows import WindowGrid, open_windows
-from .forward import InstanSegForward
+from ..base import SegmentationForward
 
 __all__ = ["StaticForm"]
 
@@ -30,19 +32,20 @@ class StaticForm(nn.Module):
     Memory grows with ``seeds`` x the window's pixels, and a table of ``seeds`` x ``seeds`` numbers.
 
     Args:
-        forward: whose baked settings hold.
+        forward: an :class:`.forward.InstanSegForward`, whose baked settings hold.
         height, width: of the image, in pixels.
         seeds: how many there is room for, over all structures.
     """
 
-    def __init__(self, forward: InstanSegForward, height: int, width: int, seeds: int) -> None:
+    def __init__(self, forward: SegmentationForward, height: int, width: int, seeds: int) -> None:
         super().__init__()
-        self.inner = forward
+        inner: Any = forward  # which imports this module
+        self.inner = inner
         self.height, self.width, self.seeds = height, width, seeds
-        self.peak_distance = int(forward.peak_distance)
-        self.cleans_up = bool(forward.cleanup_fragments)
+        self.peak_distance = int(inner.peak_distance)
+        self.cleans_up = bool(inner.cleanup_fragments)
         # No window is larger than the image: what lies beyond its border is in no mask.
-        self.window = min(forward.window_size, max(height, width))
+        self.window = min(inner.window_size, max(height, width))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Segment an image.
@@ -58,8 +61,9 @@ class StaticForm(nn.Module):
             windows = open_windows(seeds, WindowGrid(self.window, self.height, self.width))
 
             threshold = logit(settings.mask_threshold)
-            steps = coordinate_step(self.width, image.device), coordinate_step(self.height, image.device)
-            logits = self.inner.clustering(PixelTable(*self.inner.clustering.per_pixel(fields), *steps), windows)[:, 0]
+            values, offset = self.inner.clustering.per_pixel(fields)
+            step_x, step_y = coordinate_step(self.width, image.device), coordinate_step(self.height, image.device)
+            logits = self.inner.clustering(PixelTable(values, offset, step_x, step_y), windows)[:, 0]
             mask, inside = logits >= threshold, windows.inside[:, 0]
             holes = torch.zeros_like(mask)
             if self.cleans_up:

@@ -15,7 +15,7 @@ from ...files import sha256_of
 from ...limits import MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ...registry import closest
 from ...untrusted.boundary import plain
-from ...untrusted.texts import load_yaml
+from ...untrusted.yaml_texts import load_yaml
 from ..checkpoint import Checkpoint, Load
 from ..instanseg.spec import InstanSegSpec
 from ..spec import Count, Name, first_finding

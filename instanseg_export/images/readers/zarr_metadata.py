@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import ImageError
 from ...untrusted.boundary import parsing, plain, regular_file
-from ...untrusted.texts import load_json
+from ...untrusted.json_texts import load_json
 
 __all__ = ["ArrayMetadata", "Node", "array_metadata", "read_node"]
 

@@ -10,25 +10,11 @@ import torch
 
 from instanseg_export import load_checkpoint
 from support.training_runs import randomise, write_log
+from support.upstream_models import BASE as SMALL
 
 pytestmark = pytest.mark.peer
 
-BASE: dict[str, Any] = {
-    "model_str": "InstanSeg_UNet",
-    "dim_in": 3,
-    "dim_coords": 2,
-    "n_sigma": 2,
-    "dim_seeds": 1,
-    "layers": (4, 6, 8, 10),
-    "norm": "BATCH",
-    "multihead": False,
-    "cells_and_nuclei": False,
-    "channel_invariant": False,
-    "adaptor_net_str": "1",
-    "mlp_width": 5,
-    "feature_engineering": "0",
-    "dropprob": 0.0,
-}
+BASE: dict[str, Any] = {**SMALL, "layers": (4, 6, 8, 10)}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "batch": {},
