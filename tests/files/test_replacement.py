@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,215 +14,13 @@ from instanseg_export.errors import OutputError
 from instanseg_export.files import (
     MARKER,
     forget_written,
-    scratch_folder,
     staged_file,
     staged_files,
     staged_folder,
     staged_part,
     written_paths,
 )
-
-Make = Callable[[Path], None]
-
-
-def snapshot(folder: Path) -> dict[str, str]:
-    """Everything below a folder: hashes of files, targets of links, kinds of the rest."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            content = f"-> {path.readlink()}"
-        elif path.is_file():
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        else:
-            content = "folder" if path.is_dir() else "special"
-        found[path.relative_to(folder).as_posix()] = content
-    return found
-
-
-def write(path: Path, *, overwrite: bool = True, kind: str = "package", inputs: tuple[Path, ...] = ()) -> None:
-    with staged_folder(path, kind=kind, overwrite=overwrite, inputs=inputs) as folder:
-        (folder / "model.pt").write_text("new")
-        (folder / "parity").mkdir()
-        (folder / "parity/report.json").write_text("{}")
-
-
-def nothing(path: Path) -> None:
-    pass
-
-
-def empty_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def documents(path: Path) -> None:
-    path.mkdir()
-    (path / "thesis.txt").write_text("precious")
-
-
-def package_of_an_earlier_version(path: Path) -> None:
-    path.mkdir()
-    (path / "rdf.yaml").write_text("name: model")
-    (path / "instanseg.pt").write_text("weights")
-
-
-def ours(path: Path) -> None:
-    write(path)
-
-
-def ours_without_a_file(path: Path) -> None:
-    write(path)
-    (path / "model.pt").unlink()
-
-
-def ours_of_another_kind(path: Path) -> None:
-    write(path, kind="report")
-
-
-def ours_with(change: Make) -> Make:
-    def make(path: Path) -> None:
-        write(path)
-        change(path)
-
-    make.__name__ = change.__name__
-    return make
-
-
-def a_note(path: Path) -> None:
-    (path / "notes.txt").write_text("mine")
-
-
-def a_hidden_note(path: Path) -> None:
-    (path / ".notes").write_text("mine")
-
-
-def a_note_deep_inside(path: Path) -> None:
-    (path / "parity/notes.txt").write_text("mine")
-
-
-def an_empty_folder_inside(path: Path) -> None:
-    (path / "more").mkdir()
-
-
-def a_link_inside(path: Path) -> None:
-    (path / "link").symlink_to("../elsewhere")
-
-
-def a_file_turned_into_a_link(path: Path) -> None:
-    (path / "model.pt").rename(path.with_name("weights"))
-    (path / "model.pt").symlink_to("../weights")
-
-
-def a_folder_turned_into_a_link(path: Path) -> None:
-    (path / "parity").rename(path.with_name("reports"))
-    (path / "parity").symlink_to("../reports")
-
-
-def a_file_turned_into_a_folder(path: Path) -> None:
-    (path / "model.pt").unlink()
-    (path / "model.pt").mkdir()
-
-
-def a_changed_file(path: Path) -> None:
-    (path / "model.pt").write_text("NEW")  # of the same size
-
-
-def a_longer_file(path: Path) -> None:
-    with (path / "model.pt").open("a") as stream:
-        stream.write("more")
-
-
-def a_pipe_inside(path: Path) -> None:
-    os.mkfifo(path / "pipe")
-
-
-def a_list_that_is_a_link(path: Path) -> None:
-    (path / MARKER).rename(path.with_name("list"))
-    (path / MARKER).symlink_to("../list")
-
-
-def a_list_for_everything(path: Path) -> None:
-    content = json.loads((path / MARKER).read_text())
-    content["files"]["../documents/thesis.txt"] = {"size": 8, "sha256": "0" * 64}
-    content["files"]["notes.txt"] = {"size": 4, "sha256": "0" * 64}
-    (path / MARKER).write_text(json.dumps(content))
-    (path / "notes.txt").write_text("mine")
-
-
-def no_list(path: Path) -> None:
-    (path / MARKER).unlink()
-
-
-def a_damaged_list(path: Path) -> None:
-    (path / MARKER).write_bytes(b'{"format": ' + b"[" * 100_000)
-
-
-def a_list_of_another_version(path: Path) -> None:
-    (path / MARKER).write_text((path / MARKER).read_text().replace('"version": 1', '"version": 99'))
-
-
-def a_file(path: Path) -> None:
-    path.write_text("precious")
-
-
-def a_link_to_a_folder(path: Path) -> None:
-    path.symlink_to("documents")
-
-
-def a_link_to_ours(path: Path) -> None:
-    write(path.with_name("real"))
-    path.symlink_to("real")
-
-
-def a_link_to_nothing(path: Path) -> None:
-    path.symlink_to("nowhere")
-
-
-def a_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-REPLACED = [ours, ours_without_a_file]
-REFUSED = [
-    empty_folder,
-    documents,
-    package_of_an_earlier_version,
-    ours_of_another_kind,
-    a_file,
-    a_link_to_a_folder,
-    a_link_to_ours,
-    a_link_to_nothing,
-    a_pipe,
-    *map(
-        ours_with,
-        (
-            a_note,
-            a_hidden_note,
-            a_note_deep_inside,
-            an_empty_folder_inside,
-            a_link_inside,
-            a_file_turned_into_a_link,
-            a_folder_turned_into_a_link,
-            a_file_turned_into_a_folder,
-            a_changed_file,
-            a_longer_file,
-            a_pipe_inside,
-            a_list_that_is_a_link,
-            a_list_for_everything,
-            no_list,
-            a_damaged_list,
-            a_list_of_another_version,
-        ),
-    ),
-]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder with documents, a training run and images of the user's."""
-    for name in ("documents/thesis.txt", "run/model_weights.pth", "run/log.csv", "images/cells.tif", "elsewhere"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("precious")
-    return tmp_path
+from support.outputs_in_the_way import REFUSED, REPLACED, Make, snapshot, work_folders, write
 
 
 @pytest.mark.parametrize("make", REPLACED)
@@ -392,99 +186,6 @@ def test_a_file_that_appears_meanwhile_stays_and_nothing_is_lost(home: Path) -> 
 
 # Processes
 
-WRITER = """
-import sys, time
-from pathlib import Path
-from instanseg_export.errors import OutputError
-from instanseg_export.files import scratch_folder, staged_folder
-name, how, path = sys.argv[1:]
-try:
-    with scratch_folder() as scratch, staged_folder(Path(path), kind="package", overwrite=how == "overwrite") as folder:
-        (scratch / "image.npy").write_text("x")
-        (folder / "who.txt").write_text(name)
-        print("ready", flush=True)
-        sys.stdin.readline()
-except OutputError as error:
-    print("refused", error.message, flush=True)
-else:
-    print("written", flush=True)
-"""
-
-
-def start(name: str, how: str, path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, name, how, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(path.parent)},
-    )
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-@pytest.mark.parametrize("how", ["overwrite", "new"])
-def test_of_several_at_once_one_wins_and_none_is_lost(home: Path, how: str) -> None:
-    if how == "overwrite":
-        write(home / "out")
-    names = [f"writer {number}" for number in range(5)]
-    processes = [start(name, how, home / "out") for name in names]
-    assert [line(process) for process in processes] == ["ready"] * 5
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    ends = [line(process) for process in processes]
-    for process in processes:
-        process.communicate()
-    won = [name for name, end in zip(names, ends, strict=True) if end == "written"]
-    assert len(won) == 1
-    assert (home / "out/who.txt").read_text() == won[0]
-    found = [(home / f"out-{number}/who.txt").read_text() for number in range(2, 6)]
-    assert sorted([*found, *won]) == names
-    for name, end in zip(names, ends, strict=True):
-        if name not in won:
-            place = end.rsplit(" is ", 1)[1].rstrip(".")
-            assert (Path(place) / "who.txt").read_text() == name, "the message says where the work is"
-    assert not [path.name for path in home.iterdir() if "instanseg-export-" in path.name]
-
-
-def work_folders(home: Path) -> list[str]:
-    return sorted(path.name for path in home.iterdir() if "instanseg-export-" in path.name)
-
-
-def test_the_next_run_cleans_up_after_the_dead_and_only_after_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(home))
-    for name in (".instanseg-export-notes", "instanseg-export-notes"):  # the user's, with such a name
-        (home / name).mkdir()
-        (home / name / "mine.txt").write_text("precious")
-    theirs = work_folders(home)
-    dead, living = start("dead", "new", home / "one"), start("living", "new", home / "two")
-    assert [line(dead), line(living)] == ["ready", "ready"]
-    assert len(work_folders(home)) == 6
-    with dead:  # closes its pipes
-        dead.kill()
-    write(home / "three")
-    with scratch_folder():
-        assert len(work_folders(home)) == 5, "two of the living, one of ours, two of the user's"
-    living.communicate("\n")
-    assert (home / "two/who.txt").read_text() == "living"
-    assert not (home / "one").exists()
-    assert work_folders(home) == theirs
-    assert (home / ".instanseg-export-notes/mine.txt").read_text() == "precious"
-
-
-def test_a_living_process_that_was_forked_keeps_its_folder(home: Path) -> None:
-    with staged_folder(home / "out", kind="package") as folder:
-        (folder / "a.txt").write_text("x")
-        time.sleep(0.01)
-        write(home / "other")  # in the same process: cleans up beside
-        assert (folder / "a.txt").exists()
-    assert (home / "out/a.txt").read_text() == "x"
-
 
 def test_folders_that_were_made_for_nothing_are_gone(home: Path) -> None:
     before = snapshot(home)
@@ -585,32 +286,6 @@ def test_empty_folders_of_the_user_stay(home: Path) -> None:
     (home / ".instanseg-export-abcdefgh").mkdir(mode=0o700)  # as a process leaves it that was killed at once
     write(home / "out")
     assert work_folders(home) == [".instanseg-export-packages", ".instanseg-export-x"]
-
-
-CLEANER = """
-import sys
-from pathlib import Path
-from instanseg_export.files import staged_folder
-folder, name = Path(sys.argv[1]), sys.argv[2]
-for number in range(int(sys.argv[3])):
-    with staged_folder(folder / f"{name}-{number}", kind="package") as content:
-        (content / "who.txt").write_text(name)
-"""
-
-
-def test_processes_that_clean_up_leave_each_others_new_folders_alone(home: Path) -> None:
-    (home / "all").mkdir()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLEANER, str(home / "all"), str(number), "60"], stderr=subprocess.PIPE, text=True
-        )
-        for number in range(6)
-    ]
-    for process in processes:
-        _, words = process.communicate()
-        assert process.returncode == 0, words
-    assert len(list((home / "all").glob("*/who.txt"))) == 360
-    assert work_folders(home / "all") == []
 
 
 IMPOSSIBLE = {
