@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 __all__ = ["decompositions"]
@@ -26,11 +28,27 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
         aten.alias.default: _same,
         aten.clamp.default: _clamp_whole,
         aten.div.Tensor_mode: _divide_whole,
+        aten.full.default: _scalar,
+        aten.ones.default: partial(_scalar_of, 1),
+        aten.zeros.default: partial(_scalar_of, 0),
     }
 
 
 def _same(x: Tensor) -> Tensor:
     return x.view(x.shape)
+
+
+def _scalar(size: Sequence[int], value: float, *, dtype: torch.dtype | None = None, **more: Any) -> Any:
+    """Make a scalar of one number: the converter takes its empty shape for a list of floating-point numbers."""
+    import torch
+
+    return NotImplemented if size else torch.full([1], value, dtype=dtype).squeeze(0)
+
+
+def _scalar_of(value: int, size: Sequence[int], *, dtype: torch.dtype | None = None, **more: Any) -> Any:
+    import torch
+
+    return _scalar(size, value, dtype=dtype or torch.float32)
 
 
 def _clamp_whole(x: Tensor, low: float | None = None, high: float | None = None) -> Any:

@@ -60,17 +60,26 @@ def _axis(dim: Any) -> int:
 def _gather(context: Any, node: Any) -> None:
     from coremltools.converters.mil import Builder
 
-    x, dim, index = _inputs(context, node, 3)
-    context.add(
-        Builder.gather_along_axis(x=x, indices=_whole(index), axis=_axis(dim), validate_indices=False, name=node.name)
-    )
+    _add_gather(context, node, Builder.gather_along_axis)
 
 
 def _index_select(context: Any, node: Any) -> None:
     from coremltools.converters.mil import Builder
 
+    _add_gather(context, node, Builder.gather)
+
+
+def _add_gather(context: Any, node: Any, gather: Any) -> None:
+    from coremltools.converters.mil import Builder
+    from coremltools.converters.mil.mil import types
+
     x, dim, index = _inputs(context, node, 3)
-    context.add(Builder.gather(x=x, indices=_whole(index), axis=_axis(dim), validate_indices=False, name=node.name))
+    options = {"indices": _whole(index), "axis": _axis(dim), "validate_indices": False}
+    if x.dtype == types.bool:  # of truth values there is no gather
+        chosen = gather(x=Builder.cast(x=x, dtype="int32"), **options)
+        context.add(Builder.cast(x=chosen, dtype="bool", name=node.name))
+    else:
+        context.add(gather(x=x, name=node.name, **options))
 
 
 def _scatter(mode: str) -> Any:
