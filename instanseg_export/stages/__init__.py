@@ -8,5 +8,7 @@ Rules that keep the labels equal in every runtime, to the last pixel:
 * scatters use only ``scatter_add`` of ones and ``scatter_reduce`` with amin and amax, whose results have no order;
 * non-finite numbers are removed at the input, and "nothing" is a finite sentinel.
 
+Runtimes that know no loops over data get the twins in ``..._static.py``, which are held to the stages beside them.
+
 TorchScript does not see global constants, so shared ones are functions in sentinels.py.
 """
