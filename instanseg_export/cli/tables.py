@@ -44,7 +44,7 @@ def show_report(report: Report) -> None:
 
     rows = []
     for runtime in report.runtimes:
-        cells = report.results_of(runtime.name)
+        cells = report.results_of(runtime.name, runtime.device)
         worst_cell = worst(cells)
         compared = [cell.comparison for cell in cells if cell.comparison is not None]
         found = sum(cell.instances or 0 for cell in cells)
@@ -52,7 +52,7 @@ def show_report(report: Report) -> None:
         expected = sum(comparison.reference_instances for comparison in compared)
         rows.append(
             (
-                runtime.title,
+                runtime.label,
                 "reference" if runtime.reference and runtime.status == "passed" else runtime.status,
                 "" if runtime.status == "not run" else str(found),
                 f"{matched} of {expected}" if compared else "",

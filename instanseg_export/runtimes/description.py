@@ -191,6 +191,11 @@ class Description(_Table):
         """Tell whether it can run on a device, such as "cpu" or "cuda:1"."""
         return device.partition(":")[0] in self.devices
 
+    @property
+    def only_on(self) -> str:
+        """Why it is not run on other devices."""
+        return f"it runs on {' and '.join(self.devices)} only"
+
 
 class Runtime(Description):
     """A program that runs one kind of exported artefact. Whether this machine has what it needs, a probe tells.
