@@ -11,6 +11,7 @@ from ..images.named import NamedImage
 from ..runtimes.outcome import Outcome
 from .compare import Comparison, compare_labels, compare_values
 from .defects import name_defect
+from .quantization import keeps
 from .records import Result, RuntimeRecord, Status, overall
 from .runs import Labels, Row, RuntimeRun
 from .stages import StageDifference, first_difference
@@ -74,6 +75,13 @@ def judge(
     comparison = comparisons[run.row, index]
     differences = stages.get((run.row, index), ())
     found = found.model_copy(update={"comparison": comparison, "stages": differences})
+    if not run.runtime.exact:
+        if keeps(comparison.reference_instances, comparison.instances, comparison.matched_50):
+            return found
+        defect = (
+            f"only {comparison.matched_50} of {comparison.reference_instances} instances are matched pairs (IoU 0.5)"
+        )
+        return _failed(found, defect, defect)
     if comparison.agrees:
         further = _further_difference(reference.outcomes[index], outcome)
         if further:
@@ -141,6 +149,7 @@ def record_of(run: RuntimeRun, is_reference: bool, results: Sequence[Result], *,
         target=runtime.target,
         device=run.device,
         reference=is_reference,
+        exact=runtime.exact,
         status=status,
         why=why or (results[0].why if status == "not run" else ""),
         install=runtime.install.hint if run.lacking else "",

@@ -29,11 +29,12 @@ def summarise(report: ReportData) -> str:
     sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
-    agreeing = [runtime for runtime in others if runtime.status == "passed"]
+    agreeing = [runtime for runtime in others if runtime.exact and runtime.status == "passed"]
     if agreeing:
         sentences.append(_agreement(report, agreeing))
+    sentences += [_rounding(report, one) for one in others if not one.exact and one.status != "not run"]
     for runtime in others:
-        if runtime.status == "failed":
+        if runtime.exact and runtime.status == "failed":
             results = report.results_of(runtime.name, runtime.device)
             failed = sum(result.status == "failed" for result in results)
             sentences.append(f"{runtime.label} disagrees or fails on {failed} of {len(results)}: {runtime.why}.")
@@ -63,6 +64,17 @@ def _precision_sentence(record: PrecisionRecord) -> str:
             f"{record.delta_f1_mu:+.4f} to fp32."
         )
     return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
+
+
+def _rounding(report: ReportData, runtime: RuntimeRecord) -> str:
+    compared = [one.comparison for one in report.results_of(runtime.name, runtime.device) if one.comparison is not None]
+    matched, expected = sum(one.matched_50 for one in compared), sum(one.reference_instances for one in compared)
+    differing, pixels = sum(one.differing_pixels for one in compared), sum(one.pixels for one in compared)
+    why = f"; {runtime.why}" if runtime.why else ""
+    return (
+        f"{runtime.label} rounds more than the others, which fails no report: {matched} of {expected} instances are "
+        f"matched pairs (IoU 0.5), and {differing} of {pixels} pixels differ{why}."
+    )
 
 
 def _agreement(report: ReportData, agreeing: list[RuntimeRecord]) -> str:

@@ -28,6 +28,10 @@ __all__ = [
 MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
 
 
+def _status(status: Status, *, allowed: bool) -> str:
+    return f"{MARKS[status]} {status}" + (", allowed" if status == "failed" and allowed else "")
+
+
 def _count(results: list[Result]) -> str:
     return " / ".join(
         str(sum(result.status == status for result in results)) for status in ("passed", "failed", "not run")
@@ -58,7 +62,7 @@ def runtime_row(report: ReportData, runtime: RuntimeRecord) -> list[str]:
     results = report.results_of(runtime.name, runtime.device)
     return [
         runtime.label + (" (reference)" if runtime.reference else ""),
-        f"{MARKS[runtime.status]} {runtime.status}",
+        _status(runtime.status, allowed=not runtime.exact),
         _count(results),
         _matched(results, "matched_50"),
         _matched(results, "matched_99"),
@@ -113,10 +117,9 @@ RESULT_COLUMNS = (
 def precision_row(record: PrecisionRecord) -> list[str]:
     """Return the values of :data:`PRECISION_COLUMNS` for a file; empty where there is nothing to say."""
     share, agreement, score = record.matched_share, record.agreement, record.score
-    status = f"{MARKS[record.status]} {record.status}"
     return [
         f"{record.file} in {record.runtime}" if record.runtime else record.file,
-        f"{status}, allowed" if record.status == "failed" and record.allowed else status,
+        _status(record.status, allowed=record.allowed),
         str(record.images) if record.images else "",
         f"{record.instances} ({record.fp32_instances})" if record.images else "",
         "" if share is None else f"{share:.2%}",
