@@ -115,7 +115,7 @@ class Validation:
             run.labels.append(labels)
             run.errors.append(error)
         if all(outcome.unavailable for outcome in run.outcomes):
-            run.why = run.outcomes[0].error
+            run.why = run.outcomes[-1].error  # the images that a format of fixed sizes takes come last
 
     def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
         misfits = {index: why for index in indices if (why := self._misfit(run, index))}
