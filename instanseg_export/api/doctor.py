@@ -160,7 +160,7 @@ def _runtimes(runtimes: list[tuple[Runtime, str]]) -> list[Finding]:
     return [
         Finding("runtime", one.name, "missing", lacks, one.install.hint)
         if lacks
-        else Finding("runtime", one.name, "ok", f"runs {one.filename}")
+        else Finding("runtime", one.name, "ok", f"runs {one.filename} on {', '.join(one.devices)}")
         for one, lacks in runtimes
     ]
 

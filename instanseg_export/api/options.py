@@ -126,7 +126,6 @@ class _InEveryRuntime:
     Attributes:
         channels: Channels of your images that the model sees, by number from 1 or by name, in its order. Default: all.
         runtimes: Runtimes to use (instanseg-export doctor lists them). Default: all that are here.
-        device: cpu, cuda, cuda:1 or mps.
         settings: Settings to override at run time, as in --set seed_threshold=0.6.
         trust: Run programs (.pt, .pt2) that instanseg-export did not write. They can read and write your files.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.
@@ -134,7 +133,6 @@ class _InEveryRuntime:
 
     channels: Sequence[Channel] = ()
     runtimes: Sequence[str] = ()
-    device: Annotated[str, _SHOWN] = "cpu"
     settings: _Settings = field(default_factory=dict)
     trust: bool = False
     overwrite: bool = False
@@ -145,18 +143,22 @@ class ValidateOptions(_InEveryRuntime):
     """How the runtimes are compared.
 
     Attributes:
+        devices: Devices to use, as in --devices cpu cuda mps; also cuda:1. All are compared with a run on the CPU.
         output: Folder for report.json, report.md and report.html.
         time_limit: Seconds that a runtime may take for one image.
 
     Raises:
-        SettingError: the time limit is none.
+        SettingError: there is no device, or the time limit is none.
     """
 
+    devices: Annotated[Sequence[str], _SHOWN] = ("cpu",)
     output: AnyPath | None = None
     time_limit: Annotated[float, _SHOWN] = 120.0
 
     def __post_init__(self) -> None:
         check_time_limit(self.time_limit)
+        if isinstance(self.devices, str) or not all(self.devices) or not self.devices:
+            raise SettingError(f"{self.devices!r} is no list of devices.", hint='Give a list, as in ["cpu", "cuda"].')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +166,7 @@ class BenchOptions(_InEveryRuntime):
     """How models are measured.
 
     Attributes:
+        device: cpu, cuda, cuda:1 or mps.
         size: Draw an image of crowded nuclei, of so many pixels in height and width.
         objects: About how many nuclei to draw.
         threads: For each runtime. Default: all cores, or what OMP_NUM_THREADS says.
@@ -175,6 +178,7 @@ class BenchOptions(_InEveryRuntime):
         SettingError: the number of threads or turns, or the time limit, is out of range.
     """
 
+    device: Annotated[str, _SHOWN] = "cpu"
     size: int | None = None
     objects: int | None = None
     threads: int | None = None
@@ -230,7 +234,6 @@ class RunKeywords(TypedDict, total=False):
 class _InEveryRuntimeKeywords(TypedDict, total=False):
     channels: Sequence[Channel]
     runtimes: Sequence[str]
-    device: str
     settings: Mapping[str, Any]
     trust: bool
     overwrite: bool
@@ -239,6 +242,7 @@ class _InEveryRuntimeKeywords(TypedDict, total=False):
 class ValidateKeywords(_InEveryRuntimeKeywords, total=False):
     """The fields of :class:`ValidateOptions` as keywords."""
 
+    devices: Sequence[str]
     output: AnyPath | None
     time_limit: float
 
@@ -246,6 +250,7 @@ class ValidateKeywords(_InEveryRuntimeKeywords, total=False):
 class BenchKeywords(_InEveryRuntimeKeywords, total=False):
     """The fields of :class:`BenchOptions` as keywords."""
 
+    device: str
     size: int | None
     objects: int | None
     threads: int | None

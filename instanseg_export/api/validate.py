@@ -28,17 +28,19 @@ def validate(
     """Run a model in every runtime and compare what they find, instance by instance.
 
     The reference is the forward in eager PyTorch, rebuilt from the TorchScript file; where that cannot be built,
-    TorchScript, else ONNX Runtime. Where a runtime disagrees, both are run again with their intermediate results, to
-    name the first stage that differs. A package's files of reduced precision are compared with its fp32 file, on the
-    images that are pictures of something, where all runtimes are asked for.
+    TorchScript, else ONNX Runtime. It runs once, on the CPU, and every runtime on every device is compared with it.
+    Where one disagrees, both are run again with their intermediate results, to name the first stage that differs. A
+    package's files of reduced precision are compared with its fp32 file, on the images that are pictures of something,
+    where all runtimes are asked for.
 
     Args:
         path: a package folder, its zip, or one exported file.
         options: how to compare.
         images: files, or arrays with names; by default the package's samples and the standard set of hard cases.
         progress: told what was done last.
-        **keywords: fields of :class:`.ValidateOptions`, as in ``device="cuda"``; they win over those of ``options``. A
-            runtime that has no such device here is "not run"; ``runtimes`` may name folders with a runtime.toml.
+        **keywords: fields of :class:`.ValidateOptions`, as in ``devices=["cuda"]``; they win over those of
+            ``options``. Where a runtime has no such device here, the row is "not run"; ``runtimes`` may name folders
+            with a runtime.toml.
 
     Returns:
         The report. It is ``passed`` when at least two runtimes were compared and all agree on all images.
@@ -60,7 +62,7 @@ def validate(
             Path(path),
             images=named_images(images, path, options.channels),
             runtimes=options.runtimes or None,
-            device=options.device,
+            devices=options.devices,
             time_limit=options.time_limit,
             settings=options.settings,
             trust=options.trust,

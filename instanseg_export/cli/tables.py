@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..benchmark.result import Benchmark
     from ..packaging import ZooCheck
     from ..parity.quantization import PrecisionRecord
+    from ..parity.records import RuntimeRecord
     from ..parity.report import Report
 
 __all__ = ["show_benchmark", "show_precisions", "show_report", "show_zoo"]
@@ -44,7 +45,7 @@ def show_report(report: Report) -> None:
 
     rows = []
     for runtime in report.runtimes:
-        cells = report.results_of(runtime.name)
+        cells = report.results_of(runtime.name, runtime.device)
         worst_cell = worst(cells)
         compared = [cell.comparison for cell in cells if cell.comparison is not None]
         found = sum(cell.instances or 0 for cell in cells)
@@ -52,8 +53,8 @@ def show_report(report: Report) -> None:
         expected = sum(comparison.reference_instances for comparison in compared)
         rows.append(
             (
-                runtime.title,
-                "reference" if runtime.reference and runtime.status == "passed" else runtime.status,
+                runtime.label,
+                _outcome(runtime),
                 "" if runtime.status == "not run" else str(found),
                 f"{matched} of {expected}" if compared else "",
                 f"{worst_cell.ppm:.1f} ppm" if worst_cell else "",
@@ -68,6 +69,12 @@ def show_report(report: Report) -> None:
     for note in dict.fromkeys(note for image in report.images for note in image.notes):
         console.print(f"Note: {note}")
     console.print(report.summary())
+
+
+def _outcome(runtime: RuntimeRecord) -> str:
+    if runtime.reference and runtime.status == "passed":
+        return "reference"
+    return "failed, allowed" if runtime.status == "failed" and not runtime.exact else runtime.status
 
 
 def show_benchmark(result: Benchmark) -> None:

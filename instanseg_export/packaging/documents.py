@@ -221,7 +221,7 @@ def _samples(samples: Sequence[Sample]) -> str:
 def _outcomes(report: Report) -> str:
     rows = []
     for runtime in report.runtimes:
-        found = [result for result in report.results_of(runtime.name) if result.status != "not run"]
+        found = [result for result in report.results_of(runtime.name, runtime.device) if result.status != "not run"]
         compared = [result.comparison for result in found if result.comparison is not None]
         instances = sum(result.instances or 0 for result in found)
         differing = max((comparison.differing_pixels for comparison in compared), default=None)
@@ -229,7 +229,7 @@ def _outcomes(report: Report) -> str:
         text = f"{outcome}, {len(found)} images, {instances} instances"
         if not runtime.reference and differing is not None:
             text += f", at most {differing} differing pixels in an image"
-        rows.append((escape(f"{runtime.title} {runtime.version}"), text))
+        rows.append((escape(f"{runtime.label} {runtime.version}"), text))
     return entries(rows)
 
 

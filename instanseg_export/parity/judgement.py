@@ -11,20 +11,21 @@ from ..images.named import NamedImage
 from ..runtimes.outcome import Outcome
 from .compare import Comparison, compare_labels, compare_values
 from .defects import name_defect
+from .quantization import keeps
 from .records import Result, RuntimeRecord, Status, overall
-from .runs import Labels, RuntimeRun
+from .runs import Labels, Row, RuntimeRun
 from .stages import StageDifference, first_difference
 
 __all__ = ["compare_all", "judge", "record_of"]
 
 
-def compare_all(reference: RuntimeRun, others: Sequence[RuntimeRun]) -> dict[tuple[str, int], Comparison]:
-    """Compare label maps with the reference's where shapes are equal, by the runtime's name and the image's place."""
+def compare_all(reference: RuntimeRun, others: Sequence[RuntimeRun]) -> dict[tuple[Row, int], Comparison]:
+    """Compare label maps with the reference's where shapes are equal, by the row and the image's place."""
     found = {}
     for run in others:
         for index, (expected, labels) in enumerate(zip(reference.labels, run.labels, strict=True)):
             if expected is not None and labels is not None and expected.shape == labels.shape:
-                found[run.runtime.name, index] = compare_labels(expected, labels)
+                found[run.row, index] = compare_labels(expected, labels)
     return found
 
 
@@ -33,8 +34,8 @@ def judge(
     index: int,
     run: RuntimeRun,
     reference: RuntimeRun | None,
-    comparisons: Mapping[tuple[str, int], Comparison],
-    stages: Mapping[tuple[str, int], tuple[StageDifference, ...]],
+    comparisons: Mapping[tuple[Row, int], Comparison],
+    stages: Mapping[tuple[Row, int], tuple[StageDifference, ...]],
 ) -> Result:
     """Return what one image came to in one runtime.
 
@@ -44,20 +45,22 @@ def judge(
         run: of the runtime.
         reference: the run to compare with; None if nothing could be run.
         comparisons: of :func:`compare_all`.
-        stages: how the stages compare, by runtime and place of the image, where they were read.
+        stages: how the stages compare, by row and place of the image, where they were read.
     """
-    name = run.runtime.name
+    name, device = run.row
     if run.why:
-        return Result(runtime=name, image=image.name, status="not run", why=run.why)
+        return Result(runtime=name, device=device, image=image.name, status="not run", why=run.why)
     labels, outcome = run.labels[index], run.outcomes[index]
     if labels is None:
         status: Status = "not run" if outcome.unavailable else "failed"
-        return Result(runtime=name, image=image.name, status=status, why=run.errors[index])
+        return Result(runtime=name, device=device, image=image.name, status=status, why=run.errors[index])
     if (beyond := outcome.incomplete()[0]) and run is not reference:
-        return Result(runtime=name, image=image.name, status="not run", why=beyond)
+        return Result(runtime=name, device=device, image=image.name, status="not run", why=beyond)
     assert reference is not None
     instances = sum(len(np.unique(plane[plane > 0])) for plane in labels.reshape(-1, *labels.shape[2:]))
-    found = Result(runtime=name, image=image.name, status="passed", instances=instances, run_s=outcome.run_s)
+    found = Result(
+        runtime=name, device=device, image=image.name, status="passed", instances=instances, run_s=outcome.run_s
+    )
     if unlike := _unlike_stated(image, labels):
         return _failed(found, unlike, unlike)
     if run is reference:
@@ -69,9 +72,16 @@ def judge(
     if expected.shape != labels.shape:
         why = f"its label map has shape {labels.shape}, the reference's {expected.shape}"
         return _failed(found, why, "a label map of another shape", "labels")
-    comparison = comparisons[name, index]
-    differences = stages.get((name, index), ())
+    comparison = comparisons[run.row, index]
+    differences = stages.get((run.row, index), ())
     found = found.model_copy(update={"comparison": comparison, "stages": differences})
+    if not run.runtime.exact:
+        if keeps(comparison.reference_instances, comparison.instances, comparison.matched_50):
+            return found
+        defect = (
+            f"only {comparison.matched_50} of {comparison.reference_instances} instances are matched pairs (IoU 0.5)"
+        )
+        return _failed(found, defect, defect)
     if comparison.agrees:
         further = _further_difference(reference.outcomes[index], outcome)
         if further:
@@ -137,14 +147,16 @@ def record_of(run: RuntimeRun, is_reference: bool, results: Sequence[Result], *,
         title=runtime.title,
         description=runtime.description,
         target=runtime.target,
+        device=run.device,
         reference=is_reference,
+        exact=runtime.exact,
         status=status,
         why=why or (results[0].why if status == "not run" else ""),
         install=runtime.install.hint if run.lacking else "",
         model_sha256=sha256_of(run.file) if run.file else "",
         copied_input=not ours and runtime.target == "torchscript" and bool(outcomes),
         version=outcomes[0].version if outcomes else "",
-        device=outcomes[0].device if outcomes else "",
+        hardware=outcomes[0].device if outcomes else "",
         load_s=outcomes[0].load_s if outcomes else None,
         peak_mb=max(peaks, default=None),
     )

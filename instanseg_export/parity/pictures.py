@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..images.named import NamedImage
 from .records import Picture, Result
+from .runs import Labels, Row
 
 __all__ = ["COLOURS", "Pictures"]
 
@@ -22,7 +23,6 @@ _MOST_SAMPLES = 3
 _SIDE = 256
 _PALETTE = 128
 
-Labels = npt.NDArray[np.int64]
 Rgb = npt.NDArray[np.uint8]
 
 
@@ -42,26 +42,27 @@ class Pictures:
 
     def draw(
         self,
-        labels: Mapping[str, Sequence[Labels | None]],
-        titles: Mapping[str, str],
-        reference: str,
+        labels: Mapping[Row, Sequence[Labels | None]],
+        titles: Mapping[Row, str],
+        reference: Row,
         results: Sequence[Result],
     ) -> None:
         """Draw what differs, up to a limit and one image per defect first; then samples.
 
         Args:
-            labels: runtime to its label map (B, T, [D,] H, W) of each image.
-            titles: runtime to its title.
-            reference: the name of the reference.
+            labels: runtime and device to the label map (B, T, [D,] H, W) of each image.
+            titles: runtime and device to what people call them.
+            reference: runtime and device of the reference.
             results: the results.
         """
         places = {image.name: index for index, image in enumerate(self._images)}
         failures = [result for result in results if result.status == "failed" and result.comparison is not None]
         for result in sorted(failures, key=_rank(failures))[:_MOST_FAILURES]:
             index = places[result.image]
-            expected, found = labels[reference][index], labels[result.runtime][index]
+            row = (result.runtime, result.device)
+            expected, found = labels[reference][index], labels[row][index]
             if expected is not None and found is not None:
-                self._add_difference(result, index, expected, found, titles[reference], titles[result.runtime])
+                self._add_difference(result, index, expected, found, titles[reference], titles[row])
         shown = [index for index, image in enumerate(self._images) if image.sample] or [0]
         for index in shown[:_MOST_SAMPLES]:
             expected = labels[reference][index]
@@ -83,7 +84,7 @@ class Pictures:
             ("differences", _difference(image, before, after)),
         ]
         caption = f"{title} on {result.image}: {result.why}."
-        self.made.append(_picture(result.image, result.runtime, caption, panels))
+        self.made.append(_picture(result.image, result.runtime, caption, panels, device=result.device))
 
     def _add_sample(self, index: int, labels: Labels, title: str) -> None:
         window = _window((labels[0] > 0).any(axis=0))
@@ -94,13 +95,14 @@ class Pictures:
 
 
 def _rank(failures: Sequence[Result]) -> Callable[[Result], int]:
-    """Order failures so that the first of each runtime comes first, then the second of each, and so on."""
-    turn: dict[str, int] = {}
+    """Order failures so that the first of each row comes first, then the second of each, and so on."""
+    turn: dict[Row, int] = {}
     place = {}
     for result in failures:
-        turn[result.runtime] = turn.get(result.runtime, -1) + 1
-        place[result.runtime, result.image] = turn[result.runtime]
-    return lambda result: place[result.runtime, result.image]
+        row = (result.runtime, result.device)
+        turn[row] = turn.get(row, -1) + 1
+        place[row, result.image] = turn[row]
+    return lambda result: place[(result.runtime, result.device), result.image]
 
 
 def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice | int, ...]:
@@ -138,9 +140,15 @@ def _difference(image: npt.NDArray[np.float32], before: Labels, after: Labels) -
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _picture(image: str, runtime: str | None, caption: str, panels: Sequence[tuple[str, Rgb]]) -> Picture:
+def _picture(
+    image: str, runtime: str | None, caption: str, panels: Sequence[tuple[str, Rgb]], *, device: str = "cpu"
+) -> Picture:
     return Picture(
-        image=image, runtime=runtime, caption=caption, panels=tuple((title, _png(pixels)) for title, pixels in panels)
+        image=image,
+        runtime=runtime,
+        device=device,
+        caption=caption,
+        panels=tuple((title, _png(pixels)) for title, pixels in panels),
     )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "PrecisionRecord",
     "Score",
     "compare_precisions",
+    "keeps",
     "require_kept",
 ]
 
@@ -340,13 +341,17 @@ def _loss(record: PrecisionRecord) -> str:
         )
     if record.matched_share is None:
         return f"neither fp32 nor {record.precision} finds anything in {record.source}, so that nothing can be compared"
-    unmatched = record.fp32_instances + record.instances - 2 * record.matched
-    if record.matched_share >= FEWEST_MATCHED or unmatched <= 1:
+    if keeps(record.fp32_instances, record.instances, record.matched):
         return ""
     return (
         f"only {record.matched_share:.1%} of the instances that it ({record.instances}) and fp32 "
         f"({record.fp32_instances}) find in {record.source} are matched pairs; the tolerance is {FEWEST_MATCHED:.0%}"
     )
+
+
+def keeps(expected: int, found: int, matched: int) -> bool:
+    """Tell whether enough of two sets of instances are matched pairs: nearly all, or all but one."""
+    return expected + found - 2 * matched <= 1 or 2 * matched >= FEWEST_MATCHED * (expected + found)
 
 
 def require_kept(records: Sequence[PrecisionRecord]) -> None:

@@ -20,11 +20,17 @@ __all__ = [
     "Result",
     "RuntimeRecord",
     "Status",
+    "label_of",
     "overall",
     "worst",
 ]
 
 Status = Literal["passed", "failed", "not run"]
+
+
+def label_of(title: str, device: str) -> str:
+    """Return what people call a runtime on a device, by the runtime's title."""
+    return title if device == "cpu" else f"{title} on {device}"
 
 
 def overall(statuses: Iterable[Status]) -> Status:
@@ -58,17 +64,19 @@ class ImageRecord(_Record):
 
 
 class RuntimeRecord(_Record):
-    """A runtime.
+    """A runtime on a device.
 
     Attributes:
         name, title, description, target: see ``runtimes.Runtime``.
+        device: that it was asked to run on, as in "cpu" or "cuda:1".
         reference: the others are compared with this one.
+        exact: False where it rounds on purpose, so that it never fails the report.
         status: of all its images together.
         why: why it was not run, or what failed first.
         install: how to get it; empty where it is there.
         model_sha256: of the file that it ran.
         copied_input: whether it was given copies of the images, since a file of others may write to its input.
-        version, device: as it reported them.
+        version, hardware: its own and the device's, as it reported them.
         load_s: seconds to load the library and the file.
         peak_mb: the most memory, in MB, that its process held.
     """
@@ -77,23 +85,31 @@ class RuntimeRecord(_Record):
     title: str
     description: str
     target: str
+    device: str = "cpu"
     reference: bool = False
+    exact: bool = True
     status: Status
     why: str = ""
     install: str = ""
     model_sha256: str = ""
     copied_input: bool = False
     version: str = ""
-    device: str = ""
+    hardware: str = ""
     load_s: float | None = None
     peak_mb: float | None = None
 
+    @property
+    def label(self) -> str:
+        """What people call it: its title, and the device where that is not the CPU."""
+        return label_of(self.title, self.device)
+
 
 class Result(_Record):
-    """One image in one runtime.
+    """One image in one runtime on one device.
 
     Attributes:
         runtime, image: their names.
+        device: see :class:`RuntimeRecord`.
         status: the reference passes where it gave a label map.
         why: why the image failed or was not run.
         defect: the name of what is wrong with the label map, in plain words.
@@ -105,6 +121,7 @@ class Result(_Record):
     """
 
     runtime: str
+    device: str = "cpu"
     image: str
     status: Status
     why: str = ""
@@ -127,12 +144,14 @@ class Picture(_Record):
     Attributes:
         image: its name.
         runtime: whose result it shows beside the reference's; None for the reference's alone.
+        device: on which that ran.
         caption: what to see, in plain words.
         panels: title and PNG in base64 of each part, from left to right.
     """
 
     image: str
     runtime: str | None
+    device: str = "cpu"
     caption: str
     panels: tuple[tuple[str, str], ...]
 
@@ -155,12 +174,11 @@ class ReportData(_Record):
         model: the name of the package or file.
         source_sha256: of the checkpoint that the files were made from, where they say it.
         created: UTC, ISO 8601.
-        device: that was asked for.
         settings: that were overridden.
         rule: what agreement means, in one sentence.
         machine: where it was made.
         images, runtimes: that were compared.
-        results: one for each runtime and image; ``cells`` in JSON.
+        results: one for each runtime, device and image; ``cells`` in JSON.
         pictures: of images where runtimes disagree, and of samples.
         precisions: what files of reduced precision find, which need not agree to the pixel.
         changed: files that are not those for which the package's description was written.
@@ -168,11 +186,10 @@ class ReportData(_Record):
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     model: str
     source_sha256: str = ""
     created: str
-    device: str
     settings: dict[str, SettingValue] = Field(default_factory=dict)
     rule: str
     machine: Machine
@@ -190,25 +207,26 @@ class ReportData(_Record):
 
     @property
     def status(self) -> Status:
-        """Failed if any image failed in any runtime, a precision loses more than it may, or a file was changed since
-        the package was written; passed if at least one image was compared and none failed."""
+        """Failed if an image failed in an exact runtime, a precision loses more than it may
+        or a file was changed since the package was written; passed if at least one image was
+        compared and none failed."""
         reference = self.reference
         if self.changed:
             return "failed"
         if any(record.status == "failed" and not record.allowed for record in self.precisions):
             return "failed"
-        if any(runtime.status == "failed" for runtime in self.runtimes):
+        if reference is not None and reference.status == "failed":
             return "failed"
-        return overall(runtime.status for runtime in self.runtimes if runtime is not reference)
+        return overall(runtime.status for runtime in self.runtimes if runtime.exact and runtime is not reference)
 
     @property
     def passed(self) -> bool:
         """Whether at least two runtimes were compared and all agree."""
         return self.status == "passed"
 
-    def results_of(self, runtime: str) -> list[Result]:
-        """Return the results of a runtime, in the order of the images."""
-        return [result for result in self.results if result.runtime == runtime]
+    def results_of(self, runtime: str, device: str = "cpu") -> list[Result]:
+        """Return the results of a runtime on a device, in the order of the images."""
+        return [result for result in self.results if (result.runtime, result.device) == (runtime, device)]
 
     def image(self, name: str) -> ImageRecord:
         """Return the image of that name."""

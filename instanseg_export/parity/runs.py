@@ -20,19 +20,24 @@ from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
 from ..targets import known_target
 from ..targets.capabilities import require_shape
+from .records import label_of
 from .stages import StageDifference, compare_stages
 
-__all__ = ["Labels", "RuntimeRun", "Validation"]
+__all__ = ["Labels", "Row", "RuntimeRun", "Validation"]
 
 Labels = npt.NDArray[np.int64]
+
+Row = tuple[str, str]
+"""The name of a runtime, and a device that it is run on."""
 
 
 @dataclass
 class RuntimeRun:
-    """A runtime and what became of it.
+    """A runtime on a device, and what became of it.
 
     Attributes:
         runtime: that was, or would have been, run.
+        device: on which.
         file: what it takes of the model; None where the model has no such file.
         why: why it was not run at all; empty where it was.
         lacking: what this machine lacks for it; empty if nothing.
@@ -40,12 +45,23 @@ class RuntimeRun:
     """
 
     runtime: Runtime
+    device: str
     file: Path | None
     why: str = ""
     lacking: str = ""
     outcomes: list[Outcome] = field(default_factory=list)
     labels: list[Labels | None] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def row(self) -> Row:
+        """What it is of."""
+        return self.runtime.name, self.device
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return label_of(self.runtime.title, self.device)
 
 
 class Validation:
@@ -56,7 +72,6 @@ class Validation:
         model: ExportedModel,
         images: Sequence[NamedImage],
         folder: Path,
-        device: str,
         time_limit: float,
         settings: Mapping[str, SettingValue],
         steps: Steps,
@@ -66,7 +81,6 @@ class Validation:
         self.images = images
         self.batches = [image.batch() for image in images]
         self._folder = folder
-        self._device = device
         self._time_limit = time_limit
         self._settings = settings
         self.steps = steps
@@ -77,10 +91,12 @@ class Validation:
     def _input(self, index: int) -> Path:
         return self._folder / f"image-{index:03d}.npy"
 
-    def prepare(self, runtime: Runtime, lacking: str) -> RuntimeRun:
+    def prepare(self, runtime: Runtime, lacking: str, device: str) -> RuntimeRun:
         """Find out whether the runtime can be run on this model; ``lacking`` says what this machine lacks for it."""
         file = self.model.file(runtime.filename)
-        if lacking:
+        if not runtime.offers(device):
+            why, lacking = runtime.only_on, ""  # it would not help to get it
+        elif lacking:
             why = lacking
         elif file is None:
             why = f"there is no {runtime.filename} here"
@@ -88,7 +104,7 @@ class Validation:
             why = "the file does not describe its network, so that its forward cannot be built again"
         else:
             why = ""
-        return RuntimeRun(runtime, file, why, lacking)
+        return RuntimeRun(runtime, device, file, why, lacking)
 
     def run(self, run: RuntimeRun) -> None:
         """Run all images and read the label maps."""
@@ -99,7 +115,7 @@ class Validation:
             run.labels.append(labels)
             run.errors.append(error)
         if all(outcome.unavailable for outcome in run.outcomes):
-            run.why = run.outcomes[0].error
+            run.why = run.outcomes[-1].error  # the images that a format of fixed sizes takes come last
 
     def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
         misfits = {index: why for index in indices if (why := self._misfit(run, index))}
@@ -126,20 +142,21 @@ class Validation:
         assert run.file is not None
 
         def tell(place: int) -> None:
-            self.steps.end(f"{run.runtime.title}: {self.images[indices[place]].name}")
+            self.steps.end(f"{run.label}: {self.images[indices[place]].name}")
 
-        found = None if self._ahead is None else self._ahead.take(run.runtime.name, indices, stages=stages)
+        ahead = self._ahead if run.device == "cpu" else None
+        found = None if ahead is None else ahead.take(run.runtime.name, indices, stages=stages)
         if found is not None:
             for place in range(len(indices)):
                 tell(place)
             return found
-        kind = "stages" if stages else "labels"
+        kind = f"{'stages' if stages else 'labels'}-{run.runtime.name}-{run.device.replace(':', '-')}"
         return run_runtime(
             run.runtime,
             run.file,
             [self._input(index) for index in indices],
-            [self._folder / f"{kind}-{run.runtime.name}-{index:03d}.npz" for index in indices],
-            device=self._device,
+            [self._folder / f"{kind}-{index:03d}.npz" for index in indices],
+            device=run.device,
             time_limit=self._time_limit,
             settings=self._settings,
             stages=stages,
@@ -156,20 +173,20 @@ class Validation:
         return labels, ""
 
     def stage_differences(
-        self, reference: RuntimeRun, others: Mapping[str, tuple[RuntimeRun, Sequence[int]]]
-    ) -> dict[tuple[str, int], tuple[StageDifference, ...]]:
+        self, reference: RuntimeRun, others: Sequence[tuple[RuntimeRun, Sequence[int]]]
+    ) -> dict[tuple[Row, int], tuple[StageDifference, ...]]:
         """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
-        others = {name: pair for name, pair in others.items() if _gives_stages(pair[0].runtime)}
-        wanted = sorted({index for _, indices in others.values() for index in indices})
+        others = [(run, indices) for run, indices in others if _gives_stages(run.runtime)]
+        wanted = sorted({index for _, indices in others for index in indices})
         if not wanted or not _gives_stages(reference.runtime):
             return {}
-        self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others.values()))
+        self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others))
         expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
         found = {}
-        for name, (run, indices) in others.items():
+        for run, indices in others:
             outcomes = self._run(run, indices, stages=True) if indices else []
             for index, outcome in zip(indices, outcomes, strict=True):
-                found[name, index] = self._compare_stages(expected[index], outcome)
+                found[run.row, index] = self._compare_stages(expected[index], outcome)
         return found
 
     def _compare_stages(self, reference: Outcome, other: Outcome) -> tuple[StageDifference, ...]:

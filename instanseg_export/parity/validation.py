@@ -29,10 +29,10 @@ from .compare import FEW_PIXELS, PPM, Comparison
 from .fixed_sizes import fixed_shapes, with_fixed_sizes
 from .judgement import compare_all, judge, record_of
 from .pictures import Pictures
-from .quantization import PrecisionFiles, PrecisionRecord, compare_precisions
+from .quantization import FEWEST_MATCHED, PrecisionFiles, PrecisionRecord, compare_precisions
 from .records import ImageRecord, Machine
 from .report import Report
-from .runs import RuntimeRun, Validation
+from .runs import Row, RuntimeRun, Validation
 from .stages import TOLERANCES
 
 __all__ = ["RULE", "run_validation"]
@@ -42,7 +42,8 @@ RULE = (
     f"the same ids and at most {PPM} pixels in a million differ, or {FEW_PIXELS} pixels where that is more. Where the "
     f"stages of the forward are read, the normalised image may differ by {TOLERANCES['normalize']:g} of its largest "
     f"value and the network's output by {TOLERANCES['network']:g}; seeds are equal, and all else but for {FEW_PIXELS} "
-    f"values or {PPM} in a million."
+    f"values or {PPM} in a million. A runtime that rounds on purpose passes where at least {FEWEST_MATCHED:.0%} of the "
+    f"instances that it and the reference find are matched pairs, or all but one, and fails no report."
 )
 
 
@@ -51,7 +52,7 @@ def run_validation(
     *,
     images: Sequence[NamedImage] | None,
     runtimes: Sequence[str] | None = None,
-    device: str = "cpu",
+    devices: Sequence[str] = ("cpu",),
     time_limit: float = 120.0,
     settings: Mapping[str, object] | None = None,
     precisions: Sequence[PrecisionRecord] | None = None,
@@ -65,7 +66,7 @@ def run_validation(
         path: a package folder, its zip, or one exported file.
         images: to run; None for the package's samples and the standard set.
         runtimes: their names, or folders with a runtime.toml; None for all that there are.
-        device: "cpu", "cuda", "cuda:1" or "mps".
+        devices: on which each is run: "cpu", "cuda", "cuda:1" or "mps". The reference runs on the CPU.
         time_limit: seconds that a runtime may take for one image.
         settings: values to override in every runtime, by name.
         precisions: what is known already of a package's files of reduced precision. By default they are compared with
@@ -92,12 +93,17 @@ def run_validation(
         for runtime, lacking in selected:
             if not lacking:
                 _check_trust(model, runtime, trusted=trust, shown=path)
-        validation = Validation(model, chosen, folder, device, time_limit, checked, steps, ahead)
-        runs = [validation.prepare(runtime, lacking) for runtime, lacking in selected]
+        validation = Validation(model, chosen, folder, time_limit, checked, steps, ahead)
+        runs = [
+            validation.prepare(runtime, lacking, device)
+            for device in dict.fromkeys(devices)
+            for runtime, lacking in selected
+        ]
         names = {runtime.name for runtime, _ in selected}
         others = [one for one in list_runtimes() if one.name not in names and _is_trusted(model, one, trusted=trust)]
-        stand_ins = [validation.prepare(runtime, probe(runtime)) for runtime in others]
-        report = _validate(validation, runs, stand_ins, device, checked)
+        everything = [*selected, *((runtime, probe(runtime)) for runtime in others)]
+        on_cpu = [validation.prepare(runtime, lacking, "cpu") for runtime, lacking in everything]
+        report = _validate(validation, runs, on_cpu, checked)
         if precisions is None:
             precisions = _precisions(validation, checked) if runtimes is None else ()
         return report.model_copy(update={"precisions": tuple(precisions)})
@@ -169,39 +175,38 @@ def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:
 def _validate(
     validation: Validation,
     selected: Sequence[RuntimeRun],
-    stand_ins: Sequence[RuntimeRun],
-    device: str,
+    on_cpu: Sequence[RuntimeRun],
     settings: Mapping[str, SettingValue],
 ) -> Report:
-    runs = {run.runtime.name: run for run in selected}
+    runs = {run.row: run for run in selected}
     # The best reference that there is, also where it was not selected.
-    candidates = sorted([*selected, *stand_ins], key=lambda run: run.runtime.rank)
+    exact = (runs.get(run.row, run) for run in on_cpu if run.runtime.exact)
+    candidates = sorted(exact, key=lambda run: run.runtime.rank)
     count = len(validation.images)
     validation.steps.expect(count * sum(not run.why for run in runs.values()))
     reference = None
     for candidate in candidates:
         if candidate.why:
             continue
-        if candidate.runtime.name not in runs:
+        if candidate.row not in runs:
             validation.steps.expect(count)
         validation.run(candidate)
-        if candidate.runtime.name not in runs and not candidate.why:
+        if candidate.row not in runs and not candidate.why:
             # Also where it dies: a row says so, although nobody asked for it, for it would have been the reference.
-            runs = {candidate.runtime.name: candidate, **runs}
+            runs = {candidate.row: candidate, **runs}
         if any(labels is not None for labels in candidate.labels):
             reference = candidate
             break
     for run in runs.values():
         if not run.why and not run.outcomes:
             validation.run(run)
-    return _report(validation, list(runs.values()), reference, device, settings)
+    return _report(validation, list(runs.values()), reference, settings)
 
 
 def _report(
     validation: Validation,
     runs: Sequence[RuntimeRun],
     reference: RuntimeRun | None,
-    device: str,
     settings: Mapping[str, SettingValue],
 ) -> Report:
     others = [run for run in runs if run is not reference and not run.why]
@@ -209,7 +214,7 @@ def _report(
     stages = {}
     if reference is not None:
         samples = {index for index, image in enumerate(validation.images) if image.sample}
-        wanted = {run.runtime.name: (run, _worth_stages(run, comparisons, samples)) for run in others}
+        wanted = [(run, _worth_stages(run, comparisons, samples)) for run in others if run.runtime.exact]
         stages = validation.stage_differences(reference, wanted)
     results = [
         judge(image, index, run, reference, comparisons, stages)
@@ -219,9 +224,9 @@ def _report(
     pictures = Pictures(validation.images)
     if reference is not None:
         pictures.draw(
-            {run.runtime.name: run.labels for run in runs if run.labels},
-            {run.runtime.name: run.runtime.title for run in runs},
-            reference.runtime.name,
+            {run.row: run.labels for run in runs if run.labels},
+            {run.row: run.label for run in runs},
+            reference.row,
             results,
         )
     metadata = validation.model.metadata
@@ -229,7 +234,6 @@ def _report(
         model=validation.model.name,
         source_sha256="" if metadata is None else metadata.source_sha256,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        device=device,
         settings=dict(settings),
         rule=RULE,
         machine=Machine(
@@ -254,7 +258,7 @@ def _report(
             record_of(
                 run,
                 run is reference,
-                [result for result in results if result.runtime == run.runtime.name],
+                [result for result in results if (result.runtime, result.device) == run.row],
                 ours=validation.model.metadata is not None,
             )
             for run in runs
@@ -265,6 +269,6 @@ def _report(
     )
 
 
-def _worth_stages(run: RuntimeRun, comparisons: Mapping[tuple[str, int], Comparison], samples: set[int]) -> list[int]:
-    compared = {index: value for (name, index), value in comparisons.items() if name == run.runtime.name}
+def _worth_stages(run: RuntimeRun, comparisons: Mapping[tuple[Row, int], Comparison], samples: set[int]) -> list[int]:
+    compared = {index: value for (row, index), value in comparisons.items() if row == run.row}
     return [index for index, comparison in compared.items() if index in samples or not comparison.agrees]

@@ -82,7 +82,8 @@ class ProgramsAhead:
         """
         if not _is_room(file):
             return
-        names = [one.name for one in list_runtimes() if (one.target, one.filename) == (target, file.name)]
+        fits = (target, file.name)
+        names = [one.name for one in list_runtimes() if (one.target, one.filename) == fits and one.offers("cpu")]
         writer = known_target(target)
         shape = None if writer is None or writer.dynamic_shapes else require_metadata(file).image_shape
         fitting = tuple(place for place in self._all if shape in (None, self._shapes[place]))

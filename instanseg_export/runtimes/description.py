@@ -137,6 +137,8 @@ class Description(_Table):
         start_limit: seconds that it may take to start and to load a file.
         needs_exporter: it may import instanseg_export, and rebuilds the forward from the file's description.
         splits: it can time normalisation and network by themselves (``--split``).
+        exact: it computes in float32. One that rounds more passes as files of reduced precision do, never fails a
+            report, and is neither the reference nor what ``run`` picks.
         judges_precisions: files of reduced precision are compared with fp32 in it too.
         own_threads: it takes as many threads as it likes, whatever OMP_NUM_THREADS says.
         artefact: what it takes.
@@ -155,6 +157,7 @@ class Description(_Table):
     start_limit: float = Field(default=120.0, gt=0, le=86_400)
     needs_exporter: bool = False
     splits: bool = False
+    exact: bool = True
     judges_precisions: bool = False
     own_threads: bool = False
     artefact: Artefact
@@ -190,6 +193,11 @@ class Description(_Table):
     def offers(self, device: str) -> bool:
         """Tell whether it can run on a device, such as "cpu" or "cuda:1"."""
         return device.partition(":")[0] in self.devices
+
+    @property
+    def only_on(self) -> str:
+        """Why it is not run on other devices."""
+        return f"it runs on {' and '.join(self.devices)} only"
 
 
 class Runtime(Description):

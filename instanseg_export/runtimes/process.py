@@ -139,7 +139,7 @@ def run_runtime(
     )
     if not runtime.offers(device):
         for index in run.pending():
-            run.settle(index, Outcome(error=f"it runs on {' and '.join(runtime.devices)} only", unavailable=True))
+            run.settle(index, Outcome(error=runtime.only_on, unavailable=True))
     fruitless = 0
     while pending := run.pending():
         ended = _one_process(run, pending)

@@ -30,8 +30,8 @@ def select_runtimes(names: Sequence[str] | None) -> list[tuple[Runtime, str]]:
 def preferred_runtimes(device: str) -> list[Runtime]:
     """Return the runtimes that may run a model for its results, in the order in which to try them on a device.
 
-    One that needs the exporter is for proof alone.
+    One that needs the exporter is for proof alone, and one that is not exact for comparison.
     """
     kind = device.partition(":")[0]
-    runtimes = [one for one in list_runtimes() if not one.needs_exporter]
+    runtimes = [one for one in list_runtimes() if one.exact and not one.needs_exporter]
     return sorted(runtimes, key=lambda one: kind not in one.preferred_on)

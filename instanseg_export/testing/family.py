@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..images.synthetic import draw_nuclei
 from ..images.synthetic_volumes import draw_spheres
 from ..metadata import SpecFacts
 from ..targets.capture import capture
+from .apple_gpus import OperatorsSeen
 
 __all__ = ["FamilySuite", "Stages", "other_value"]
 
@@ -71,12 +73,19 @@ class FamilySuite:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def others(cls, forward: SegmentationForward) -> Mapping[str, Stages]:
+    def scripted(cls, forward: SegmentationForward) -> torch.jit.ScriptModule:
+        """The forward through TorchScript."""
+        module: torch.jit.ScriptModule = torch.jit.script(forward)
+        return module
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def others(cls, forward: SegmentationForward, scripted: torch.jit.ScriptModule) -> Mapping[str, Stages]:
         """Other forms of the forward, which have to give the same stages.
 
         Override it with the files of a model where those are made anyway.
         """
-        return {"scripted": _scripted(forward), "exported": _exported(forward)}
+        return {"scripted": partial(_stages, scripted), "exported": _exported(forward)}
 
     def test_it_is_registered_under_the_name_in_its_descriptions(self, checkpoint: Checkpoint) -> None:
         family = FAMILIES.get(checkpoint.spec.family)
@@ -167,6 +176,14 @@ class FamilySuite:
         nothing = np.full_like(image, np.nan)
         _assert_same(_stages(forward, nothing), _stages(forward, np.zeros_like(image)))
 
+    def test_apple_gpus_have_what_it_calls(self, scripted: torch.jit.ScriptModule, image: Array) -> None:
+        """They have no float64, and not all operators."""
+        with torch.no_grad(), OperatorsSeen() as seen:
+            scripted(torch.from_numpy(image))
+        assert seen.count > 10
+        assert not seen.doubles
+        assert not seen.missing
+
     def test_unfit_images_are_refused_in_words(self, forward: SegmentationForward, image: Array) -> None:
         unfit = [(image[0], "shape"), (image[..., :0], "empty")]
         if forward.channels:
@@ -253,11 +270,6 @@ def _stages(forward: Any, image: Array, settings: Mapping[str, Any] | None = Non
     with torch.inference_mode():
         found = forward.stages(torch.from_numpy(np.ascontiguousarray(image)), args)
     return {name: value.numpy() for name, value in found.items()}
-
-
-def _scripted(forward: SegmentationForward) -> Stages:
-    module = torch.jit.script(forward)
-    return lambda image, settings: _stages(module, image, settings)
 
 
 def _exported(forward: SegmentationForward) -> Stages:

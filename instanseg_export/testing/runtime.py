@@ -53,6 +53,8 @@ class RuntimeSuite:
     """
 
     name: str
+    device = "cpu"
+    """That all tests run on."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -115,7 +117,7 @@ class RuntimeSuite:
             outputs = [path.with_suffix(".npz") for path in inputs]
             done = subprocess.run(
                 [
-                    *(*command_of(runtime), "--model", str(file), "--device", "cpu", "--repeat", "2"),
+                    *(*command_of(runtime), "--model", str(file), "--device", self.device, "--repeat", "2"),
                     *("--input", *map(str, inputs), "--output", *map(str, outputs), *more),
                 ],
                 env=_environment(runtime, tmp_path),
@@ -138,7 +140,8 @@ class RuntimeSuite:
 
         def run(**options: Any) -> list[Outcome]:
             inputs = _save(images, tmp_path)
-            return run_runtime(runtime, model, inputs, [path.with_suffix(".npz") for path in inputs], **options)
+            outputs = [path.with_suffix(".npz") for path in inputs]
+            return run_runtime(runtime, model, inputs, outputs, **({"device": self.device} | options))
 
         return run
 
@@ -171,7 +174,7 @@ class RuntimeSuite:
         assert [Path(row["input"]).name for row in rows] == ["0.npy", "1.npy"]
         for row, image, output in zip(rows, images, done.outputs, strict=True):
             assert row["version"]
-            assert row["device"].startswith("cpu")
+            assert row["device"].startswith(self.device)
             assert row["load_s"] >= 0
             assert len(row["run_s"]) == 2
             assert min(row["run_s"]) >= 0

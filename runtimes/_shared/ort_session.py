@@ -31,7 +31,7 @@ def _threads() -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _providers(device: str) -> list[Any]:
+def _providers(device: str, tf32: bool) -> list[Any]:
     kind, _, index = device.partition(":")
     if kind == "cpu":
         return ["CPUExecutionProvider"]
@@ -39,8 +39,24 @@ def _providers(device: str) -> list[Any]:
         raise UnavailableError(f"ONNX Runtime has no device {device!r}: use cpu or cuda")
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
-    # TF32 is on by default and rounds each product to ten bits.
-    return [("CUDAExecutionProvider", {"device_id": index or "0", "use_tf32": "0"}), "CPUExecutionProvider"]
+    options = {
+        "device_id": index or "0",
+        # On by default; it rounds the factors of each product to ten bits.
+        "use_tf32": str(int(tf32)),
+        # By default the fastest algorithm of this very run, so that the next run may round otherwise.
+        "cudnn_conv_algo_search": "HEURISTIC",
+    }
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+
+def _in_use(session: Any) -> str:
+    """Return the providers that a session has, and whether TF32 is on where that matters."""
+    options = session.get_provider_options()
+    words = []
+    for name in session.get_providers():
+        tf32 = options.get(name, {}).get("use_tf32")
+        words.append(name if tf32 is None else f"{name} with use_tf32={tf32}")
+    return ", ".join(words)
 
 
 def _with_stages(model: Path, stages: Mapping[str, str]) -> bytes:
@@ -90,13 +106,14 @@ class OrtSession:
     Args:
         request: what the command line asks for.
         optimised: with the default graph optimisations, or with none.
+        tf32: on CUDA, with the rounding that is on by default there.
 
     Raises:
         UnavailableError: the session does not use the device that was asked for, or a setting is fixed in this file.
         ValueError: a setting's value does not fit.
     """
 
-    def __init__(self, request: Request, *, optimised: bool) -> None:
+    def __init__(self, request: Request, *, optimised: bool, tf32: bool = False) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = _threads()
@@ -104,7 +121,8 @@ class OrtSession:
         options.enable_mem_pattern = False
         if not optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        providers = _providers(request.device)
+        options.use_deterministic_compute = not request.device.startswith("cpu")
+        providers = _providers(request.device, tf32)
         self._session = ort.InferenceSession(str(request.model), options, providers=providers)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         facts = read_facts(text or "")
@@ -122,7 +140,7 @@ class OrtSession:
         self._settings = {name: self._setting(name, value, facts) for name, value in request.settings.items()}
         self._input = self._session.get_inputs()[0].name
         self.version = str(ort.__version__)
-        self.device = f"{request.device} ({in_use})"
+        self.device = f"{request.device} ({_in_use(self._session)})"
 
     def _setting(self, name: str, value: SettingValue, facts: FileFacts) -> NDArray[Any]:
         types = {node.name: node.type for node in self._session.get_overridable_initializers()}

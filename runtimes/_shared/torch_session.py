@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def torch_device(name: str) -> torch.device:
-    """Return the device called ``name``, with reduced-precision shortcuts off.
+    """Return the device called ``name``, for runs that repeat bit by bit, without shortcuts of reduced precision.
+
+    What the forwards add up in parallel, by scatter_add, is whole and below 2^24, so that no order of the terms rounds.
+    That leaves convolutions and products of matrices.
 
     Raises:
         UnavailableError: this machine has no such device.
@@ -24,8 +28,11 @@ def torch_device(name: str) -> torch.device:
         raise UnavailableError("PyTorch finds no CUDA device here")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UnavailableError("PyTorch finds no Apple GPU here")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product on the device
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
     return device
 
 

@@ -122,8 +122,12 @@ def test_one_file_alone_is_compared_with_what_can_run_it(demo_package: Path) -> 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an NVIDIA GPU")
 def test_a_device_that_is_not_there_is_not_run(demo_package: Path) -> None:
-    report = validate(demo_package, images=images("one pixel"), device="cuda", runtimes=[*ALL])
-    assert outcome(report) == dict.fromkeys(ALL, "not run")
+    report = validate(demo_package, images=images("one pixel"), devices=["cuda"], runtimes=[*ALL, "onnxruntime_tf32"])
+    rows = {row.name: row for row in report.runtimes if row.device == "cuda"}
+    assert {row.status for row in rows.values()} == {"not run"}
+    assert rows.keys() == {*ALL, "onnxruntime_tf32"}
+    assert rows["onnxruntime_tf32"].why == rows["onnxruntime"].why
+    assert rows["onnxruntime"].why.startswith("UnavailableError: ONNX Runtime could not use CUDA and fell back to CPU")
     assert report.status == "not run"
     assert "PyTorch finds no CUDA device here" in report.summary()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from instanseg_export import build_forward
 from instanseg_export.checkpoints import Checkpoint
@@ -33,6 +34,12 @@ class TestCoreMLInterpreter(RuntimeSuite):
 
 class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+class TestOnnxRuntimeTf32(RuntimeSuite):
+    name = "onnxruntime_tf32"
+    device = "cuda"
 
 
 class TestExportedProgram(RuntimeSuite):

@@ -16,6 +16,7 @@ from .tables import (
     by_image,
     facts,
     image_row,
+    missing,
     precision_facts,
     precision_row,
     result_row,
@@ -63,8 +64,7 @@ def render_html(report: ReportData) -> str:
         _html_table(RUNTIME_COLUMNS, [runtime_row(report, runtime) for runtime in report.runtimes]),
         *(
             f"<p>{html(runtime.title)} is not here ({html(runtime.why)}): <code>{html(runtime.install)}</code></p>"
-            for runtime in report.runtimes
-            if runtime.install
+            for runtime in missing(report)
         ),
     ]
     if report.precisions:

@@ -14,6 +14,8 @@ from .tables import (
     by_image,
     facts,
     image_row,
+    label_of_result,
+    missing,
     precision_facts,
     precision_row,
     result_row,
@@ -32,14 +34,13 @@ def render_markdown(report: ReportData) -> str:
         lines += ["", "## Reduced precision", ""]
         lines += _markdown_table(PRECISION_COLUMNS, [precision_row(record) for record in report.precisions])
         lines += ["", *(f"- {markdown(fact)}" for fact in precision_facts(report))]
-    missing = [runtime for runtime in report.runtimes if runtime.install]
-    if missing:
-        lines += ["", *map(_missing, missing)]
+    if absent := missing(report):
+        lines += ["", *map(_missing, absent)]
     failures = [result for result in report.results if result.status == "failed"]
     if failures:
         lines += ["", "## What failed", ""]
         for result in failures:
-            title = next(runtime.title for runtime in report.runtimes if runtime.name == result.runtime)
+            title = label_of_result(report, result)
             lines.append(f"- **{markdown(title)}** on **{markdown(result.image)}**: {markdown(result.why)}")
             lines += [f"    - {markdown(f'{stage.stage}: {stage.detail}')}" for stage in result.stages if stage.detail]
     lines += ["", "## Images", ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..quantization import PrecisionRecord
-from ..records import ReportData, RuntimeRecord, worst
+from ..records import ReportData, RuntimeRecord, label_of, worst
 
 __all__ = ["summarise"]
 
@@ -16,7 +16,7 @@ def summarise(report: ReportData) -> str:
         verb = "is not the file" if len(report.changed) == 1 else "are not the files"
         changed = f"{' and '.join(report.changed)} {verb} that the package was written for: the SHA-256 differs. "
     if reference is None:
-        reasons = "; ".join(f"{runtime.title}: {runtime.why}" for runtime in report.runtimes)
+        reasons = "; ".join(f"{runtime.label}: {runtime.why}" for runtime in report.runtimes)
         return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
     others = [runtime for runtime in report.runtimes if not runtime.reference]
     # Images that the user gave are samples too, and not the package's.
@@ -25,22 +25,23 @@ def summarise(report: ReportData) -> str:
         0 < samples < len(report.images)
     )
     where = f"{len(report.images)} image{'s' * (len(report.images) != 1)}" + (f" ({', '.join(parts)})" if parts else "")
-    instances = sum(result.instances or 0 for result in report.results_of(reference.name))
+    instances = sum(result.instances or 0 for result in report.results_of(reference.name, reference.device))
     sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
-    agreeing = [runtime for runtime in others if runtime.status == "passed"]
+    agreeing = [runtime for runtime in others if runtime.exact and runtime.status == "passed"]
     if agreeing:
         sentences.append(_agreement(report, agreeing))
+    sentences += [_rounding(report, one) for one in others if not one.exact and one.status != "not run"]
     for runtime in others:
-        if runtime.status == "failed":
-            results = report.results_of(runtime.name)
+        if runtime.exact and runtime.status == "failed":
+            results = report.results_of(runtime.name, runtime.device)
             failed = sum(result.status == "failed" for result in results)
-            sentences.append(f"{runtime.title} disagrees or fails on {failed} of {len(results)}: {runtime.why}.")
+            sentences.append(f"{runtime.label} disagrees or fails on {failed} of {len(results)}: {runtime.why}.")
     absent: dict[str, list[str]] = {}
     for runtime in others:
         if runtime.status == "not run":
-            absent.setdefault(runtime.why, []).append(runtime.title)
+            absent.setdefault(runtime.why, []).append(runtime.label)
     for why, titles in absent.items():
         verb = "was" if len(titles) == 1 else "were"
         sentences.append(f"{', '.join(titles)} {verb} not run: {why}.")
@@ -65,9 +66,20 @@ def _precision_sentence(record: PrecisionRecord) -> str:
     return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
 
 
+def _rounding(report: ReportData, runtime: RuntimeRecord) -> str:
+    compared = [one.comparison for one in report.results_of(runtime.name, runtime.device) if one.comparison is not None]
+    matched, expected = sum(one.matched_50 for one in compared), sum(one.reference_instances for one in compared)
+    differing, pixels = sum(one.differing_pixels for one in compared), sum(one.pixels for one in compared)
+    why = f"; {runtime.why}" if runtime.why else ""
+    return (
+        f"{runtime.label} rounds more than the others, which fails no report: {matched} of {expected} instances are "
+        f"matched pairs (IoU 0.5), and {differing} of {pixels} pixels differ{why}."
+    )
+
+
 def _agreement(report: ReportData, agreeing: list[RuntimeRecord]) -> str:
-    names = ", ".join(f"{runtime.title} {runtime.version}".strip() for runtime in agreeing)
-    results = [result for runtime in agreeing for result in report.results_of(runtime.name)]
+    names = ", ".join(label_of(f"{runtime.title} {runtime.version}".strip(), runtime.device) for runtime in agreeing)
+    results = [result for runtime in agreeing for result in report.results_of(runtime.name, runtime.device)]
     most = worst(results)
     if most is None or most.differing_pixels == 0:
         pixels = "no pixel differs"

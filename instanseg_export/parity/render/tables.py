@@ -17,6 +17,8 @@ __all__ = [
     "by_image",
     "facts",
     "image_row",
+    "label_of_result",
+    "missing",
     "precision_facts",
     "precision_row",
     "result_row",
@@ -24,6 +26,10 @@ __all__ = [
 ]
 
 MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "not run": "·"}
+
+
+def _status(status: Status, *, allowed: bool) -> str:
+    return f"{MARKS[status]} {status}" + (", allowed" if status == "failed" and allowed else "")
 
 
 def _count(results: list[Result]) -> str:
@@ -53,17 +59,17 @@ def _ppm(comparison: Comparison | None) -> str:
 
 
 def runtime_row(report: ReportData, runtime: RuntimeRecord) -> list[str]:
-    results = report.results_of(runtime.name)
+    results = report.results_of(runtime.name, runtime.device)
     return [
-        runtime.title + (" (reference)" if runtime.reference else ""),
-        f"{MARKS[runtime.status]} {runtime.status}",
+        runtime.label + (" (reference)" if runtime.reference else ""),
+        _status(runtime.status, allowed=not runtime.exact),
         _count(results),
         _matched(results, "matched_50"),
         _matched(results, "matched_99"),
         _ppm(worst(results)),
         _seconds(_total(results)),
         "" if runtime.peak_mb is None else f"{runtime.peak_mb:.0f} MB",
-        " ".join(filter(None, [runtime.version, runtime.device])),
+        " ".join(filter(None, [runtime.version, runtime.hardware])),
     ]
 
 
@@ -111,10 +117,9 @@ RESULT_COLUMNS = (
 def precision_row(record: PrecisionRecord) -> list[str]:
     """Return the values of :data:`PRECISION_COLUMNS` for a file; empty where there is nothing to say."""
     share, agreement, score = record.matched_share, record.agreement, record.score
-    status = f"{MARKS[record.status]} {record.status}"
     return [
         f"{record.file} in {record.runtime}" if record.runtime else record.file,
-        f"{status}, allowed" if record.status == "failed" and record.allowed else status,
+        _status(record.status, allowed=record.allowed),
         str(record.images) if record.images else "",
         f"{record.instances} ({record.fp32_instances})" if record.images else "",
         "" if share is None else f"{share:.2%}",
@@ -157,7 +162,7 @@ def result_row(report: ReportData, result: Result) -> list[str]:
     )
     return [
         result.image,
-        next(runtime.title for runtime in report.runtimes if runtime.name == result.runtime),
+        label_of_result(report, result),
         f"{MARKS[result.status]} {result.status}",
         "" if result.instances is None else str(result.instances),
         *numbers,
@@ -167,13 +172,23 @@ def result_row(report: ReportData, result: Result) -> list[str]:
     ]
 
 
+def label_of_result(report: ReportData, result: Result) -> str:
+    """Return what people call the runtime and device of a result."""
+    row = (result.runtime, result.device)
+    return next(runtime.label for runtime in report.runtimes if (runtime.name, runtime.device) == row)
+
+
+def missing(report: ReportData) -> list[RuntimeRecord]:
+    """Return the runtimes that are not here, once each."""
+    return list({runtime.name: runtime for runtime in report.runtimes if runtime.install}.values())
+
+
 def facts(report: ReportData) -> list[tuple[str, str]]:
     machine = report.machine
     files = dict.fromkeys((runtime.target, runtime.model_sha256) for runtime in report.runtimes if runtime.model_sha256)
     return [
         ("Made", f"{report.created} with instanseg-export {machine.exporter}, Python {machine.python}"),
         ("Machine", f"{machine.system}, {machine.processor}, {machine.cores} cores"),
-        ("Device asked for", report.device),
         ("Settings", json.dumps(report.settings) if report.settings else "as the file has them"),
         ("Checkpoint, SHA-256", report.source_sha256 or "not stated"),
         *((f"{target}, SHA-256", digest) for target, digest in files),
