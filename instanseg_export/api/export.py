@@ -19,7 +19,7 @@ from ..images.named import NamedImage
 from ..images.synthetic import standard_images
 from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_package, zip_package, zoo_test
 from ..packaging.checkpoint_card import with_pixel_size
-from ..packaging.contents import Contents
+from ..packaging.contents import Contents, require_weights
 from ..parity.fixed_sizes import with_fixed_sizes
 from ..parity.quantization import PrecisionFiles, PrecisionRecord, compare_precisions, require_kept
 from ..parity.report import Report
@@ -135,6 +135,7 @@ def _plan(options: ExportOptions) -> _Plan:
                 hint=f"Give the checkpoint before the options: instanseg-export {name} --targets ...",
             )
     targets = [TARGETS.get(name) for name in names]
+    require_weights(names)
     reduced = check_precisions(options.precision, names)
     if not reduced and (options.calibrate is not None or options.labelled is not None):
         raise SettingError(

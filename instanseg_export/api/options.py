@@ -43,9 +43,7 @@ class ExportOptions:
     """How a checkpoint is exported.
 
     Attributes:
-        targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere), exported_program
-            (torch.export.load); and for one image size onnx_static (WebGPU, TensorRT and others that know no loops) and
-            coreml (Macs, iPhones, iPads). Default: the first two.
+        targets: Formats to write (instanseg-export doctor lists them). Default: torchscript and onnx.
         output: Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
         settings: Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
         tta: Bake in test-time augmentation: more objects are found right, in eight times the time.

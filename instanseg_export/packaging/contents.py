@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import PackageError
+
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
@@ -14,10 +16,23 @@ if TYPE_CHECKING:
     from .card import Card
     from .samples import Sample
 
-__all__ = ["WEIGHTS", "Contents"]
+__all__ = ["WEIGHTS", "Contents", "require_weights"]
 
 WEIGHTS = ("torchscript", "onnx")
 """Targets that a BioImage.IO model knows as weights; others are attachments."""
+
+
+def require_weights(targets: Sequence[str]) -> None:
+    """Check that files of these targets make a model of the zoo.
+
+    Raises:
+        PackageError: none of them is of a format that the zoo knows.
+    """
+    if not any(target in WEIGHTS for target in targets):
+        raise PackageError(
+            f"A BioImage.IO model needs TorchScript or ONNX weights, but there are {', '.join(targets) or 'none'}.",
+            hint="Add torchscript or onnx to --targets.",
+        )
 
 
 @dataclass(frozen=True)

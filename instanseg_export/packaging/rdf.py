@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from .. import __version__
-from ..errors import PackageError
 from ..families.outputs import FurtherOutput
 from ..files import sha256_of
 from ..metadata import LABELS
-from .contents import Contents
+from .contents import Contents, require_weights
 from .rdf_file import quiet_reader
 
 __all__ = [
@@ -220,12 +219,7 @@ def _weights(folder: Path, model: Contents) -> dict[str, Any]:
     if name := model.file_of("onnx"):
         parent = {"parent": "torchscript"} if "torchscript" in weights else {}
         weights["onnx"] = {**file_entry(folder, name), **parent, "opset_version": _opset(folder / name)}
-    if not weights:
-        targets = ", ".join(artifact.target for artifact in model.artifacts) or "none"
-        raise PackageError(
-            f"A BioImage.IO model needs TorchScript or ONNX weights, but there are {targets}.",
-            hint="Add torchscript or onnx to --targets.",
-        )
+    require_weights([artifact.target for artifact in model.artifacts])
     return weights
 
 

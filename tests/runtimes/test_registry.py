@@ -19,7 +19,7 @@ Write = Callable[..., Path]
 
 def test_runtimes_are_listed_and_found_by_name_or_folder(tmp_path: Path, write_runtime: Write) -> None:
     listed = {runtime.name: runtime for runtime in list_runtimes()}
-    ours = ["torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised", "openvino"]
+    ours = ["torch_eager", "torchscript", "onnxruntime", "onnxruntime_unoptimised"]
     assert list(listed)[: len(ours)] == ours
     assert all(runtime.install.hint and runtime.description for runtime in listed.values())
     assert find_runtime(str(write_runtime("mine", source=""))).name == "mine"
