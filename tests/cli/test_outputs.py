@@ -285,11 +285,11 @@ def test_what_is_said_after_a_signal_is_true(
         said += rest
         assert "Traceback" not in said
         assert ".instanseg-export" not in said
-        if process.returncode == 0:
+        assert process.returncode in (0, status, -number), said
+        if process.returncode == 0 or "Written" in out:  # the signal came when all was said, or while Python ended
             assert step == "done", "it was faster than the signal"
             assert "Written" in out
             continue
-        assert process.returncode in (status, -number), said
         last = said.splitlines()[-1]
         if (here / "cells_labels.tif").exists():
             assert last.startswith("Interrupted. Written: ")
