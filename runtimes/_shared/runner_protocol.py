@@ -225,6 +225,11 @@ def _run_one(session: Session, source: Path, destination: Path, repeat: int, spl
     return result | (_split(session, image) if split else {})
 
 
+def _words(error: Exception) -> str:
+    """Return what went wrong; what a machine or format lacks is said in words of ours alone."""
+    return str(error) if isinstance(error, UnavailableError) else f"{type(error).__name__}: {error}"
+
+
 def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit status: 0 when every image was run.
 
@@ -247,7 +252,7 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
         )
     except Exception as error:
         lacking = isinstance(error, UnavailableError | ModuleNotFoundError)
-        say(error=f"{type(error).__name__}: {error}", input=None, unavailable=lacking)
+        say(error=_words(error), input=None, unavailable=lacking)
         return 1
     about = {"version": session.version, "device": session.device, "load_s": time.perf_counter() - start}
     say(ready=True, **about)
@@ -256,7 +261,7 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
         try:
             result = _run_one(session, source, destination, arguments.repeat, arguments.split)
         except Exception as error:
-            say(error=f"{type(error).__name__}: {error}", input=str(source))
+            say(error=_words(error), input=str(source))
             status = 1
         else:
             say(input=str(source), **about, **result, peak_mb=peak_memory_mb())
