@@ -18,6 +18,7 @@ import tifffile
 import torch
 from torch import Tensor, nn
 
+import instanseg_export
 from instanseg_export.files import MARKER
 
 Done = subprocess.CompletedProcess
@@ -271,7 +272,8 @@ def test_what_is_said_after_a_signal_is_true(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # These tests may run under nohup or in the background, which is heeded.
+            preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)],
         )
         assert process.stderr is not None
         said = ""
@@ -297,6 +299,33 @@ def test_what_is_said_after_a_signal_is_true(
         else:
             assert last == "Interrupted: nothing was written."
         assert not [path for path in here.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_python_ends_makes_no_traceback(
+    here: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    """When all is said, what Python does at its end is of no interest to anybody."""
+    (here / "sitecustomize.py").write_text(
+        "import atexit, sys, time\n"
+        "def end():\n    sys.stderr.write('ending\\n'); sys.stderr.flush(); time.sleep(20)\n"
+        "if 'instanseg_export' in sys.argv[0] or '-m' in sys.orig_argv: atexit.register(end)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "instanseg_export", "--version"],
+        cwd=here,
+        env={**environment, "PYTHONPATH": os.pathsep.join([str(here), environment.get("PYTHONPATH", "")])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)],
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ending\n"
+    process.send_signal(number)
+    out, rest = process.communicate(timeout=15)
+    assert (process.returncode, rest) == (-number, "")
+    assert out.strip() == instanseg_export.__version__
 
 
 def test_nohup_is_heeded(here: Path, environment: dict[str, str]) -> None:
