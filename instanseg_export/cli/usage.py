@@ -46,7 +46,10 @@ def explain(error: CycloptsError, tokens: Sequence[str]) -> InstansegExportError
             hint = f"Did you mean {guess.rstrip('?')}? {hint}"
     elif isinstance(error, MissingArgumentError):
         what = _name_of(error)
-        message = f"{name} needs {what}."
+        values = error.argument.token_count()[0] if error.argument is not None else 1
+        given = len(error.tokens_so_far) % values if values > 1 else 0
+        verb = "is" if given == 1 else "are"
+        message = f"{what} takes {values} values, and there {verb} {given}." if given else f"{name} needs {what}."
         if what == "CHECKPOINT" and command not in COMMANDS:
             hint = (
                 f"Give the checkpoint before the options, as in: instanseg-export checkpoint.pt --targets onnx. {hint}"

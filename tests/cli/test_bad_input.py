@@ -59,6 +59,8 @@ def _names(folder: Path) -> set[str]:
         (["ck.pt", "--targets", "onx"], ["'onx'", "Did you mean 'onnx'?"]),
         (["ck.pt", "--targets", "Torchscript"], ["'Torchscript'", "Did you mean 'torchscript'?"]),
         (["ck.pt", "--targets"], ["--targets needs at least one name", "torchscript, onnx"]),
+        (["ck.pt", "--static-size", "256"], ["--static-size takes 2 values, and there is 1"]),
+        (["run", "model", "a.tif", "--region", "1", "2", "3"], ["--region takes 4 values, and there are 3"]),
         (["--targets", "onnx"], ["CHECKPOINT", "--help"]),
         (["a.pt", "b.pt"], ["'b.pt'", "--help"]),
         (["run", "model"], ["IMAGE", "instanseg-export run --help"]),
