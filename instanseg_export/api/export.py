@@ -26,7 +26,7 @@ from ..parity.report import Report
 from ..parity.validation import run_validation
 from ..progress import Progress, Steps
 from ..runtimes.ahead import ProgramsAhead, run_ahead
-from ..targets import TARGETS, write_artifact
+from ..targets import TARGETS, require_available, write_artifact
 from ..targets.base import Artifact, Target
 from ..targets.capture import shared_captures
 from ..targets.quantization import check_precisions, filename_of
@@ -136,6 +136,8 @@ def _plan(options: ExportOptions) -> _Plan:
             )
     targets = [TARGETS.get(name) for name in names]
     require_weights(names)
+    for target in targets:
+        require_available(target)
     reduced = check_precisions(options.precision, names)
     if not reduced and (options.calibrate is not None or options.labelled is not None):
         raise SettingError(
@@ -189,6 +191,9 @@ def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Pl
     card = card_for(loaded, options.card)
     loaded = with_pixel_size(loaded, card)
     forward = build_forward(loaded, {**options.settings, **({"tta": True} if options.tta else {})})
+    if not all(target.dynamic_shapes for target in plan.targets):
+        _, _, height, width = plan.static.image_shape(forward)
+        forward.static_form(height, width, plan.static.seeds)  # raises where there is none, before hours of others
     if plan.reduced and loaded.spec.dimensions == 3:
         raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
     channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).structures

@@ -9,10 +9,13 @@ from typing import Any
 
 from ..archives.torch_archive import is_script_file
 from ..checkpoints import Checkpoint, load_checkpoint
-from ..errors import CheckpointError, PackageError
+from ..errors import CheckpointError, ExportError, PackageError
+from ..families.registry import build_forward
 from ..metadata import SettingValue
 from ..targets import TARGETS, is_artifact, read_metadata
+from ..targets.base import Target
 from ..targets.quantization import PRECISIONS, filename_of
+from ..targets.static import StaticShape
 from ..untrusted.boundary import regular_file
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
@@ -46,7 +49,7 @@ class CheckpointFacts:
 
     @property
     def next_step(self) -> str:
-        return f"instanseg-export {self.path} --targets {' '.join(self.exports_to)}"
+        return f"instanseg-export {self.path}"
 
     def rows(self) -> list[tuple[str, str]]:
         """Return label and text of each fact, for people."""
@@ -74,6 +77,8 @@ class ModelFacts:
         version: of the package that wrote it.
         source_sha256: of the checkpoint that it was made from.
         precision: of a single ONNX file's network; fp32 for packages and other files.
+        image_shape: (B, C, [D,] H, W) of the only images that a single file takes; None where it takes any size.
+        seed_capacity: how many seeds a single file has room for; None for any number.
         changed: files of a package that are not those that its description was written for.
     """
 
@@ -85,6 +90,8 @@ class ModelFacts:
     version: str
     source_sha256: str
     precision: str = "fp32"
+    image_shape: tuple[int, ...] | None = None
+    seed_capacity: int | None = None
     changed: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
 
@@ -100,11 +107,18 @@ class ModelFacts:
             *_spec_rows(self.spec),
             ("network", self.architecture),
             *([] if self.precision == "fp32" else [("precision", self.precision)]),
+            *([] if self.image_shape is None else [("image size", self._capacity())]),
             ("settings", ", ".join(f"{name}={_text(value)}" for name, value in self.settings.items())),
             ("written by", f"instanseg-export {self.version}"),
             ("source", f"sha256 {self.source_sha256[:16]}"),
             *([("changed", f"{', '.join(self.changed)}, since the package was written")] if self.changed else []),
         ]
+
+    def _capacity(self) -> str:
+        assert self.image_shape is not None
+        size = " x ".join(map(str, self.image_shape[2:]))
+        room = "" if self.seed_capacity is None else f", with room for {self.seed_capacity:,} seeds"
+        return f"{size} only{room}; all settings are fixed"
 
 
 def inspect(path: str | Path, *, spec: Mapping[str, str] | None = None) -> CheckpointFacts | ModelFacts:
@@ -143,8 +157,21 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
         parameters=summary.parameters,
         gflop_per_megapixel=summary.gflop_per_megapixel,
         inferred=summary.inferred,
-        exports_to=tuple(name for name in TARGETS.names() if TARGETS.get(name).unavailable() is None),
+        exports_to=tuple(target.name for target in TARGETS if _writes(target, checkpoint)),
     )
+
+
+def _writes(target: Target, checkpoint: Checkpoint) -> bool:
+    """Tell whether this machine can write a format, and the network can be written in it."""
+    if target.unavailable() is not None:
+        return False
+    if target.dynamic_shapes:
+        return True
+    try:
+        build_forward(checkpoint).static_form(StaticShape().height, StaticShape().width, 1)
+    except ExportError:
+        return False
+    return True
 
 
 def _model_facts(path: Path) -> ModelFacts:
@@ -163,6 +190,7 @@ def _model_facts(path: Path) -> ModelFacts:
             reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
             files |= {key: name for key, name in reduced.items() if exported.file(name) is not None}
         spec = exported.metadata.spec.whole()
+        is_package = (exported.path / "rdf.yaml").is_file()
         return ModelFacts(
             path=path,
             files=files,
@@ -172,6 +200,8 @@ def _model_facts(path: Path) -> ModelFacts:
             version=exported.metadata.version,
             source_sha256=exported.metadata.source_sha256,
             precision=exported.metadata.precision,
+            image_shape=None if is_package else exported.metadata.image_shape,
+            seed_capacity=None if is_package else exported.metadata.seed_capacity,
             changed=exported.changed,
         )
 

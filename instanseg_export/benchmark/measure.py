@@ -17,6 +17,8 @@ from ..progress import Progress, Steps
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
+from ..targets import known_target
+from ..targets.capabilities import misfit
 
 __all__ = ["WARM_UP", "Program", "Timing", "take_turns", "threads_of_environment"]
 
@@ -126,6 +128,7 @@ def take_turns(
         inputs = [folder / f"image-{index}.npy" for index in range(len(images))]
         for path, image in zip(inputs, images, strict=True):
             np.save(path, image, allow_pickle=False)
+        _leave_out_misfits(programs, images, found)
         for step in range(count):
             turn, place = divmod(step, len(programs))
             program, timings = programs[place], found[place]
@@ -156,6 +159,16 @@ def take_turns(
                 (_note_split if splitting else _note_run)(timings[index], outcome)
     steps.tell("done")
     return found
+
+
+def _leave_out_misfits(
+    programs: Sequence[Program], images: Sequence[npt.NDArray[np.float32]], found: Sequence[Sequence[Timing]]
+) -> None:
+    for program, timings in zip(programs, found, strict=True):
+        target = known_target(program.runtime.target)
+        for image, timing in zip(images, timings, strict=True):
+            if why := misfit(target, program.model, image.shape):
+                timing.error, timing.unavailable = why, True
 
 
 def _note_run(timing: Timing, outcome: Outcome) -> None:

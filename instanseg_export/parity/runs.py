@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ImageError, PackageError
 from ..exported_model import ExportedModel
 from ..images.named import NamedImage
 from ..metadata import SettingValue
@@ -19,7 +18,7 @@ from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.process import run_runtime
 from ..targets import known_target
-from ..targets.capabilities import require_shape
+from ..targets.capabilities import misfit
 from .records import label_of
 from .stages import StageDifference, compare_stages
 
@@ -118,25 +117,15 @@ class Validation:
             run.why = run.outcomes[-1].error  # the images that a format of fixed sizes takes come last
 
     def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        misfits = {index: why for index in indices if (why := self._misfit(run, index))}
+        assert run.file is not None
+        target, file = known_target(run.runtime.target), run.file
+        misfits = {index: why for index in indices if (why := misfit(target, file, self.batches[index].shape))}
         self.steps.expect(-len(misfits))
         fitting = [index for index in indices if index not in misfits]
         outcomes = iter(self._run_fitting(run, fitting, stages=stages) if fitting else [])
         return [
             Outcome(error=misfits[index], unavailable=True) if index in misfits else next(outcomes) for index in indices
         ]
-
-    def _misfit(self, run: RuntimeRun, index: int) -> str:
-        """Return why the format takes no image of that size; empty where it does."""
-        assert run.file is not None
-        try:
-            if (target := known_target(run.runtime.target)) is not None:
-                require_shape(target, run.file, self.batches[index].shape)
-        except ImageError as error:
-            return error.message.rstrip(".")
-        except PackageError:
-            pass  # the runtime says what is wrong with the file
-        return ""
 
     def _run_fitting(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
         assert run.file is not None

@@ -21,6 +21,7 @@ __all__ = [
     "is_artifact",
     "known_target",
     "read_metadata",
+    "require_available",
     "require_metadata",
     "target_of",
     "write_artifact",
@@ -107,6 +108,20 @@ def require_metadata(path: Path) -> ModelMetadata:
     return metadata
 
 
+def require_available(target: Target) -> None:
+    """Check that this machine can write a format.
+
+    Raises:
+        ExportError: it cannot.
+    """
+    reason = target.unavailable()
+    if reason is not None:
+        from ..errors import ExportError
+
+        words = f"{target.name} cannot be written on this machine: {reason}."
+        raise ExportError(words, hint="instanseg-export doctor lists what this machine can write.")
+
+
 def write_artifact(
     target: str,
     forward: SegmentationForward,
@@ -132,11 +147,7 @@ def write_artifact(
     from .metadata import describe
 
     writer = TARGETS.get(target)
-    reason = writer.unavailable()
-    if reason is not None:
-        from ..errors import ExportError
-
-        raise ExportError(f"{target} cannot be written on this machine: {reason}.", hint="Run: instanseg-export doctor")
+    require_available(writer)
     stage = staged_part if writer.artefact == "folder" else staged_file
     with stage(path) as staged:
         writer.write(forward, describe(target, forward, checkpoint, static), staged)

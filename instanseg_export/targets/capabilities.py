@@ -11,7 +11,7 @@ from ..errors import ImageError, PackageError
 if TYPE_CHECKING:
     from .base import Target
 
-__all__ = ["require_shape", "require_stages"]
+__all__ = ["misfit", "require_shape", "require_stages"]
 
 
 def require_stages(target: Target) -> None:
@@ -53,6 +53,20 @@ def require_shape(target: Target, path: Path, shape: Sequence[int]) -> None:
             f"{path} takes images of {_text(taken)} only (batch, channels, sizes), and the image has {_text(shape)}.",
             hint="Cut or pad the image to that size, or use a format that takes every size (torchscript, onnx).",
         )
+
+
+def misfit(target: Target | None, path: Path, shape: Sequence[int]) -> str:
+    """Return why a file takes no image of a shape; empty where it does, or where the file has to be tried to know."""
+    if target is None:
+        return ""
+    try:
+        require_shape(target, path, shape)
+    except ImageError as error:
+        # Reports stay with a model that may lie elsewhere by then, and an export names a temporary place.
+        return error.message.replace(str(path), path.name).rstrip(".")
+    except PackageError:
+        return ""  # what runs the file says what is wrong with it
+    return ""
 
 
 def _text(shape: Sequence[int]) -> str:

@@ -16,7 +16,7 @@ __all__ = ["LIMIT_OUTPUTS", "StaticShape"]
 LIMIT_OUTPUTS = (OutputFacts(name=SEED_COUNT, role="other"), OutputFacts(name=INCOMPLETE, role="other"))
 """What such files give beside the label map."""
 
-_LARGEST_SIDE, _MOST_SEEDS = 2048, 16384
+_LARGEST_SIDE, _MOST_SEEDS = 2048, 8192
 """Of pixels and seeds; larger images are cut into tiles."""
 
 
@@ -55,8 +55,14 @@ class StaticShape:
         """Return (1, C, H, W).
 
         Raises:
-            SettingError: the network takes any number of channels, and nobody says how many it shall be.
+            SettingError: the network takes another number of channels, or takes any number and nobody says how many
+                it shall be.
         """
+        if forward.channels and self.channels not in (None, forward.channels):
+            raise SettingError(
+                f"This network takes {forward.channels} channels, not {self.channels}.",
+                hint="Leave --static-channels out: it is for networks that take any number.",
+            )
         channels = forward.channels or self.channels
         if channels is None:
             raise SettingError(

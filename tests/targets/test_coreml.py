@@ -27,11 +27,11 @@ PROGRAM = "Data/com.apple.CoreML/model.mlmodel"
 WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 
 
-def _write(checkpoint_path: Path, folder: Path) -> tuple[Path, SegmentationForward]:
+def _write(checkpoint_path: Path, folder: Path, channels: int | None = None) -> tuple[Path, SegmentationForward]:
     checkpoint = load_checkpoint(checkpoint_path)
     forward = build_forward(checkpoint)
     path = folder / "model.mlpackage"
-    write_artifact("coreml", forward, checkpoint, path, StaticShape(SIDE, SIDE, SEEDS, channels=2))
+    write_artifact("coreml", forward, checkpoint, path, StaticShape(SIDE, SIDE, SEEDS, channels))
     return path, forward
 
 
@@ -78,7 +78,7 @@ def test_the_demo_finds_the_same_cells(demo: tuple[Path, SegmentationForward], s
 
 
 def test_nuclei_and_cells_in_any_number_of_channels(shared: Path, tmp_path: Path) -> None:
-    path, forward = _write(shared / "checkpoints/nuclei_cells_channelnet", tmp_path)
+    path, forward = _write(shared / "checkpoints/nuclei_cells_channelnet", tmp_path, channels=2)
     assert require_metadata(path).image_shape == (1, 2, SIDE, SIDE)
     assert _check(path, forward, _pieces(shared, 2), tmp_path)[0] > 2
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...errors import ExportError
 from ...stages import loops
 from ...stages.cleanup_static import clean_up_static
 from ...stages.exact import logit
@@ -25,6 +26,9 @@ from ..base import SegmentationForward
 
 __all__ = ["StaticForm"]
 
+_MOST_WINDOW_PIXELS = 2**27
+"""Of all windows together: some ten arrays of 512 MB."""
+
 
 class StaticForm(nn.Module):
     """Maps an image (1, C, H, W) to its label map and to what may be wrong with that.
@@ -35,6 +39,9 @@ class StaticForm(nn.Module):
         forward: an :class:`.forward.InstanSegForward`, whose baked settings hold.
         height, width: of the image, in pixels.
         seeds: how many there is room for, over all structures.
+
+    Raises:
+        ExportError: the windows of so many seeds do not fit into the memory of usual machines.
     """
 
     def __init__(self, forward: SegmentationForward, height: int, width: int, seeds: int) -> None:
@@ -46,6 +53,12 @@ class StaticForm(nn.Module):
         self.cleans_up = bool(inner.cleanup_fragments)
         # No window is larger than the image: what lies beyond its border is in no mask.
         self.window = min(inner.window_size, max(height, width))
+        if seeds * (2 * self.window) ** 2 > _MOST_WINDOW_PIXELS:
+            side = 2 * self.window
+            raise ExportError(
+                f"Room for {seeds:,} seeds with windows of {side} x {side} pixels takes too much memory.",
+                hint="Give fewer --static-seeds, or a smaller window with --set window_size=32.",
+            )
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Segment an image.

@@ -13,11 +13,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from instanseg_export import build_forward, load_checkpoint, read_image, run
-from instanseg_export.api.options import RunOptions
+from instanseg_export import (
+    ExportOptions,
+    RunOptions,
+    bench,
+    build_forward,
+    export,
+    inspect,
+    load_checkpoint,
+    read_image,
+    run,
+    validate,
+)
+from instanseg_export.api.inspect import CheckpointFacts, ModelFacts
 from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError, ImageError, SettingError
 from instanseg_export.families.base import SegmentationForward
+from instanseg_export.images.named import NamedImage
 from instanseg_export.targets import require_metadata, write_artifact
 from instanseg_export.targets.static import StaticShape
 from support.embedseg_runs import write_embedseg_run
@@ -140,6 +152,55 @@ def test_run_takes_the_size_and_refuses_what_has_no_room(file: Path, shared: Pat
         run(_crowded_file(tmp_path), image, replace(options, output=tmp_path / "c"))
     assert "--static-seeds" in (caught.value.hint or "")
     assert not (tmp_path / "c").exists()
+
+
+def test_other_sizes_are_rows_that_were_not_run(file: Path) -> None:
+    """In a benchmark and in a report, whose words name no place where a file lies."""
+    generator = np.random.default_rng(0)
+    images = [
+        NamedImage(f"{height} x {width}", generator.uniform(0, 255, (3, height, width)).astype(np.float32))
+        for height, width in ((96, 128), (64, 64))
+    ]
+    measured = bench(file, images=images, turns=1, runtimes=["onnxruntime_static"])
+    report = validate(file, images=images, runtimes=["onnxruntime_static", "torchscript"])
+    found = {row.image: (row.status, row.why) for row in measured.rows}
+    why = (
+        f"{file.name} takes images of 1 x 3 x 96 x 128 only (batch, channels, sizes), and the image has 1 x 3 x 64 x 64"
+    )
+    assert found["96 x 128"][0] == "measured"
+    assert found["64 x 64"] == ("not run", why)
+    assert [(one.status, one.why) for one in report.results if one.image == "64 x 64"][0] == ("not run", why)
+    assert str(file.parent) not in report.model_dump_json()
+
+
+def test_inspect_says_the_size_and_the_room(file: Path) -> None:
+    facts = inspect(file)
+    assert isinstance(facts, ModelFacts)
+    assert (facts.image_shape, facts.seed_capacity) == ((1, 3, 96, 128), 40)
+    assert ("image size", "96 x 128 only, with room for 40 seeds; all settings are fixed") in facts.rows()
+
+
+def test_inspect_lists_the_formats_that_the_network_can_have(tmp_path: Path) -> None:
+    demo, embedseg = inspect(DEMO), inspect(write_embedseg_run(tmp_path / "run", 2))
+    assert isinstance(demo, CheckpointFacts)
+    assert isinstance(embedseg, CheckpointFacts)
+    assert "onnx_static" in demo.exports_to
+    assert "onnx_static" not in embedseg.exports_to
+    assert "onnx" in embedseg.exports_to
+
+
+def test_an_export_refuses_before_it_writes_anything(tmp_path: Path) -> None:
+    told: list[str] = []
+    run_folder = write_embedseg_run(tmp_path / "run", 2)
+    options = ExportOptions(targets=["torchscript", "onnx_static"], output=tmp_path / "out")
+    with pytest.raises(ExportError, match="fixed sizes"):
+        export(run_folder, options, progress=lambda what, done, total: told.append(what))
+    assert not [what for what in told if what.startswith("writing")]
+    with pytest.raises(SettingError, match="takes 3 channels, not 2"):
+        export(DEMO, replace(options, static_channels=2))
+    with pytest.raises(ExportError, match="takes too much memory"):
+        export(DEMO, replace(options, static_seeds=8192, settings={"window_size": 100}))
+    assert not (tmp_path / "out").exists()
 
 
 def _crowded_file(folder: Path) -> Path:
