@@ -34,6 +34,7 @@ LAYERS = (
     "progress",
     "files",
     "archives",
+    "metadata_history",
     "metadata",
     "images",
     "stages",

@@ -51,7 +51,7 @@ def _restore(
 
 
 def _build_forward(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> SegmentationForward:
-    from .forward import build
+    from .prepare import build
 
     return build(checkpoint, settings)
 

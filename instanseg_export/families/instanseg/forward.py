@@ -1,14 +1,12 @@
 """InstanSeg's forward: image in, label map out."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast  # noqa: UP035 -- TorchScript reads these
+from typing import Dict, List, NamedTuple, Optional, Tuple  # noqa: UP035 -- TorchScript reads these
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import ExportError, SettingError
-from ...layers.folding import for_inference
+from ...errors import ExportError
 from ...stages import loops
 from ...stages.augment import view_count
 from ...stages.cleanup import bits_of_word, clean_up, most_windows, pack, unpack
@@ -26,12 +24,9 @@ from ...stages.pad import pad_to_multiple
 from ...stages.paint import MaskPixels, join_mask_pixels, list_mask_pixels, paint
 from ...stages.seeds import pick_seeds
 from ...stages.sentinels import no_owner
-from ...stages.tiles import TiledNetwork
 from ...stages.windows import WindowGrid, chunk_seeds, open_windows
 from ..base import SegmentationForward
-from ..checkpoint import Checkpoint
-from ..settings import Setting, Value, resolve_settings
-from .augmented import AugmentedNetwork
+from ..settings import Setting, Value
 from .settings import INSTANSEG_SETTINGS
 from .spec import InstanSegSpec
 
@@ -364,41 +359,3 @@ class InstanSegForward(SegmentationForward):
         seed = pack(windows.from_seed_y == 0, word) & pack(windows.from_seed_x == 0, word)
         inside = pack(windows.inside[:, 0, :, :1], word) & pack(windows.inside[:, 0, :1], word)
         return logits.flatten(1), torch.stack([mask, seed, inside])
-
-
-def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> InstanSegForward:
-    """Build the forward of an InstanSeg checkpoint; see :func:`families.registry.build_forward`."""
-    spec = cast(InstanSegSpec, checkpoint.spec)
-    parts = prepare(spec, checkpoint.network, {**spec.settings, **settings})
-    return InstanSegForward(spec, *parts).eval().requires_grad_(False)
-
-
-def prepare(
-    spec: InstanSegSpec, network: nn.Module, settings: Mapping[str, Any]
-) -> tuple[nn.Module, PixelClustering | GuidedClustering | AugmentedClustering, dict[str, Value]]:
-    """Return what :class:`InstanSegForward` is made of: the folded network, its clustering, and all settings.
-
-    Raises:
-        SettingError: a setting has an unknown name or an unfit value.
-    """
-    baked = resolve_settings(settings, table=INSTANSEG_SETTINGS)
-    flags = baked["target_segmentation"]
-    if len(spec.structures) > 1 and not any(flags[: len(spec.structures)]):  # type: ignore[index]
-        raise SettingError(
-            f"target_segmentation {flags} chooses none of {', '.join(spec.structures)}.",
-            hint="Set one of the flags to 1.",
-        )
-    folded = for_inference(network)
-    classifier: Any = folded.pixel_classifier
-    clustering: PixelClustering | GuidedClustering | AugmentedClustering
-    if spec.feature_engineering == "10":
-        clustering = GuidedClustering(classifier, spec.dim_coords)
-    else:
-        layers = classifier.fc1, classifier.fc2, classifier.fc3
-        clustering = PixelClustering(*layers, spec.dim_coords, spec.feature_engineering)
-    if spec.backbone.window:
-        folded = TiledNetwork(folded)
-    if baked["tta"]:
-        folded = AugmentedNetwork(folded, spec)
-        clustering = AugmentedClustering(clustering, spec.dim_coords, spec.n_sigma)
-    return folded, clustering, baked

@@ -19,7 +19,8 @@ from ...stages.resample import labels_back, resample
 from ...stages.views import eight_views, mean_of_views
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
-from ..instanseg.forward import InstanSegForward, Intermediates, Settings, prepare
+from ..instanseg.forward import InstanSegForward, Intermediates, Settings
+from ..instanseg.prepare import prepare
 from ..outputs import FurtherOutput
 from ..settings import Value
 from .network import TwoStageNetwork
