@@ -46,7 +46,7 @@ class ExportOptions:
     Attributes:
         targets: Formats to write: torchscript (QuPath, Fiji, PyTorch), onnx (ONNX Runtime everywhere), exported_program
             (torch.export.load); and for one image size onnx_static (WebGPU, TensorRT and others that know no loops) and
-            coreml (Macs, iPhones, iPads). Default: the first two.
+            coreml (Macs, iPhones, iPads), and executorch (apps; the network only). Default: the first two.
         output: Folder of the package; its zip and the report are put inside. Default: a folder named after the model.
         settings: Settings to bake in, as in --set seed_threshold=0.6 min_size=30.
         tta: Bake in test-time augmentation: more objects are found right, in eight times the time.
@@ -57,7 +57,7 @@ class ExportOptions:
         calibrate: Folder of images for the ranges of int8 and the comparison of precisions. Default: the samples.
         labelled: Folder of images with true label maps (subfolders images and labels) to judge precisions on.
         allow_loss: Package fp16 and int8 files even if they lose more than the tolerance.
-        static_size: Height and width, in pixels, of the images that static formats take (onnx_static, coreml).
+        static_size: Height and width, in pixels, of images for static formats (onnx_static, coreml, executorch).
         static_seeds: For how many seeds they have room. Cells in a crowded 512 x 512 image have 300 to 600.
         static_channels: How many channels they take, for networks that take any number.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.

@@ -20,6 +20,7 @@ __all__ = [
     "Result",
     "RuntimeRecord",
     "Status",
+    "largest_network_difference",
     "overall",
     "worst",
 ]
@@ -63,6 +64,7 @@ class RuntimeRecord(_Record):
     Attributes:
         name, title, description, target: see ``runtimes.Runtime``.
         reference: the others are compared with this one.
+        network_only: whether its file holds the network alone, whose output is compared instead of a label map.
         status: of all its images together.
         why: why it was not run, or what failed first.
         install: how to get it; empty where it is there.
@@ -78,6 +80,7 @@ class RuntimeRecord(_Record):
     description: str
     target: str
     reference: bool = False
+    network_only: bool = False
     status: Status
     why: str = ""
     install: str = ""
@@ -191,7 +194,7 @@ class ReportData(_Record):
     @property
     def status(self) -> Status:
         """Failed if any image failed in any runtime, a precision loses more than it may, or a file was changed since
-        the package was written; passed if at least one image was compared and none failed."""
+        the package was written; passed if at least one label map was compared and none failed."""
         reference = self.reference
         if self.changed:
             return "failed"
@@ -199,7 +202,7 @@ class ReportData(_Record):
             return "failed"
         if any(runtime.status == "failed" for runtime in self.runtimes):
             return "failed"
-        return overall(runtime.status for runtime in self.runtimes if runtime is not reference)
+        return overall(one.status for one in self.runtimes if one is not reference and not one.network_only)
 
     @property
     def passed(self) -> bool:
@@ -213,6 +216,12 @@ class ReportData(_Record):
     def image(self, name: str) -> ImageRecord:
         """Return the image of that name."""
         return next(image for image in self.images if image.name == name)
+
+
+def largest_network_difference(results: Sequence[Result]) -> float | None:
+    """Return the largest difference of the network's raw output; None where it was not read, or is not finite."""
+    differences = [result.network_difference for result in results]
+    return max((one for one in differences if one is not None), default=None)
 
 
 def worst(results: Sequence[Result]) -> Comparison | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import SettingError
+from ..errors import ExportError, SettingError
 from ..metadata import INCOMPLETE, SEED_COUNT, OutputFacts
 
 if TYPE_CHECKING:
@@ -55,8 +55,14 @@ class StaticShape:
         """Return (1, C, H, W).
 
         Raises:
+            ExportError: the network takes volumes.
             SettingError: the network takes any number of channels, and nobody says how many it shall be.
         """
+        if forward.dimensions == 3:
+            raise ExportError(
+                "Formats of fixed sizes cannot be written for networks that take volumes.",
+                hint="Leave them out of --targets: torchscript and onnx take every network.",
+            )
         channels = forward.channels or self.channels
         if channels is None:
             raise SettingError(

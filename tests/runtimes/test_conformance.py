@@ -31,6 +31,10 @@ class TestCoreMLInterpreter(RuntimeSuite):
     name = "coreml_interpreter"
 
 
+class TestExecuTorch(RuntimeSuite):
+    name = "executorch"
+
+
 class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..quantization import PrecisionRecord
-from ..records import ReportData, RuntimeRecord, worst
+from ..records import ReportData, RuntimeRecord, largest_network_difference, worst
 
 __all__ = ["summarise"]
 
@@ -29,9 +29,15 @@ def summarise(report: ReportData) -> str:
     sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
-    agreeing = [runtime for runtime in others if runtime.status == "passed"]
+    agreeing = [runtime for runtime in others if runtime.status == "passed" and not runtime.network_only]
     if agreeing:
         sentences.append(_agreement(report, agreeing))
+    for runtime in others:
+        if runtime.status == "passed" and runtime.network_only:
+            largest = largest_network_difference(report.results_of(runtime.name))
+            sentences.append(
+                f"{runtime.title} {runtime.version} runs the network only; its output differs by at most {largest:.2g}."
+            )
     for runtime in others:
         if runtime.status == "failed":
             results = report.results_of(runtime.name)

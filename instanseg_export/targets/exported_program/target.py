@@ -31,6 +31,7 @@ class ExportedProgramTarget:
     overridable = True
     dynamic_shapes = True
     exposes_stages = True
+    whole = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
