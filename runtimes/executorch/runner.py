@@ -18,15 +18,16 @@ class NetworkSession:
     """A program of one method with one input and one output."""
 
     def __init__(self, request: Request) -> None:
-        from importlib.metadata import version
-
-        from executorch.runtime import Runtime, Verification
-
         for name in request.settings:
             raise UnavailableError(f"the setting {name} is fixed at export in this format")
         with request.model.open("rb") as stream:
             if stream.read(6)[4:] != b"ET":  # ExecuTorch would end this process
                 raise ValueError("the file is no ExecuTorch program")
+
+        from importlib.metadata import version
+
+        from executorch.runtime import Runtime, Verification
+
         self._program = Runtime.get().load_program(request.model, verification=Verification.InternalConsistency)
         method = self._program.load_method("forward")
         if method is None:

@@ -35,9 +35,11 @@ class ExecuTorchTarget:
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
-        if find_spec("executorch") is None:
-            return "executorch is missing; install it with: pip install 'instanseg-export[executorch]'"
-        return None
+        try:
+            found = find_spec("executorch.exir")  # a folder called executorch is a package of that name, too
+        except ModuleNotFoundError:
+            found = None
+        return None if found else "executorch is missing; install it with: pip install 'instanseg-export[executorch]'"
 
     def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
