@@ -32,6 +32,7 @@ __all__ = [
     "LABELS",
     "METADATA_FILE",
     "METADATA_KEY",
+    "NETWORK",
     "SEED_COUNT",
     "STRUCTURES",
     "Axis",
@@ -59,9 +60,13 @@ METADATA_FILE = f"{METADATA_KEY}.json"
 LABELS = "instance_segmentation"
 """Name of every file's first output. Among the stages it is called "labels"."""
 
-Role = Literal["labels", "masks", "images", "scores", "classes", "rows", "semantic", "other"]
+NETWORK = "network"
+"""Name of the only output of a file that holds the network alone, and of the stage that it equals."""
+
+Role = Literal["labels", "masks", "images", "scores", "classes", "rows", "semantic", "network", "other"]
 """What an output is for, whatever its name: label maps; whole masks that may overlap, the place in the batch, the score
-and the class of each; further numbers for each label; a map of classes; or something that no later station uses."""
+and the class of each; further numbers for each label; a map of classes; what the network gives, before it is decoded;
+or something that no later station uses."""
 
 SEED_COUNT, INCOMPLETE = "seed_count", "incomplete"
 """Outputs of files of a fixed capacity: how many seeds an image has, (1,) float32; and (1,) float32, 0 where the labels
@@ -249,7 +254,8 @@ class ModelMetadata(_Part):
         source_sha256: of the checkpoint.
         baked: the value of each setting that was baked in; "settings" in the file.
         setting_rows: what can be set, in the order of people's tables; "tunables" in the file.
-        outputs: in the order in which a call returns them; the first one is the label map.
+        outputs: in the order in which a call returns them; the first one is the label map, unless the file holds the
+            network alone: that gives :data:`NETWORK` and nothing else.
         stages: for each intermediate result the tensor in the graph; empty in TorchScript, which has a method for them.
         precision: of the network.
         calibration: of int8.
@@ -303,11 +309,17 @@ class ModelMetadata(_Part):
         names = [output.name for output in self.outputs]
         if len(set(names)) != len(names):
             raise ValueError("an output is described twice")
-        if names[0] != LABELS or self.outputs[0].role != "labels":
+        first = names[0], self.outputs[0].role
+        if first != (LABELS, "labels") and (len(names) > 1 or first != (NETWORK, "network")):
             raise ValueError(f"the first output is not {LABELS}")
         if self.image_shape is not None and len(self.image_shape) != self.dimensions + 2:
             raise ValueError(f"an image of {self.dimensions} dimensions has not {len(self.image_shape)} axes")
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file gives label maps; otherwise it holds the network alone."""
+        return self.outputs[0].role == "labels"
 
     @property
     def contract(self) -> Contract:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
 from .errors import UnknownNameError
 from .untrusted.boundary import plain
 
-__all__ = ["Registry", "closest"]
+__all__ = ["Registry", "closest", "members_of_others"]
 
 T = TypeVar("T")
 
@@ -25,6 +27,19 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     by_fold = {entry.casefold(): entry for entry in known}
     match = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
     return by_fold[match[0]] if match else None
+
+
+def members_of_others(group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a group, in the order of their names.
+
+    Those of installed packages are looked up once: that reads a file of each package that Python can import.
+    """
+    return _entry_points(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=64)
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
 
 
 class Registry(Generic[T]):
@@ -43,7 +58,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Return the names of all members, built-in ones first."""
-        others = sorted(point.name for point in entry_points(group=self._group))
+        others = (point.name for point in members_of_others(self._group))
         return list(dict.fromkeys([*self._builtin, *others]))
 
     def get(self, name: str) -> T:
@@ -55,7 +70,7 @@ class Registry(Generic[T]):
         if name in self._builtin:
             module, _, attribute = self._builtin[name].partition(":")
             return cast(T, getattr(import_module(module), attribute))
-        for point in entry_points(group=self._group):
+        for point in members_of_others(self._group):
             if point.name == name:
                 return cast(T, point.load())
         known = self.names()

@@ -14,7 +14,7 @@ from ..progress import Progress, Steps
 from ..runtimes.description import Runtime
 from ..runtimes.probe import make_ready, probe
 from ..runtimes.registry import list_runtimes
-from ..targets import TARGETS
+from ..targets import TARGETS, known_target
 
 __all__ = ["Finding", "doctor"]
 
@@ -22,6 +22,7 @@ _LIBRARIES = ("torch", "onnx", "onnxscript", "bioimageio.core", "numpy", "tifffi
 _EXTRAS = {
     "scale": ("zarr", "reads OME-Zarr images"),
     "openvino": ("openvino", "runs ONNX files in OpenVINO"),
+    "executorch": ("executorch", "writes and runs the network only, for apps with ExecuTorch"),
     "peer": ("instanseg-torch", "compares with upstream's own forward"),
     "test": ("pytest", "runs the tests"),
 }
@@ -160,9 +161,14 @@ def _runtimes(runtimes: list[tuple[Runtime, str]]) -> list[Finding]:
     return [
         Finding("runtime", one.name, "missing", lacks, one.install.hint)
         if lacks
-        else Finding("runtime", one.name, "ok", f"runs {one.filename} on {', '.join(one.devices)}")
+        else Finding("runtime", one.name, "ok", f"runs {one.filename}{_part(one)} on {', '.join(one.devices)}")
         for one, lacks in runtimes
     ]
+
+
+def _part(runtime: Runtime) -> str:
+    target = known_target(runtime.target)
+    return "" if target is None or target.whole else ", which holds the network only"
 
 
 def _extras() -> list[Finding]:

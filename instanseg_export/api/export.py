@@ -191,9 +191,11 @@ def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Pl
     card = card_for(loaded, options.card)
     loaded = with_pixel_size(loaded, card)
     forward = build_forward(loaded, {**options.settings, **({"tta": True} if options.tta else {})})
-    if not all(target.dynamic_shapes for target in plan.targets):
+    fixed = [target for target in plan.targets if not target.dynamic_shapes]
+    if fixed:
         _, _, height, width = plan.static.image_shape(forward)
-        forward.static_form(height, width, plan.static.seeds)  # raises where there is none, before hours of others
+        if any(target.whole for target in fixed):
+            forward.static_form(height, width, plan.static.seeds)  # raises where there is none, before hours of others
     if plan.reduced and loaded.spec.dimensions == 3:
         raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
     channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).structures

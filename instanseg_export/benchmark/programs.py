@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InstansegExportError, PackageError, RuntimeUnavailableError
 from ..exported_model import ExportedModel
 from ..runtimes.description import Runtime
+from ..targets import known_target
 from .measure import Program
 from .rows import Row
 
@@ -37,6 +38,8 @@ def programs_of(
                 continue
             if not why and runtime.needs_exporter and model.metadata is None:
                 why = "the file does not describe its network, so that its forward cannot be built again"
+            if not why and (target := known_target(runtime.target)) is not None and not target.whole:
+                why = "the file holds the network alone, and a run is from an image to its labels"
             if why:
                 rows.append(Row(model.name, runtime.name, runtime.title, "", "not run", why))
             else:

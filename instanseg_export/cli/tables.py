@@ -55,10 +55,10 @@ def show_report(report: Report) -> None:
             (
                 runtime.label,
                 _outcome(runtime),
-                "" if runtime.status == "not run" else str(found),
+                "" if runtime.status == "not run" or runtime.network_only else str(found),
                 f"{matched} of {expected}" if compared else "",
                 f"{worst_cell.ppm:.1f} ppm" if worst_cell else "",
-                runtime.why,
+                runtime.why or ("network only: its output was compared" if runtime.network_only else ""),
             )
         )
     headings = ("runtime", "outcome", "instances", "same to IoU 0.99", "worst image differs in", "")

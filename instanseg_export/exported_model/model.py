@@ -175,7 +175,7 @@ def _metadata(path: Path) -> ModelMetadata | None:
 
 
 def _common_metadata(files: list[Path], path: Path) -> ModelMetadata | None:
-    """Return what the first file of a package says of itself that says anything.
+    """Return what the first file of a package says of itself that says anything, and holds the whole model if one does.
 
     Raises:
         PackageError: another file is of a model of another kind.
@@ -183,9 +183,12 @@ def _common_metadata(files: list[Path], path: Path) -> ModelMetadata | None:
     found = [(file, metadata) for file in files if (metadata := _metadata(file)) is not None]
     if not found:
         return None
+    found.sort(key=lambda pair: not pair[1].whole)
     first, metadata = found[0]
     for file, other in found[1:]:
-        if other.contract != metadata.contract:
+        # A network alone gives something else, and may belong to the model all the same.
+        outputs = metadata.outputs if other.whole == metadata.whole else other.outputs
+        if other.contract != metadata.model_copy(update={"outputs": outputs}).contract:
             raise PackageError(
                 f"{path} holds files of two models: {first.name} of {metadata.spec.name} and {file.name} of "
                 f"{other.spec.name} do not take or give the same.",

@@ -137,6 +137,20 @@ class SegmentationForward(nn.Module):
             hint="Leave them out of --targets: torchscript and onnx take every network.",
         )
 
+    def network_output(self, normal: Tensor) -> Tensor:
+        """Return the stage "network" of an image that is normalised already, with the baked settings.
+
+        Args:
+            normal: the stage "normalize".
+
+        Raises:
+            ExportError: this kind of network has no such part.
+        """
+        raise ExportError(
+            "The network alone cannot be written for this kind of network.",
+            hint="Leave executorch out of --targets: torchscript and onnx take every network.",
+        )
+
     def check(self, image: Tensor) -> None:
         """Refuse, in words, an image that the network cannot take.
 

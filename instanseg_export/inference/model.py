@@ -16,6 +16,7 @@ from ..runtimes.probe import probe
 from ..runtimes.registry import find_runtime
 from ..runtimes.selection import preferred_runtimes
 from ..targets import known_target
+from ..targets.capabilities import require_whole
 from ..targets.settings import is_fixed
 
 __all__ = ["PERCENTILES", "Ready", "get_ready"]
@@ -78,7 +79,8 @@ def get_ready(
     """Choose a runtime for one of a model's files, and check the settings.
 
     Raises:
-        PackageError: the model has no file that a runtime here takes, or is a checkpoint.
+        PackageError: the model has no file that a runtime here takes, or is a checkpoint, or the file holds the network
+            alone.
         RuntimeUnavailableError: the runtime, or every one that fits, is not here.
         SettingError: a setting is unknown, out of range, or fixed in this file.
     """
@@ -87,6 +89,8 @@ def get_ready(
         _check_foreign(model, file)
     fixed = _fixed(exported.metadata, chosen.target)
     parsed = _parse(settings, exported, fixed, file)
+    if (target := known_target(chosen.target)) is not None:
+        require_whole(target, file)
     normalize = parsed.pop("normalize", None)
     return Ready(model, file, chosen, device, exported.metadata, exported.contract, fixed, parsed, normalize)
 

@@ -92,6 +92,14 @@ class Contents:
         """What each setting means and which values it takes."""
         return [setting.describe() for setting in self.forward.settings]
 
+    @property
+    def network_only(self) -> list[str]:
+        """Names of the files that hold the network alone."""
+        from ..targets import known_target
+
+        targets = [(artifact, known_target(artifact.target)) for artifact in self.artifacts]
+        return [artifact.path.name for artifact, target in targets if target is not None and not target.whole]
+
     def file_of(self, target: str) -> str | None:
         """Return the name of a target's file, or None if it was not exported."""
         return next((artifact.path.name for artifact in self.artifacts if artifact.target == target), None)

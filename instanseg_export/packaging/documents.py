@@ -86,7 +86,7 @@ def _settings(model: Contents) -> str:
             allowed = f"{_cell(row.minimum)} to {_cell(row.maximum)}"
         if row.kind == "bool":
             allowed = "on, off"
-        stuck = [target.name for target in formats if is_fixed(setting, target)]
+        stuck = [target.name for target in formats if target.whole and is_fixed(setting, target)]
         fixed = f" Fixed in {', '.join(stuck)}." if stuck else ""
         text = row.help[0].upper() + row.help[1:]
         value = _cell(model.baked[row.name])
@@ -161,6 +161,13 @@ labels = module(torch.from_numpy(np.load("test-input.npy")))
 
 Settings are buffers of the same names, as in `module.get_buffer("seed_threshold").fill_(0.6)`.
 """)
+    for name in model.network_only:
+        parts.append(f"""\
+### `{name}`: network only
+
+It takes an image of one size that is normalised already, and gives the network's raw output. It finds no instances by
+itself: instanseg-export's docs/executorch.md says how an app gets labels.
+""")
     return "\n".join(parts).strip()
 
 
@@ -219,11 +226,20 @@ def _samples(samples: Sequence[Sample]) -> str:
 
 
 def _outcomes(report: Report) -> str:
+    from ..parity.records import largest_network_difference
+
     rows = []
     for runtime in report.runtimes:
-        found = [result for result in report.results_of(runtime.name, runtime.device) if result.status != "not run"]
+        results = report.results_of(runtime.name, runtime.device)
+        found = [result for result in results if result.status != "not run"]
         compared = [result.comparison for result in found if result.comparison is not None]
         instances = sum(result.instances or 0 for result in found)
+        if runtime.network_only:
+            largest = largest_network_difference(results)
+            figure = "" if largest is None else f", largest difference {largest:.2g}"
+            text = f"network only, {runtime.status}, {len(found)} images{figure}"
+            rows.append((escape(f"{runtime.label} {runtime.version}"), text))
+            continue
         differing = max((comparison.differing_pixels for comparison in compared), default=None)
         outcome = "reference" if runtime.reference else runtime.status
         text = f"{outcome}, {len(found)} images, {instances} instances"

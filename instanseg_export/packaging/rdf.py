@@ -300,6 +300,7 @@ def describe(
             "settings": model.baked,
             "tunables": [row.model_dump(mode="json", exclude_defaults=True) for row in model.setting_rows],
             "pixel_size": {axis: distance for axis, distance in _space_axes(model).items() if distance},
+            **({"network_only": model.network_only} if model.network_only else {}),
         },
     }
     return content

@@ -16,7 +16,7 @@ from .records import Result, RuntimeRecord, Status, overall
 from .runs import Labels, Row, RuntimeRun
 from .stages import StageDifference, first_difference
 
-__all__ = ["compare_all", "judge", "record_of"]
+__all__ = ["compare_all", "judge", "judge_network", "record_of"]
 
 
 def compare_all(reference: RuntimeRun, others: Sequence[RuntimeRun]) -> dict[tuple[Row, int], Comparison]:
@@ -96,6 +96,21 @@ def judge(
     return _failed(found, _explain(defect, first, differences), defect, first)
 
 
+def judge_network(image: NamedImage, index: int, run: RuntimeRun) -> Result:
+    """Return what one image came to in a runtime that runs the network alone; see :func:`judge`."""
+    blank = Result(runtime=run.runtime.name, image=image.name, status="not run", why=run.why)
+    if run.why:
+        return blank
+    outcome, difference = run.outcomes[index], run.networks[index]
+    if difference is None:
+        return blank.model_copy(update={"status": "not run" if outcome.unavailable else "failed", "why": outcome.error})
+    found = blank.model_copy(update={"status": "passed", "stages": (difference,), "run_s": outcome.run_s})
+    if difference.tolerable:
+        return found
+    defect = "the network's output differs by more than rounding"
+    return _failed(found, f"{defect}: {difference.detail}", defect, difference.stage)
+
+
 def _failed(result: Result, why: str, defect: str, first_stage: str | None = None) -> Result:
     return result.model_copy(update={"status": "failed", "why": why, "defect": defect, "first_stage": first_stage})
 
@@ -150,6 +165,7 @@ def record_of(run: RuntimeRun, is_reference: bool, results: Sequence[Result], *,
         device=run.device,
         reference=is_reference,
         exact=runtime.exact,
+        network_only=not run.whole,
         status=status,
         why=why or (results[0].why if status == "not run" else ""),
         install=runtime.install.hint if run.lacking else "",

@@ -21,6 +21,7 @@ __all__ = [
     "RuntimeRecord",
     "Status",
     "label_of",
+    "largest_network_difference",
     "overall",
     "worst",
 ]
@@ -71,6 +72,7 @@ class RuntimeRecord(_Record):
         device: that it was asked to run on, as in "cpu" or "cuda:1".
         reference: the others are compared with this one.
         exact: False where it rounds on purpose, so that it never fails the report.
+        network_only: whether its file holds the network alone, whose output is compared instead of a label map.
         status: of all its images together.
         why: why it was not run, or what failed first.
         install: how to get it; empty where it is there.
@@ -88,6 +90,7 @@ class RuntimeRecord(_Record):
     device: str = "cpu"
     reference: bool = False
     exact: bool = True
+    network_only: bool = False
     status: Status
     why: str = ""
     install: str = ""
@@ -207,9 +210,8 @@ class ReportData(_Record):
 
     @property
     def status(self) -> Status:
-        """Failed if an image failed in an exact runtime, a precision loses more than it may
-        or a file was changed since the package was written; passed if at least one image was
-        compared and none failed."""
+        """Failed if an image failed in an exact runtime, a precision loses more than it may or a file was changed since
+        the package was written; passed if at least one label map was compared and none failed."""
         reference = self.reference
         if self.changed:
             return "failed"
@@ -217,7 +219,10 @@ class ReportData(_Record):
             return "failed"
         if reference is not None and reference.status == "failed":
             return "failed"
-        return overall(runtime.status for runtime in self.runtimes if runtime.exact and runtime is not reference)
+        judged = [one for one in self.runtimes if one.exact and one is not reference]
+        if any(one.status == "failed" for one in judged):
+            return "failed"
+        return overall(one.status for one in judged if not one.network_only)
 
     @property
     def passed(self) -> bool:
@@ -231,6 +236,12 @@ class ReportData(_Record):
     def image(self, name: str) -> ImageRecord:
         """Return the image of that name."""
         return next(image for image in self.images if image.name == name)
+
+
+def largest_network_difference(results: Sequence[Result]) -> float | None:
+    """Return the largest difference of the network's raw output; None where it was not read, or is not finite."""
+    differences = [result.network_difference for result in results]
+    return max((one for one in differences if one is not None), default=None)
 
 
 def worst(results: Sequence[Result]) -> Comparison | None:

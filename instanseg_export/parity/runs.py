@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..exported_model import ExportedModel
 from ..images.named import NamedImage
-from ..metadata import SettingValue
+from ..metadata import NETWORK, SettingValue
 from ..progress import Steps
 from ..runtimes.ahead import ProgramsAhead
 from ..runtimes.description import Runtime
@@ -20,7 +21,7 @@ from ..runtimes.process import run_runtime
 from ..targets import known_target
 from ..targets.capabilities import misfit
 from .records import label_of
-from .stages import StageDifference, compare_stages
+from .stages import StageDifference, Stages, compare_stages
 
 __all__ = ["Labels", "Row", "RuntimeRun", "Validation"]
 
@@ -41,6 +42,8 @@ class RuntimeRun:
         why: why it was not run at all; empty where it was.
         lacking: what this machine lacks for it; empty if nothing.
         outcomes, labels, errors: of each image, in order; empty before it was run. Without labels, there is an error.
+        networks: of each image, how the network's output compares with the reference's, where the file holds the
+            network alone; None where there is an error.
     """
 
     runtime: Runtime
@@ -51,6 +54,13 @@ class RuntimeRun:
     outcomes: list[Outcome] = field(default_factory=list)
     labels: list[Labels | None] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    networks: list[StageDifference | None] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file gives label maps, and not the network's output alone."""
+        target = known_target(self.runtime.target)
+        return target is None or target.whole
 
     @property
     def row(self) -> Row:
@@ -117,9 +127,7 @@ class Validation:
             run.why = run.outcomes[-1].error  # the images that a format of fixed sizes takes come last
 
     def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        assert run.file is not None
-        target, file = known_target(run.runtime.target), run.file
-        misfits = {index: why for index in indices if (why := misfit(target, file, self.batches[index].shape))}
+        misfits = {index: why for index in indices if (why := _misfit(run, self.batches[index].shape))}
         self.steps.expect(-len(misfits))
         fitting = [index for index in indices if index not in misfits]
         outcomes = iter(self._run_fitting(run, fitting, stages=stages) if fitting else [])
@@ -128,8 +136,6 @@ class Validation:
         ]
 
     def _run_fitting(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        assert run.file is not None
-
         def tell(place: int) -> None:
             self.steps.end(f"{run.label}: {self.images[indices[place]].name}")
 
@@ -139,12 +145,20 @@ class Validation:
             for place in range(len(indices)):
                 tell(place)
             return found
-        kind = f"{'stages' if stages else 'labels'}-{run.runtime.name}-{run.device.replace(':', '-')}"
+        kind = "stages" if stages else "labels"
+        return self._call(run, kind, {index: self._input(index) for index in indices}, tell, stages=stages)
+
+    def _call(
+        self, run: RuntimeRun, kind: str, inputs: Mapping[int, Path], tell: Callable[[int], None], *, stages: bool
+    ) -> list[Outcome]:
+        """Run a program on files, by the place of their image; ``kind`` names what it writes."""
+        assert run.file is not None
+        kind = f"{kind}-{run.runtime.name}-{run.device.replace(':', '-')}"
         return run_runtime(
             run.runtime,
             run.file,
-            [self._input(index) for index in indices],
-            [self._folder / f"{kind}-{index:03d}.npz" for index in indices],
+            list(inputs.values()),
+            [self._folder / f"{kind}-{index:03d}.npz" for index in inputs],
             device=run.device,
             time_limit=self._time_limit,
             settings=self._settings,
@@ -160,6 +174,50 @@ class Validation:
         except ValueError as error:
             return None, str(error)
         return labels, ""
+
+    def run_network(self, run: RuntimeRun, reference: RuntimeRun | None) -> None:
+        """Run a network alone on the images that the reference's network sees, and compare what both give."""
+        if reference is None or not _gives_stages(reference.runtime):
+            run.why = "there is no reference whose stages the network's output can be compared with"
+            self.steps.expect(-len(self.images))
+            return
+        fitting = [index for index, batch in enumerate(self.batches) if not _misfit(run, batch.shape)]
+        self.steps.expect(len(fitting))
+        expected: dict[int, Stages] = {}
+        missing: dict[int, str] = {}
+        for index, outcome in zip(fitting, self._run(reference, fitting, stages=True), strict=True):
+            try:
+                found = outcome.stages()
+                expected[index] = {name: found[name] for name in ("normalize", NETWORK)}
+            except (KeyError, ValueError):
+                missing[index] = f"{reference.runtime.title} does not give its stages"
+        inputs = {}
+        for index, stages in expected.items():
+            # A model may rescale an image before it normalises it.
+            if why := _misfit(run, stages["normalize"].shape):
+                missing[index] = why
+                continue
+            inputs[index] = self._folder / f"normal-{run.runtime.name}-{run.device.replace(':', '-')}-{index:03d}.npy"
+            np.save(inputs[index], stages["normalize"].astype(np.float32), allow_pickle=False)
+        self.steps.expect(len(inputs) - len(self.images))
+        places = list(inputs)
+
+        def tell(place: int) -> None:
+            self.steps.end(f"{run.label}: {self.images[places[place]].name}")
+
+        ran = dict(zip(places, self._call(run, NETWORK, inputs, tell, stages=False), strict=True)) if inputs else {}
+        for index, batch in enumerate(self.batches):
+            if index in ran:
+                outcome, difference = ran[index], None
+                if not outcome.error:
+                    outcome, difference = _compare_network(expected[index][NETWORK], outcome)
+            else:
+                why = missing.get(index) or _misfit(run, batch.shape)
+                outcome, difference = Outcome(error=why, unavailable=True), None
+            run.outcomes.append(outcome)
+            run.networks.append(difference)
+        if all(outcome.unavailable for outcome in run.outcomes):
+            run.why = run.outcomes[-1].error
 
     def stage_differences(
         self, reference: RuntimeRun, others: Sequence[tuple[RuntimeRun, Sequence[int]]]
@@ -183,6 +241,24 @@ class Validation:
             return tuple(compare_stages(reference.stages(), other.stages()))
         except ValueError:
             return ()  # the stages are a help for diagnosis: without them, the label maps still tell
+
+
+def _misfit(run: RuntimeRun, shape: tuple[int, ...]) -> str:
+    """Return why the file takes no image of that shape; empty where it does."""
+    assert run.file is not None
+    return misfit(known_target(run.runtime.target), run.file, shape)
+
+
+def _compare_network(expected: npt.NDArray[Any], outcome: Outcome) -> tuple[Outcome, StageDifference | None]:
+    """Compare the output of a network alone; an outcome without one becomes an error."""
+    try:
+        found = outcome.further()
+    except ValueError as error:
+        return Outcome(error=str(error)), None
+    if NETWORK not in found:
+        return Outcome(error=f"its output has no {NETWORK}"), None
+    (difference,) = compare_stages({NETWORK: expected}, found)
+    return outcome, difference
 
 
 def _gives_stages(runtime: Runtime) -> bool:

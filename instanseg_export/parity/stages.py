@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from .compare import FEW_PIXELS, compare_labels, compare_values
 
-__all__ = ["TOLERANCES", "StageDifference", "compare_stages", "first_difference"]
+__all__ = ["TOLERANCES", "StageDifference", "Stages", "compare_stages", "first_difference"]
 
 Stages = Mapping[str, npt.NDArray[Any]]
+"""Intermediate results of the forward, by name."""
 
 TOLERANCES = {"normalize": 1e-4, "network": 1e-3}
 """Largest difference of a float stage that is rounding, as a part of the reference's largest value (at least 1).

@@ -27,7 +27,7 @@ from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.trust import check_trust
 from .compare import FEW_PIXELS, PPM, Comparison
 from .fixed_sizes import fixed_shapes, with_fixed_sizes
-from .judgement import compare_all, judge, record_of
+from .judgement import compare_all, judge, judge_network, record_of
 from .pictures import Pictures
 from .quantization import FEWEST_MATCHED, PrecisionFiles, PrecisionRecord, compare_precisions
 from .records import ImageRecord, Machine
@@ -42,8 +42,9 @@ RULE = (
     f"the same ids and at most {PPM} pixels in a million differ, or {FEW_PIXELS} pixels where that is more. Where the "
     f"stages of the forward are read, the normalised image may differ by {TOLERANCES['normalize']:g} of its largest "
     f"value and the network's output by {TOLERANCES['network']:g}; seeds are equal, and all else but for {FEW_PIXELS} "
-    f"values or {PPM} in a million. A runtime that rounds on purpose passes where at least {FEWEST_MATCHED:.0%} of the "
-    f"instances that it and the reference find are matched pairs, or all but one, and fails no report."
+    f"values or {PPM} in a million. Of a file that holds the network alone, its output is compared in this way, and "
+    f"nothing else. A runtime that rounds on purpose passes where at least {FEWEST_MATCHED:.0%} of the instances that "
+    f"it and the reference find are matched pairs, or all but one, and fails no report."
 )
 
 
@@ -186,7 +187,7 @@ def _validate(
     validation.steps.expect(count * sum(not run.why for run in runs.values()))
     reference = None
     for candidate in candidates:
-        if candidate.why:
+        if candidate.why or not candidate.whole:
             continue
         if candidate.row not in runs:
             validation.steps.expect(count)
@@ -198,8 +199,12 @@ def _validate(
             reference = candidate
             break
     for run in runs.values():
-        if not run.why and not run.outcomes:
+        if run.why or run.outcomes:
+            continue
+        if run.whole:
             validation.run(run)
+        else:
+            validation.run_network(run, reference)
     return _report(validation, list(runs.values()), reference, settings)
 
 
@@ -209,7 +214,7 @@ def _report(
     reference: RuntimeRun | None,
     settings: Mapping[str, SettingValue],
 ) -> Report:
-    others = [run for run in runs if run is not reference and not run.why]
+    others = [run for run in runs if run is not reference and not run.why and run.whole]
     comparisons = {} if reference is None else compare_all(reference, others)
     stages = {}
     if reference is not None:
@@ -217,7 +222,7 @@ def _report(
         wanted = [(run, _worth_stages(run, comparisons, samples)) for run in others if run.runtime.exact]
         stages = validation.stage_differences(reference, wanted)
     results = [
-        judge(image, index, run, reference, comparisons, stages)
+        judge(image, index, run, reference, comparisons, stages) if run.whole else judge_network(image, index, run)
         for run in runs
         for index, image in enumerate(validation.images)
     ]

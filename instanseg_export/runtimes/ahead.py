@@ -74,17 +74,18 @@ class ProgramsAhead:
     def start(self, target: str, file: Path) -> None:
         """Run all runtimes that take a file on all images, and on the samples for their stages too.
 
-        Where there is little memory, or only one core, nothing is run.
+        Where there is little memory, or only one core, nothing is run. Neither is a file that holds the network alone,
+        which takes what the reference makes of an image.
 
         Args:
             target: the format of the file.
             file: which this package wrote.
         """
-        if not _is_room(file):
+        writer = known_target(target)
+        if not _is_room(file) or (writer is not None and not writer.whole):
             return
         fits = (target, file.name)
         names = [one.name for one in list_runtimes() if (one.target, one.filename) == fits and one.offers("cpu")]
-        writer = known_target(target)
         shape = None if writer is None or writer.dynamic_shapes else require_metadata(file).image_shape
         fitting = tuple(place for place in self._all if shape in (None, self._shapes[place]))
         jobs = [_Job(name, file, fitting, stages=False) for name in names]

@@ -8,14 +8,13 @@ folder itself wherever a runtime's name is asked for.
 from __future__ import annotations
 
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ..errors import PackageError, UnknownNameError
 from ..limits import MAX_TOML_BYTES
-from ..registry import closest
+from ..registry import closest, members_of_others
 from ..untrusted.boundary import first_problem, parsing, plain
 from ..untrusted.texts import read_text
 from .description import Artefact, Description, Install, Runtime
@@ -39,7 +38,7 @@ def list_runtimes() -> list[Runtime]:
     A third party's runtime that cannot be read has a ``defect``, which a probe gives as the reason.
     """
     runtimes = [read_runtime(path.parent) for path in sorted(builtin_folder().glob(f"*/{_FILE}"))]
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+    for point in members_of_others(ENTRY_POINTS):
         try:
             runtimes.append(read_runtime(Path(point.load())))
         except Exception as error:  # whatever a third party's package does, the others still work

@@ -48,6 +48,8 @@ class Target(Protocol):
         dynamic_shapes: whether one file takes any batch size, height and width. If not, its metadata say which one it
             takes and how many seeds it has room for, and the format is written from the forward's static form.
         exposes_stages: whether the file can give the intermediate results that the forward names.
+        whole: whether the file holds the whole forward, image in, label map out. If not, it holds the network alone:
+            the stage "normalize" in, the stage "network" out.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Target(Protocol):
     overridable: bool
     dynamic_shapes: bool
     exposes_stages: bool
+    whole: bool
 
     def unavailable(self) -> str | None:
         """Return why this machine cannot write the format, or None if it can."""

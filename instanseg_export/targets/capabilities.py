@@ -11,7 +11,7 @@ from ..errors import ImageError, PackageError
 if TYPE_CHECKING:
     from .base import Target
 
-__all__ = ["misfit", "require_shape", "require_stages"]
+__all__ = ["misfit", "require_shape", "require_stages", "require_whole"]
 
 
 def require_stages(target: Target) -> None:
@@ -24,6 +24,24 @@ def require_stages(target: Target) -> None:
         raise PackageError(
             f"{target.name} files do not give the stages of the forward.",
             hint="Read the stages in another format: instanseg-export --targets torchscript onnx.",
+        )
+
+
+def require_whole(target: Target, path: Path) -> None:
+    """Check that files of a target give label maps.
+
+    Args:
+        target: of the file.
+        path: of the file, for the message.
+
+    Raises:
+        PackageError: they hold the network alone.
+    """
+    if not target.whole:
+        raise PackageError(
+            f"{path} holds the network alone, as all {target.name} files do, and finds no instances by itself.",
+            hint="Use another file of the model (instanseg.pt, model.onnx). docs/executorch.md says how an app decodes "
+            "the network's output.",
         )
 
 

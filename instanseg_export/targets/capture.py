@@ -11,16 +11,24 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..metadata import INCOMPLETE, LABELS, SEED_COUNT
+from ..metadata import INCOMPLETE, LABELS, NETWORK, SEED_COUNT
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
     from torch.export import ExportedProgram
 
     from ..families.base import SegmentationForward
     from ..metadata import ModelMetadata
 
-__all__ = ["AXES", "CapturedProgram", "capture", "capture_static", "collection_paused", "shared_captures"]
+__all__ = [
+    "AXES",
+    "CapturedProgram",
+    "capture",
+    "capture_network",
+    "capture_static",
+    "collection_paused",
+    "shared_captures",
+]
 
 AXES = {2: ("batch", "channels", "height", "width"), 3: ("batch", "channels", "depth", "height", "width")}
 """Names of the image's axes, by the number of spatial ones."""
@@ -93,6 +101,18 @@ def capture_static(forward: SegmentationForward, metadata: ModelMetadata) -> Cap
     return _once(forward, ("static", *shape, seeds), lambda: _capture_static(forward, shape, seeds))
 
 
+def capture_network(forward: SegmentationForward, metadata: ModelMetadata) -> CapturedProgram:
+    """Trace the network of a forward alone, for the one size that its description gives.
+
+    Raises:
+        ExportError: it has no such part.
+        Exception: torch.export refuses it; it raises errors of many kinds.
+    """
+    assert metadata.image_shape is not None
+    shape = metadata.image_shape
+    return _once(forward, ("network", *shape), lambda: _capture_network(forward, shape))
+
+
 def _once(
     forward: SegmentationForward, what: tuple[object, ...], trace: Callable[[], CapturedProgram]
 ) -> CapturedProgram:
@@ -109,16 +129,31 @@ def _once(
 def _capture_static(forward: SegmentationForward, shape: tuple[int, ...], seeds: int) -> CapturedProgram:
     import torch
 
-    from ..layers.strips import export_whole
-
     _, _, height, width = shape
     module = copy.deepcopy(forward).to(memory_format=torch.contiguous_format).static_form(height, width, seeds)
+    return CapturedProgram(_trace_for(shape, module), {}, (LABELS, SEED_COUNT, INCOMPLETE), AXES[forward.dimensions])
+
+
+def _capture_network(forward: SegmentationForward, shape: tuple[int, ...]) -> CapturedProgram:
+    import torch
+
+    from .signature import NetworkAlone
+
+    module = NetworkAlone(copy.deepcopy(forward).to(memory_format=torch.contiguous_format))
+    return CapturedProgram(_trace_for(shape, module), {}, (NETWORK,), AXES[forward.dimensions])
+
+
+def _trace_for(shape: tuple[int, ...], module: nn.Module) -> ExportedProgram:
+    """Trace a module for images of one shape."""
+    import torch
+
+    from ..layers.strips import export_whole
+
     export_whole(module)
     with warnings.catch_warnings(), collection_paused(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.compiler.reset()
-        program = torch.export.export(module, (torch.zeros(shape),))
-    return CapturedProgram(program, {}, (LABELS, SEED_COUNT, INCOMPLETE), AXES[forward.dimensions])
+        return torch.export.export(module, (torch.zeros(shape),))
 
 
 def _capture(forward: SegmentationForward, settings: Sequence[str]) -> CapturedProgram:

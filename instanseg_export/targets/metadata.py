@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ..errors import ExportError
-from ..metadata import LABELS, ModelMetadata, OutputFacts, SpecFacts
+from ..metadata import LABELS, NETWORK, ModelMetadata, OutputFacts, SpecFacts
 from ..untrusted.boundary import first_problem
 from .static import LIMIT_OUTPUTS, StaticShape
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 _SPACE: dict[int, tuple[Axis, ...]] = {2: ("y", "x"), 3: ("z", "y", "x")}
+
+_NETWORK = OutputFacts(name=NETWORK, role="network")
 
 
 def describe(
@@ -41,14 +43,8 @@ def describe(
     from .settings import is_fixed
 
     writer = TARGETS.get(target)
-    outputs = [OutputFacts(name=LABELS, role="labels", axes=("batch", "channel", *_SPACE[forward.dimensions]))]
     shape = None if writer.dynamic_shapes else static or StaticShape()
-    if shape is not None:
-        outputs += LIMIT_OUTPUTS
-    outputs += [
-        OutputFacts(name=output.name, role=output.role, axes=output.axes, columns=output.channels, values=output.values)
-        for output in forward.further
-    ]
+    outputs = _outputs(forward, limited=shape is not None) if writer.whole else [_NETWORK]
     try:
         return ModelMetadata(
             version=__version__,
@@ -62,10 +58,20 @@ def describe(
             convolves_after_network=forward.convolves_after_network,
             paired_by=forward.paired_by,
             image_shape=None if shape is None else shape.image_shape(forward),
-            seed_capacity=None if shape is None else shape.seeds,
+            seed_capacity=None if shape is None or not writer.whole else shape.seeds,
         )
     except ValidationError as error:
         raise ExportError(
             f"{checkpoint.source} cannot be described in a file: {first_problem(error)}.",
             hint="Correct it with --spec key=value.",
         ) from error
+
+
+def _outputs(forward: SegmentationForward, *, limited: bool) -> list[OutputFacts]:
+    """Describe the results of a forward; ``limited`` says that the file has a fixed capacity, and says how full."""
+    labels = OutputFacts(name=LABELS, role="labels", axes=("batch", "channel", *_SPACE[forward.dimensions]))
+    further = [
+        OutputFacts(name=output.name, role=output.role, axes=output.axes, columns=output.channels, values=output.values)
+        for output in forward.further
+    ]
+    return [labels, *(LIMIT_OUTPUTS if limited else ()), *further]

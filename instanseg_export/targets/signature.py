@@ -1,4 +1,4 @@
-"""The forward with its settings as inputs, so that tracing leaves them variable."""
+"""What of a forward is traced: all of it, with its settings as inputs so that they stay variable, or its network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from ..stages import loops
+
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
 
-__all__ = ["TracedSignature"]
+__all__ = ["NetworkAlone", "TracedSignature"]
 
 
 class TracedSignature(nn.Module):
@@ -35,3 +37,20 @@ class TracedSignature(nn.Module):
         """Run the forward; see the class."""
         stages = self.inner.stages(image, settings)
         return tuple(stages[name] for name in self.stage_names)
+
+
+class NetworkAlone(nn.Module):
+    """Maps the stage "normalize" to the stage "network", for images of one size.
+
+    Args:
+        forward: see :class:`families.base.SegmentationForward`.
+    """
+
+    def __init__(self, forward: SegmentationForward) -> None:
+        super().__init__()
+        self.inner = forward
+
+    def forward(self, normal: Tensor) -> Tensor:
+        """Run the network; see the class."""
+        with loops.bounded():
+            return self.inner.network_output(normal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import SettingError
+from ..errors import ExportError, SettingError
 from ..metadata import INCOMPLETE, SEED_COUNT, OutputFacts
 
 if TYPE_CHECKING:
@@ -55,9 +55,15 @@ class StaticShape:
         """Return (1, C, H, W).
 
         Raises:
+            ExportError: the network takes volumes.
             SettingError: the network takes another number of channels, or takes any number and nobody says how many
                 it shall be.
         """
+        if forward.dimensions == 3:
+            raise ExportError(
+                "Formats of fixed sizes cannot be written for networks that take volumes.",
+                hint="Leave them out of --targets: torchscript and onnx take every network.",
+            )
         if forward.channels and self.channels not in (None, forward.channels):
             raise SettingError(
                 f"This network takes {forward.channels} channels, not {self.channels}.",

@@ -47,6 +47,11 @@ def check_trust(file: Path, *, trusted: bool = False, shown: Path | None = None)
     if not found and read_metadata(file) is not None:
         return
     name = file if shown is None or shown.is_dir() else shown
+    if exported_program.MACHINE_CODE in found:
+        raise UntrustedFileError(
+            f"{name} holds {exported_program.MACHINE_CODE}: what it says of itself proves nothing.",
+            hint="Run it with --trust if you exported it yourself, or know who did.",
+        )
     if found:
         listed = "; ".join(found[:_SHOWN]) + (f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         fact = f"Its code has more in it than computing needs: {listed}."

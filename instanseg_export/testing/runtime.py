@@ -16,6 +16,7 @@ import torch
 
 from ..families.base import SegmentationForward
 from ..families.outputs import label_map
+from ..metadata import LABELS, NETWORK
 from ..runtimes.build import command_of
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
@@ -169,6 +170,7 @@ class RuntimeSuite:
         """A line when it is ready, then one for each image, and nothing else on stdout."""
         done = call()
         ready, *rows = done.lines
+        name = LABELS if _is_whole(runtime) else NETWORK
         assert ready["ready"] is True
         assert done.status == 0
         assert [Path(row["input"]).name for row in rows] == ["0.npy", "1.npy"]
@@ -180,14 +182,24 @@ class RuntimeSuite:
             assert min(row["run_s"]) >= 0
             assert row.get("peak_mb") is None or row["peak_mb"] > 1
             with np.load(output) as found:
-                labels = found["instance_segmentation"]
-            assert (labels.shape[0], *labels.shape[2:]) == (image.shape[0], *image.shape[2:])
-            assert row["outputs"]["instance_segmentation"] == list(labels.shape)
+                result = found[name]
+            assert (result.shape[0], *result.shape[2:]) == (image.shape[0], *image.shape[2:])
+            assert row["outputs"][name] == list(result.shape)
 
-    def test_labels_are_those_of_the_forward(
-        self, outcomes: Callable[..., list[Outcome]], forward: SegmentationForward, images: Sequence[Array]
+    def test_results_are_those_of_the_forward(
+        self,
+        runtime: Runtime,
+        outcomes: Callable[..., list[Outcome]],
+        forward: SegmentationForward,
+        images: Sequence[Array],
     ) -> None:
+        """Label maps; of a file that holds the network alone, what the network gives for an image as it is."""
         for outcome, image in zip(outcomes(), images, strict=True):
+            if not _is_whole(runtime):
+                network = forward.network_output(torch.from_numpy(image)).numpy()
+                assert network.any()
+                np.testing.assert_allclose(outcome.further()[NETWORK], network, rtol=1e-3, atol=1e-3)
+                continue
             expected = _labels(forward, image)
             assert expected.any()
             np.testing.assert_array_equal(outcome.labels(), expected)
@@ -254,6 +266,11 @@ class RuntimeSuite:
         for outcome in outcomes(device="no-such-device"):
             assert outcome.unavailable
             assert "runs on" in outcome.error
+
+
+def _is_whole(runtime: Runtime) -> bool:
+    target = known_target(runtime.target)
+    return target is None or target.whole
 
 
 def _save(images: Sequence[Array], folder: Path) -> list[Path]:

@@ -66,6 +66,10 @@ class SmallForward(SegmentationForward):
     def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
         return SmallStaticForm(self)
 
+    def network_output(self, normal: Tensor) -> Tensor:
+        network: Tensor = self.network(normal)
+        return network
+
     def forward(self, image: Tensor, args: Optional[Dict[str, Tensor]] = None) -> Tensor:  # noqa: UP006, UP045
         return self.compute(image, args)[2]
 

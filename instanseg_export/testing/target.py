@@ -18,7 +18,7 @@ import torch
 from .. import run
 from ..errors import ImageError, PackageError, SettingError
 from ..files import sha256_of
-from ..metadata import ModelMetadata
+from ..metadata import LABELS, NETWORK, ModelMetadata
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
 from ..runtimes.probe import probe
@@ -26,7 +26,7 @@ from ..runtimes.process import run_runtime
 from ..runtimes.registry import list_runtimes
 from ..targets import TARGETS, read_metadata, require_metadata, target_of
 from ..targets.base import Target
-from ..targets.capabilities import require_shape, require_stages
+from ..targets.capabilities import require_shape, require_stages, require_whole
 from ..targets.metadata import describe
 from ..targets.settings import is_fixed
 from .small_forward import SmallForward, small_checkpoint, small_image
@@ -161,8 +161,16 @@ class TargetSuite:
         assert ("reach" in fixed) == (target.traces or not target.overridable)
         assert ("level" in fixed) != target.overridable
 
-    def test_its_files_find_what_the_forward_finds(self, run_on: Callable[..., Outcome], image: torch.Tensor) -> None:
-        _assert_labels(run_on(image), SmallForward()(image))
+    def test_its_files_find_what_the_forward_finds(
+        self, target: Target, run_on: Callable[..., Outcome], image: torch.Tensor
+    ) -> None:
+        if target.whole:
+            _assert_labels(run_on(image), SmallForward()(image))
+            return
+        stages = SmallForward().stages(image)
+        found = run_on(stages["normalize"]).further()
+        assert list(found) == [NETWORK]
+        np.testing.assert_allclose(found[NETWORK], stages[NETWORK].numpy(), rtol=1e-5, atol=1e-6)
 
     def test_flag_overridable(
         self,
@@ -209,6 +217,27 @@ class TargetSuite:
         assert set(found) == set(expected)
         for name, value in expected.items():
             np.testing.assert_allclose(found[name], value.numpy(), rtol=1e-5, atol=1e-6, err_msg=name)
+
+    def test_flag_whole(
+        self,
+        target: Target,
+        metadata: ModelMetadata,
+        artefact: Path,
+        image: torch.Tensor,
+        tmp_path: Path,
+        request: pytest.FixtureRequest,
+    ) -> None:
+        assert (metadata.outputs[0].name, metadata.outputs[0].role) == (
+            (LABELS, "labels") if target.whole else (NETWORK, "network")
+        )
+        if target.whole:
+            require_whole(target, artefact)
+            return
+        runtime = request.getfixturevalue("runtime")
+        tifffile.imwrite(tmp_path / "image.tif", image[0].numpy(), photometric="minisblack")
+        with pytest.raises(PackageError, match="holds the network alone") as caught:
+            run(artefact, tmp_path / "image.tif", runtime=runtime.name, output=tmp_path / "results")
+        assert caught.value.hint
 
 
 def _write(target: Target, folder: Path, seed: str) -> Path:

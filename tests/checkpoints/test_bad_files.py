@@ -267,7 +267,7 @@ def test_third_parties_can_add_a_reader(tmp_path: Path, monkeypatch: pytest.Monk
             return StarDistReader()
 
     monkeypatch.setattr(
-        "instanseg_export.registry.entry_points",
+        "instanseg_export.registry.members_of_others",
         lambda group: [Point()] if group == "instanseg_export.readers" else [],
     )
     path = tmp_path / "weights_best.pth"

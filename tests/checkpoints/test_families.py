@@ -122,7 +122,7 @@ def dots(monkeypatch: pytest.MonkeyPatch) -> None:
     def points(group: str) -> list[Point]:
         return [Point()] if group == "instanseg_export.families" else []
 
-    monkeypatch.setattr("instanseg_export.registry.entry_points", points)
+    monkeypatch.setattr("instanseg_export.registry.members_of_others", points)
 
 
 @pytest.mark.usefixtures("dots")

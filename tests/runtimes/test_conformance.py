@@ -32,6 +32,10 @@ class TestCoreMLInterpreter(RuntimeSuite):
     name = "coreml_interpreter"
 
 
+class TestExecuTorch(RuntimeSuite):
+    name = "executorch"
+
+
 class TestOnnxRuntimeUnoptimised(RuntimeSuite):
     name = "onnxruntime_unoptimised"
 
@@ -44,6 +48,10 @@ class TestOnnxRuntimeTf32(RuntimeSuite):
 
 class TestExportedProgram(RuntimeSuite):
     name = "exported_program"
+
+
+class TestAotInductor(RuntimeSuite):
+    name = "aot_inductor"
 
 
 class TestOpenVino(RuntimeSuite):

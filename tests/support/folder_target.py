@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ import torch
 from instanseg_export.errors import PackageError
 from instanseg_export.families.base import SegmentationForward
 from instanseg_export.metadata import ModelMetadata, parse_metadata
+from instanseg_export.targets.signature import NetworkAlone
 from instanseg_export.targets.torchscript.canonical import canonical
 from support.paths import ROOT
 
@@ -33,6 +35,7 @@ class FolderTarget:
     overridable: bool = False
     dynamic_shapes: bool = False
     exposes_stages: bool = False
+    whole: bool = True
 
     def unavailable(self) -> str | None:
         return None
@@ -42,9 +45,13 @@ class FolderTarget:
         shape = (1, forward.channels, SIZE, SIZE)
         fixed = {"image_shape": shape, "seed_capacity": None, "outputs": metadata.outputs[:1]}
         sizes = {} if self.dynamic_shapes else fixed
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what a trace fixes, as is meant here
+            network = NetworkAlone(forward)
+            module = torch.jit.script(forward) if self.whole else torch.jit.trace(network, torch.zeros(shape))
         (path / "Data").mkdir()
         buffer = io.BytesIO()
-        torch.jit.save(torch.jit.script(forward), buffer)
+        torch.jit.save(module, buffer)
         (path / "Data" / "module.pt").write_bytes(canonical(buffer))
         (path / "metadata.json").write_text(metadata.model_copy(update=sizes).text())
 

@@ -29,7 +29,7 @@ from instanseg_export.targets.exported_program.passes import (
     HideStages,
     StripDescriptions,
 )
-from instanseg_export.targets.exported_program.program import calls, changeable
+from instanseg_export.targets.program import calls, changeable
 from instanseg_export.targets.trust import check_trust
 from instanseg_export.testing.small_forward import SmallForward, small_checkpoint, small_image
 from support.embedseg_runs import write_volume_run
@@ -261,7 +261,7 @@ def test_a_program_that_does_more_than_compute_is_not_run_whatever_it_says(
 @pytest.mark.parametrize(
     ("member", "found"),
     [
-        ("archive/data/aotinductor/model/x.so", "x.so, which no file of ours has"),
+        ("archive/data/aotinductor/model/x.so", "machine code"),
         ("archive/data/constants/custom_obj_0", "custom_obj_0, which no file of ours has"),
     ],
 )

@@ -8,7 +8,6 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +49,12 @@ class Point:
 def targets() -> Iterator[list[Point]]:
     """Targets that other packages add, while these tests run."""
     points = [Point(FolderTarget())]
-    installed = entry_points
+    installed = registry.members_of_others
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             registry,
-            "entry_points",
-            lambda group: points if group == "instanseg_export.targets" else installed(group=group),
+            "members_of_others",
+            lambda group: points if group == "instanseg_export.targets" else installed(group),
         )
         yield points
 
@@ -252,6 +251,78 @@ def test_flags_drive_a_validation(able: bool, runtime: str, result: ExportResult
     assert cells["does not"].status == ("passed" if able else "not run")
     assert able or f"and the image has 1 x 3 x {SIZE + 1} x {SIZE}" in cells["does not"].why
     assert all(cell.status == "passed" and cell.stages for cell in report.results if cell.runtime == "torchscript")
+
+
+@pytest.fixture
+def network_only(targets: list[Point]) -> Iterator[None]:
+    """The format holds the network alone."""
+    before = targets[0].member
+    targets[0].member = replace(before, whole=False)
+    yield
+    targets[0].member = before
+
+
+@pytest.mark.usefixtures("network_only")
+@pytest.mark.parametrize("change", ["none", "weights"])
+def test_a_network_alone_is_compared_by_its_output(
+    runtime: str, result: ExportResult, tmp_path: Path, change: str
+) -> None:
+    """It gets what the reference's network sees, and its row says that no label map was compared."""
+    package = shutil.copytree(result.folder, tmp_path / "package")
+    shutil.rmtree(package / "model.bundle")
+    forward, checkpoint = _demo()
+    if change == "weights":
+        for weight in forward.network.parameters():
+            weight *= 1.01
+    write_artifact("folder", forward, checkpoint, package / "model.bundle")
+    planes = np.moveaxis(_picture(), -1, 0)
+    images = [
+        NamedImage("fits", planes[:, :SIZE, :SIZE], sample=True),
+        NamedImage("does not", planes[:, : SIZE + 1, :SIZE], sample=True),
+    ]
+    report = validate(package, images=images, runtimes=[runtime, "torchscript"])
+    cells = {cell.image: cell for cell in report.results if cell.runtime == "folder"}
+    (difference,) = cells["fits"].stages
+    assert difference.stage == "network"
+    assert difference.maximum is not None
+    assert cells["fits"].comparison is None
+    assert cells["does not"].status == "not run"
+    assert "takes images of" in cells["does not"].why
+    assert {one.name: one.status for one in report.runtimes}["folder"] == cells["fits"].status
+    report.write(tmp_path / "report")
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert f"network only: largest difference {difference.maximum:.2g}" in page
+    if change == "none":
+        assert cells["fits"].status == "passed"
+        assert difference.maximum < 1e-4
+        assert "runs the network only; its output differs by at most" in report.summary()
+    else:
+        assert cells["fits"].status == "failed"
+        assert "the network's output differs by more than rounding" in cells["fits"].why
+        assert difference.maximum > 1e-3
+
+
+@pytest.mark.usefixtures("network_only")
+def test_a_network_alone_proves_nothing_about_labels(runtime: str, result: ExportResult, tmp_path: Path) -> None:
+    """Nor is it a reference: where nothing else can be run, nothing is compared."""
+    path = tmp_path / "model.bundle"
+    write_artifact("folder", *_demo(), path)
+    image = NamedImage("fits", np.moveaxis(_picture(), -1, 0)[:, :SIZE, :SIZE], sample=True)
+    report = validate(path, images=[image], runtimes=[runtime])
+    assert report.reference is None
+    assert report.status == "not run"
+    assert all(cell.status == "not run" for cell in report.results)
+    assert "no reference" in report.results[0].why
+
+
+@pytest.mark.usefixtures("network_only")
+def test_a_network_alone_is_marked_in_its_package(tmp_path: Path) -> None:
+    folder = export(DEMO, targets=["torchscript", "folder"], output=tmp_path / "demo", validate=False).folder
+    readme = (folder / "nuclei_dsb2018_README.md").read_text()
+    assert "### `model.bundle`: network only" in readme
+    assert "Fixed in folder" not in readme, "settings are no business of a network"
+    config = yaml.safe_load((folder / "rdf.yaml").read_text())["config"]["instanseg_export"]
+    assert config["network_only"] == ["model.bundle"]
 
 
 def test_stages_are_refused_where_the_format_has_none(

@@ -120,14 +120,8 @@ class EmbedSegForward(SegmentationForward):
         normal = rescale(finite(image.to(torch.float32)), settings.normalize, 10, 2)
         depth = image.shape[2] if self.dimensions == 3 else 1
         height, width = image.shape[-2], image.shape[-1]
-        # EmbedSeg pads images on both sides, the smaller half first, and volumes at their ends only.
-        above = self.padding(height) // 2 if self.dimensions == 2 else 0
-        left = self.padding(width) // 2 if self.dimensions == 2 else 0
-        padded = pad_axis(normal, image.dim() - 2, self.multiple, above)
-        padded = pad_axis(padded, image.dim() - 1, self.multiple, left)
-        if self.dimensions == 3:
-            padded = pad_axis(padded, 2, self.multiple, 0)
-        network = self.run(padded, settings.tta)
+        above, left = self.before(height), self.before(width)
+        network = self.run(self.pad(normal), settings.tta)
 
         features = network if self.dimensions == 3 else network[:, :, None]
         planes, pixels = features.shape[0], features[0, 0].numel()
@@ -152,6 +146,24 @@ class EmbedSegForward(SegmentationForward):
             seeds=torch.stack(places, dim=1),
             labels=labels.view(normal[:, :1].shape),
         )
+
+    def network_output(self, normal: Tensor) -> Tensor:
+        """See :meth:`.SegmentationForward.network_output`."""
+        return self.run(self.pad(normal), self.tta)
+
+    def pad(self, image: Tensor) -> Tensor:
+        """Mirror an image at its borders until the network takes its size."""
+        axis = image.dim() - 2
+        padded = pad_axis(image, axis, self.multiple, self.before(image.shape[axis]))
+        padded = pad_axis(padded, axis + 1, self.multiple, self.before(image.shape[axis + 1]))
+        if self.dimensions == 3:
+            padded = pad_axis(padded, 2, self.multiple, 0)
+        return padded
+
+    def before(self, size: int) -> int:
+        """Return how many pixels of padding lie before an image: EmbedSeg pads images on both sides, the smaller half
+        first, and volumes at their ends only."""
+        return self.padding(size) // 2 if self.dimensions == 2 else 0
 
     def padding(self, size: int) -> int:
         """Return how many pixels are missing to a size that the network takes."""

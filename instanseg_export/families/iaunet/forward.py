@@ -162,11 +162,9 @@ class IAUNetForward(SegmentationForward):
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
         proper = finite(image.to(torch.float32))
         normal = standardize(proper, settings.normalize) if self.standard else normalize(proper, settings.normalize)
-        padded = pad_with_zeros(normal, self.multiple)
-        masks, classes = self.network(padded)
+        masks, logits, classes = self.ask(normal)
 
         threshold = logit(settings.mask_threshold)
-        logits = inside_image(masks, height, width)
         found = keep_queries(logits, classes, settings.score_threshold, threshold)
         found = suppress_duplicates(found, threshold, settings.overlap_threshold)
         whole = full_masks(found.logits.view(-1, masks.shape[2], masks.shape[3]), height, width, threshold)
@@ -180,6 +178,17 @@ class IAUNetForward(SegmentationForward):
             instance_scores=instances.score,
             detection_classes=(instances.label + 1).to(torch.uint8),
         )
+
+    def ask(self, normal: Tensor) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+        """Return the network's masks, their logits inside the image, and the logits of classes."""
+        height, width = normal.shape[2], normal.shape[3]
+        masks, classes = self.network(pad_with_zeros(normal, self.multiple))
+        return masks, inside_image(masks, height, width), classes
+
+    def network_output(self, normal: Tensor) -> Tensor:
+        """See :meth:`.SegmentationForward.network_output`."""
+        _, logits, classes = self.ask(normal)
+        return torch.cat([logits, classes], dim=2)
 
 
 def build(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> IAUNetForward:

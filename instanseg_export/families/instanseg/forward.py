@@ -265,8 +265,7 @@ class InstanSegForward(SegmentationForward):
         self.check(image)
         batch, height, width = image.shape[0], image.shape[2], image.shape[3]
         normal = normalize(finite(image.to(torch.float32)), settings.normalize)
-        padded = pad_to_multiple(normal, self.multiple).contiguous(memory_format=torch.channels_last)
-        network = self.network(padded)[:, :, :height, :width].contiguous()
+        network = self.network_output(normal)
 
         # All stages work on all planes at once.
         features = network.reshape(batch, self.structure_count, self.channels_per_structure, height, width)
@@ -276,6 +275,20 @@ class InstanSegForward(SegmentationForward):
             features.flatten(0, 1), self.dim_coords, self.n_sigma, self.dim_seeds, settings.fg_threshold
         )
         return normal, network, fields
+
+    def network_output(self, normal: Tensor) -> Tensor:
+        """See :meth:`.SegmentationForward.network_output`."""
+        height, width = normal.shape[2], normal.shape[3]
+        network: Tensor = self.network(self.in_order(pad_to_multiple(normal, self.multiple)))
+        return network[:, :, :height, :width].contiguous()
+
+    def in_order(self, image: Tensor) -> Tensor:
+        """Lay the channels of a pixel side by side; compilers for one size choose an order by themselves."""
+        if torch.jit.is_scripting():
+            return image.contiguous(memory_format=torch.channels_last)
+        else:
+            # Not `elif`: TorchScript leaves only this branch uncompiled.
+            return image if loops.is_bounded() else image.contiguous(memory_format=torch.channels_last)
 
     def number(
         self,

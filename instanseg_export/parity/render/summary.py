@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..quantization import PrecisionRecord
-from ..records import ReportData, RuntimeRecord, label_of, worst
+from ..records import ReportData, RuntimeRecord, label_of, largest_network_difference, worst
 
 __all__ = ["summarise"]
 
@@ -29,10 +29,16 @@ def summarise(report: ReportData) -> str:
     sentences = [f"{changed}Compared with {reference.title} {reference.version} ({instances} instances) on {where}."]
     if reference.status == "failed":
         sentences.append(f"{reference.title} itself failed: {reference.why}.")
-    agreeing = [runtime for runtime in others if runtime.exact and runtime.status == "passed"]
+    agreeing = [one for one in others if one.exact and one.status == "passed" and not one.network_only]
     if agreeing:
         sentences.append(_agreement(report, agreeing))
     sentences += [_rounding(report, one) for one in others if not one.exact and one.status != "not run"]
+    for runtime in others:
+        if runtime.status == "passed" and runtime.network_only:
+            largest = largest_network_difference(report.results_of(runtime.name, runtime.device))
+            sentences.append(
+                f"{runtime.label} {runtime.version} runs the network only; its output differs by at most {largest:.2g}."
+            )
     for runtime in others:
         if runtime.exact and runtime.status == "failed":
             results = report.results_of(runtime.name, runtime.device)

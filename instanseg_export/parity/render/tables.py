@@ -6,7 +6,7 @@ import json
 
 from ..compare import Comparison
 from ..quantization import RULE, PrecisionRecord
-from ..records import ImageRecord, ReportData, Result, RuntimeRecord, Status, worst
+from ..records import ImageRecord, ReportData, Result, RuntimeRecord, Status, largest_network_difference, worst
 
 __all__ = [
     "IMAGE_COLUMNS",
@@ -58,10 +58,19 @@ def _ppm(comparison: Comparison | None) -> str:
     return "" if comparison is None else f"{comparison.ppm:.3g}"
 
 
+def _remark(runtime: RuntimeRecord, results: list[Result]) -> str:
+    if runtime.reference:
+        return " (reference)"
+    if not runtime.network_only:
+        return ""
+    largest = largest_network_difference(results)
+    return " (network only)" if largest is None else f" (network only: largest difference {largest:.2g})"
+
+
 def runtime_row(report: ReportData, runtime: RuntimeRecord) -> list[str]:
     results = report.results_of(runtime.name, runtime.device)
     return [
-        runtime.label + (" (reference)" if runtime.reference else ""),
+        runtime.label + _remark(runtime, results),
         _status(runtime.status, allowed=not runtime.exact),
         _count(results),
         _matched(results, "matched_50"),

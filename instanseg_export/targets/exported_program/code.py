@@ -21,10 +21,14 @@ from ...untrusted.boundary import parsing, plain
 from ..archive import ambiguities
 from ..torchscript.code import plain_operators
 
-__all__ = ["suspicious"]
+__all__ = ["MACHINE_CODE", "suspicious"]
+
+MACHINE_CODE = "machine code, which can do anything"
+"""The phrase for what AOTInductor compiles."""
 
 _MODEL, _SAMPLES = "models/model.json", "data/sample_inputs/model.pt"
 _CONFIGS = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
+_COMPILED = "data/aotinductor/"
 _OTHERS = re.compile(
     rf"data/weights/weight_\d+|data/constants/tensor_\d+|extra/{re.escape(METADATA_FILE)}"
     r"|archive_format|archive_version|byteorder|\.data/version|\.data/serialization_id"
@@ -76,8 +80,13 @@ def _suspicious(path: Path) -> Iterator[str]:
                     yield f"{plain(name, 80)} of {member.file_size:,} bytes"
                     return
                 texts[name] = json.loads(archive.read(member))
+            elif name.startswith(_COMPILED):
+                yield MACHINE_CODE
             elif member.file_size if name == _SAMPLES else not _OTHERS.fullmatch(name):
                 yield f"{plain(name, 80)}, which no file of ours has"
+    if _MODEL not in texts:
+        yield "no program that could be read"
+        return
     for name in _CONFIGS:
         if any(row.get("use_pickle") is not False for row in texts[name]["config"].values()):
             yield "a tensor that is unpickled"

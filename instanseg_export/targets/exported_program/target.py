@@ -31,6 +31,7 @@ class ExportedProgramTarget:
     overridable = True
     dynamic_shapes = True
     exposes_stages = True
+    whole = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
@@ -40,8 +41,8 @@ class ExportedProgramTarget:
         """See :class:`targets.base.Target`."""
         import torch
 
+        from ..program import changeable
         from .passes import AddSettings, AddSums, DropAssertions, HideStages, StripDescriptions
-        from .program import changeable
 
         name = metadata.spec.name
         settings = [row.name for row in metadata.setting_rows if not row.fixed]

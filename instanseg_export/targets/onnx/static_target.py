@@ -29,6 +29,7 @@ class StaticOnnxTarget:
     overridable = False
     dynamic_shapes = False
     exposes_stages = False
+    whole = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

@@ -29,6 +29,7 @@ class OnnxTarget:
     overridable = True
     dynamic_shapes = True
     exposes_stages = True
+    whole = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

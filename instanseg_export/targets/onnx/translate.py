@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..capture import CapturedProgram, collection_paused
+from .functional import translatable
 from .lowerings import lowerings
 from .rewriting import quick_rewriting
 
@@ -38,7 +39,7 @@ def translate(captured: CapturedProgram, inputs: Sequence[str], outputs: Sequenc
     with warnings.catch_warnings(), _quiet(), collection_paused(), quick_rewriting(), torch.no_grad():
         warnings.simplefilter("ignore")
         exported = torch.onnx.export(
-            captured.program,
+            translatable(captured.program),
             dynamo=True,
             opset_version=OPSET,
             input_names=list(inputs),

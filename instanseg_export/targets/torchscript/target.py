@@ -32,6 +32,7 @@ class TorchScriptTarget:
     overridable = True
     dynamic_shapes = True
     exposes_stages = True
+    whole = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

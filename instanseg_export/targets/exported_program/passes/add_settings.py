@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..program import ProgramPass
+from ...program import ProgramPass
 
 if TYPE_CHECKING:
     from torch import Tensor

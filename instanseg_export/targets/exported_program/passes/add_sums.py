@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ..program import ProgramPass, calls
+from ...program import ProgramPass, calls
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..program import ProgramPass, calls, graphs
+from ...program import ProgramPass, calls, graphs
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

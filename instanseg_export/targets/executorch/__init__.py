@@ -1,0 +1,1 @@
+"""The ExecuTorch target, for apps on phones: the network alone."""
