@@ -120,8 +120,11 @@ def _repeat(lengths: Tensor) -> Tensor:
     As torch.repeat_interleave, whose translation to ONNX compares each result with each length.
     """
     ends = lengths.cumsum(0)
-    total = int(lengths.sum().item())
-    if not torch.jit.is_scripting():
+    if torch.jit.is_scripting():
+        total = int(lengths.sum().item())
+    else:
+        # Not made an integer: of what is captured, nobody knows the number.
+        total = lengths.sum().item()  # type: ignore[assignment]
         torch._check(total >= 0)
     passed = torch.zeros([total + 1], dtype=torch.int64, device=lengths.device)
     return passed.scatter_add(0, ends, torch.ones_like(ends)).cumsum(0)[:-1]

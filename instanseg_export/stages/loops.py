@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from .captured import captured_map, captured_while
 
 __all__ = ["Bounded", "bounded", "is_bounded", "map_rows", "map_rows_to_tuples", "while_true"]
 
@@ -83,35 +84,29 @@ def while_true(
             within.unfinished.append(condition(*state))
         return state
     if torch.compiler.is_exporting():
-        result: tuple[Tensor, ...] = torch.while_loop(condition, step, state)
-        return result
+        return captured_while(condition, step, state)
     while bool(condition(*state)):
         state = step(*state)
     return state
 
 
-def _in_tuple(function: Callable[[Tensor], Tensor], row: Tensor) -> tuple[Tensor, ...]:
-    return (function(row),)
-
-
-def map_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def map_rows(function: Callable[[Tensor], Tensor], rows: Tensor, weights: nn.Module | None = None) -> Tensor:
     """Apply ``function`` to each ``rows[i]`` in turn and stack the results, so that only one is in work at a time.
 
     Args:
         function: from a slice of ``rows`` to a tensor of fixed shape.
         rows: (N, ...) with N >= 1.
+        weights: a module whose weights the function reads, where it reads any.
     """
-    return map_rows_to_tuples(partial(_in_tuple, function), rows)[0]
+    if torch.compiler.is_exporting():
+        return captured_map(function, rows, weights)[0]
+    return torch.stack([function(row) for row in rows])
 
 
-def map_rows_to_tuples(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor) -> tuple[Tensor, ...]:
+def map_rows_to_tuples(
+    function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor, weights: nn.Module | None = None
+) -> tuple[Tensor, ...]:
     """Do the same for a ``function`` that returns several tensors; each is stacked by itself."""
     if torch.compiler.is_exporting():
-        from torch._higher_order_ops.scan import scan
-
-        def step(count: Tensor, row: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-            return count + 1, function(row)
-
-        stacked: tuple[Tensor, ...] = scan(step, torch.zeros((), dtype=torch.int64), rows)[1]
-        return stacked
+        return captured_map(function, rows, weights)
     return tuple(torch.stack(results) for results in zip(*(function(row) for row in rows), strict=True))

@@ -130,7 +130,7 @@ class TiledNetwork(nn.Module):
                 done.append(self.run_tile(image, places[i]))
             return torch.stack(done)
         else:
-            return loops.map_rows(partial(self.run_tile, image), places)
+            return loops.map_rows(partial(self.run_tile, image), places, self)
 
     def run_tile(self, image: Tensor, place: Tensor) -> Tensor:
         """Return the network's output (channels, tile, tile) for one place."""

@@ -339,7 +339,7 @@ class InstanSegForward(SegmentationForward):
             return join_mask_pixels(listed, rows)
         else:
             chunk = partial(self.cluster_chunk, table, grid, threshold, word)
-            stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks)
+            stacked, all_bits = loops.map_rows_to_tuples(chunk, chunks, self.clustering)
             packed = all_bits.transpose(0, 1).flatten(1, 2)
             kept, holes = clean_up(packed[0], packed[1], packed[2], cleanup)
             seeds = chunks.flatten(0, 1)

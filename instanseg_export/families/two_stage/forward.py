@@ -176,7 +176,8 @@ class ClassifiedForward(TwoStageForward):
                 done.append(self.classify_chunk(table, height, width, chunks[place]))
             return torch.cat(done)
         else:
-            return loops.map_rows(partial(self.classify_chunk, table, height, width), chunks).flatten(0, 1)
+            step = partial(self.classify_chunk, table, height, width)
+            return loops.map_rows(step, chunks, self.network.classifier).flatten(0, 1)  # type: ignore[arg-type]
 
     def classify_chunk(self, table: Tensor, height: int, width: int, chunk: Tensor) -> Tensor:
         """Return the logits (length, classes) of one chunk."""
@@ -272,7 +273,8 @@ class PositivityForward(TwoStageForward):
                 done.append(self.embed_chunk(table, height, width, chunks[place]))
             return torch.cat(done)
         else:
-            return loops.map_rows(partial(self.embed_chunk, table, height, width), chunks).flatten(0, 1)
+            step = partial(self.embed_chunk, table, height, width)
+            return loops.map_rows(step, chunks, self.network.classifier).flatten(0, 1)  # type: ignore[arg-type]
 
     def embed_chunk(self, table: Tensor, height: int, width: int, chunk: Tensor) -> Tensor:
         """Return the embeddings (length, C * width) of one chunk."""
