@@ -93,7 +93,10 @@ class ProgramsAhead:
             jobs += [_Job(name, file, self._samples, stages=True) for name in names]
         with self._change:
             self._known |= {(job.name, job.places, job.stages): job for job in jobs}
-            self._waiting.extend(jobs)
+            if shape is None:
+                self._waiting.extend(jobs)
+            else:  # files of fixed sizes take longest, and what takes longest begins first
+                self._waiting.extendleft(reversed(jobs))
             self._change.notify()
 
     def take(self, name: str, places: Sequence[int], *, stages: bool) -> list[Outcome] | None:
