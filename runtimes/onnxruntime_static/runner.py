@@ -13,7 +13,7 @@ from runner_protocol import Request, Session, serve
 def open_session(request: Request) -> Session:
     from ort_session import OrtSession
 
-    return OrtSession(request, optimised=True)
+    return OrtSession(request, optimised=True, static=True)
 
 
 if __name__ == "__main__":
