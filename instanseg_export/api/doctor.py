@@ -20,6 +20,9 @@ __all__ = ["Finding", "doctor"]
 
 _LIBRARIES = ("torch", "onnx", "onnxscript", "bioimageio.core", "numpy", "tifffile", "safetensors")
 _EXTRAS = {
+    "classify": ("torchvision", "exports networks with ResNet and EfficientNet encoders"),
+    "coreml": ("coremltools", "writes Core ML programs"),
+    "parquet": ("pyarrow", "writes tables as Parquet"),
     "scale": ("zarr", "reads OME-Zarr images"),
     "openvino": ("openvino", "runs ONNX files in OpenVINO"),
     "executorch": ("executorch", "writes and runs the network only, for apps with ExecuTorch"),
@@ -161,14 +164,14 @@ def _runtimes(runtimes: list[tuple[Runtime, str]]) -> list[Finding]:
     return [
         Finding("runtime", one.name, "missing", lacks, one.install.hint)
         if lacks
-        else Finding("runtime", one.name, "ok", f"runs {one.filename}{_part(one)} on {', '.join(one.devices)}")
+        else Finding("runtime", one.name, "ok", f"runs {one.filename} on {', '.join(one.devices)}{_part(one)}")
         for one, lacks in runtimes
     ]
 
 
 def _part(runtime: Runtime) -> str:
     target = known_target(runtime.target)
-    return "" if target is None or target.whole else ", which holds the network only"
+    return "" if target is None or target.whole else "; it holds the network only"
 
 
 def _extras() -> list[Finding]:

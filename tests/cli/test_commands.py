@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import tifffile
 from PIL import Image as Pillow
 
 import instanseg_export
-from instanseg_export import read_image, run
+from instanseg_export import doctor, read_image, run
 from instanseg_export.files import MARKER
 from instanseg_export.targets import read_metadata
 from instanseg_export.targets.onnx.embedded import with_metadata
-from support.paths import DEMO, DEMO_IMAGES
+from support.paths import DEMO, DEMO_IMAGES, ROOT
 
 IMAGES = sorted(DEMO_IMAGES.iterdir())
 Done = subprocess.CompletedProcess
@@ -252,6 +253,12 @@ def test_doctor(command: Command) -> None:
         assert by_name[key]["state"] == "ok", by_name[key]
         assert key[1] in done.stdout
     assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
+
+
+def test_doctor_lists_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = {finding.name for finding in doctor() if finding.group == "extra"}
+    assert listed == set(project["optional-dependencies"])
 
 
 def test_doctor_names_a_missing_runtime_and_its_remedy(command: Command, tmp_path: Path) -> None:
