@@ -64,22 +64,30 @@ class _Caller(nn.Module):
         return function(*arguments)
 
 
+def _distinct(inputs: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """Return inputs without repetitions, and the place of each in them: compilers refuse a tensor that comes twice."""
+    distinct = list({id(one): one for one in inputs}.values())
+    places = {id(one): place for place, one in enumerate(distinct)}
+    return distinct, [places[id(one)] for one in inputs]
+
+
 def captured_while(
     condition: Callable[..., Tensor], step: Callable[..., tuple[Tensor, ...]], state: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     """See :func:`.loops.while_true`."""
     asked, done = _Lifted(condition), _Lifted(step)
-    carried, first = len(state), len(state) + len(asked.inputs)
+    inputs, places = _distinct([*asked.inputs, *done.inputs])
+    for_asked, for_done = places[: len(asked.inputs)], places[len(asked.inputs) :]
+    carried = len(state)
 
     def ask(*values: Any) -> Tensor:
-        result: Tensor = asked(values[:carried], values[carried:first])
+        result: Tensor = asked(values[:carried], [values[carried + place] for place in for_asked])
         return result
 
     def do(*values: Any) -> tuple[Tensor, ...]:
-        return tuple(done(values[:carried], values[first:]))
+        return tuple(done(values[:carried], [values[carried + place] for place in for_done]))
 
-    loop = torch.ops.higher_order.while_loop
-    result: tuple[Tensor, ...] = tuple(loop(ask, do, state, (*asked.inputs, *done.inputs)))
+    result: tuple[Tensor, ...] = tuple(torch.ops.higher_order.while_loop(ask, do, state, tuple(inputs)))
     return result
 
 
@@ -88,11 +96,12 @@ def captured_map(
 ) -> tuple[Tensor, ...]:
     """See :func:`.loops.map_rows_to_tuples`; a tensor alone is a tuple of one."""
     lifted = _Lifted(function, weights)
+    inputs, places = _distinct(lifted.inputs)
 
-    def step(count: Tensor, row: Tensor, *inputs: Any) -> list[Tensor]:
-        results = lifted((row,), inputs)
+    def step(count: Tensor, row: Tensor, *values: Any) -> list[Tensor]:
+        results = lifted((row,), [values[place] for place in places])
         return [count + 1, *([results] if isinstance(results, Tensor) else results)]
 
     nothing = torch.zeros((), dtype=torch.int64)
-    _, *stacked = torch.ops.higher_order.scan(step, [nothing], [rows], tuple(lifted.inputs))
+    _, *stacked = torch.ops.higher_order.scan(step, [nothing], [rows], tuple(inputs))
     return tuple(stacked)

@@ -28,6 +28,23 @@ def _add(pair: Pair, names: tuple[str, ...], width: int, total: Tensor, count: T
     return total + pair.values * pair.factor + width, count + 1
 
 
+def _near(limit: Tensor, other: Tensor, total: Tensor) -> Tensor:
+    return (total < limit + other).all()
+
+
+def _grow(limit: Tensor, values: Tensor, total: Tensor) -> tuple[Tensor]:
+    return (total + values + limit / 4,)
+
+
+class Shares(nn.Module):
+    """The condition reads one tensor twice, and the step reads it too."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        limit = image.abs().amax()
+        state = (torch.zeros_like(image),)
+        return loops.while_true(partial(_near, limit, limit), partial(_grow, limit, image.abs()), state)[0]
+
+
 class Counts(nn.Module):
     """Adds until a limit is reached; the width of the image is one of the numbers that a step reads."""
 
@@ -62,7 +79,7 @@ class Rows(nn.Module):
         return one + two + three[:, None]
 
 
-@pytest.mark.parametrize("module", [Counts(), Rows()], ids=lambda module: type(module).__name__)
+@pytest.mark.parametrize("module", [Counts(), Rows(), Shares()], ids=lambda module: type(module).__name__)
 def test_an_exported_loop_computes_the_same(module: nn.Module) -> None:
     module = module.eval().requires_grad_(False)
     sizes = {axis: torch.export.Dim(f"s{axis}", min=1 if axis == 0 else 4, max=99) for axis in (0, 2)}
@@ -70,6 +87,18 @@ def test_an_exported_loop_computes_the_same(module: nn.Module) -> None:
     for shape in ((2, 3, 7), (1, 3, 5), (5, 3, 60)):
         image = torch.rand(shape, generator=torch.Generator().manual_seed(1)) - 0.4
         torch.testing.assert_close(program.module()(image), module(image))
+
+
+@pytest.mark.parametrize("module", [Counts(), Rows(), Shares()], ids=lambda module: type(module).__name__)
+def test_a_loop_gets_no_tensor_twice(module: nn.Module) -> None:
+    """Compilers refuse that, for one of the two might be written to."""
+    program = torch.export.export(module.eval().requires_grad_(False), (torch.rand(2, 3, 7),))
+    loops_of = torch.ops.higher_order.while_loop, torch.ops.higher_order.scan
+    found = [node for node in program.graph.nodes if node.target in loops_of]
+    assert found
+    for node in found:
+        inputs = [one for one in node.args[3] if isinstance(one, torch.fx.Node)]
+        assert len(set(inputs)) == len(inputs)
 
 
 def test_a_step_keeps_no_weights_of_its_own() -> None:
