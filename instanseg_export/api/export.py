@@ -28,6 +28,7 @@ from ..progress import Progress, Steps
 from ..runtimes.ahead import ProgramsAhead, run_ahead
 from ..targets import TARGETS, require_available, write_artifact
 from ..targets.base import Artifact, Target
+from ..targets.capabilities import require_form
 from ..targets.capture import shared_captures
 from ..targets.quantization import check_precisions, filename_of
 from ..targets.quantization.write import write_precision
@@ -191,11 +192,8 @@ def _read(checkpoint: str | Path | Checkpoint, options: ExportOptions, plan: _Pl
     card = card_for(loaded, options.card)
     loaded = with_pixel_size(loaded, card)
     forward = build_forward(loaded, {**options.settings, **({"tta": True} if options.tta else {})})
-    fixed = [target for target in plan.targets if not target.dynamic_shapes]
-    if fixed:
-        _, _, height, width = plan.static.image_shape(forward)
-        if any(target.whole for target in fixed):
-            forward.static_form(height, width, plan.static.seeds)  # raises where there is none, before hours of others
+    for target in plan.targets:
+        require_form(target, forward, plan.static)  # before minutes of others
     if plan.reduced and loaded.spec.dimensions == 3:
         raise ExportError("Models of volumes are exported in fp32 only.", hint="Leave --precision out.")
     channels, structures = loaded.spec.channels, Contents(card, loaded, forward, (), ()).structures

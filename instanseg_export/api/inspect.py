@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..archives.torch_archive import is_script_file
 from ..checkpoints import Checkpoint, load_checkpoint
 from ..errors import CheckpointError, ExportError, PackageError
 from ..families.registry import build_forward
 from ..metadata import SettingValue
-from ..targets import TARGETS, is_artifact, read_metadata
+from ..targets import TARGETS, is_artifact, read_metadata, require_available
 from ..targets.base import Target
+from ..targets.capabilities import require_form
 from ..targets.quantization import PRECISIONS, filename_of
 from ..targets.static import StaticShape
 from ..untrusted.boundary import regular_file
+
+if TYPE_CHECKING:
+    from ..families.base import SegmentationForward
 
 __all__ = ["CheckpointFacts", "ModelFacts", "inspect"]
 
@@ -157,18 +161,21 @@ def _checkpoint_facts(path: Path, checkpoint: Checkpoint) -> CheckpointFacts:
         parameters=summary.parameters,
         gflop_per_megapixel=summary.gflop_per_megapixel,
         inferred=summary.inferred,
-        exports_to=tuple(target.name for target in TARGETS if _writes(target, checkpoint)),
+        exports_to=_formats(checkpoint),
     )
 
 
-def _writes(target: Target, checkpoint: Checkpoint) -> bool:
-    """Tell whether this machine can write a format, and the network can be written in it."""
-    if target.unavailable() is not None:
-        return False
-    if target.dynamic_shapes:
-        return True
+def _formats(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Name the formats that this machine can write, and that the network can be written in."""
+    forward = build_forward(checkpoint)
+    static = StaticShape(channels=None if forward.channels else 1)
+    return tuple(target.name for target in TARGETS if _writes(target, forward, static))
+
+
+def _writes(target: Target, forward: SegmentationForward, static: StaticShape) -> bool:
     try:
-        build_forward(checkpoint).static_form(StaticShape().height, StaticShape().width, 1)
+        require_available(target)
+        require_form(target, forward, static)
     except ExportError:
         return False
     return True

@@ -47,6 +47,7 @@ class SegmentationForward(nn.Module):
         "baked",
         "convolves_after_network",
         "further",
+        "open_loops",
         "paired_by",
         "percentiles",
         "stage_names",
@@ -117,6 +118,11 @@ class SegmentationForward(nn.Module):
         """Whether there are convolutions in post-processing too, so that the last one is not the network's end."""
         return False
 
+    @property
+    def open_loops(self) -> bool:
+        """Whether it takes one object of an image after another, of which nobody knows the number before."""
+        return True
+
     def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
         """Return the form for runtimes that know static shapes and no loops over data.
 
@@ -142,14 +148,20 @@ class SegmentationForward(nn.Module):
 
         Args:
             normal: the stage "normalize".
+        """
+        raise NotImplementedError
+
+    def require_network_output(self) -> None:
+        """Check that :meth:`network_output` gives something.
 
         Raises:
             ExportError: this kind of network has no such part.
         """
-        raise ExportError(
-            "The network alone cannot be written for this kind of network.",
-            hint="Leave executorch out of --targets: torchscript and onnx take every network.",
-        )
+        if type(self).network_output is SegmentationForward.network_output:
+            raise ExportError(
+                "The network alone cannot be written for this kind of network.",
+                hint="Leave executorch out of --targets: torchscript and onnx take every network.",
+            )
 
     def check(self, image: Tensor) -> None:
         """Refuse, in words, an image that the network cannot take.

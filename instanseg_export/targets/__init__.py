@@ -146,10 +146,13 @@ def write_artifact(
         OutputError: something is there, or it cannot be written.
     """
     from ..files import sha256_of, size_of, staged_file, staged_part
+    from .capabilities import require_form
     from .metadata import describe
+    from .static import StaticShape
 
     writer = TARGETS.get(target)
     require_available(writer)
+    require_form(writer, forward, static or StaticShape())
     stage = staged_part if writer.artefact == "folder" else staged_file
     with stage(path) as staged:
         writer.write(forward, describe(target, forward, checkpoint, static), staged)

@@ -50,6 +50,8 @@ class Target(Protocol):
         exposes_stages: whether the file can give the intermediate results that the forward names.
         whole: whether the file holds the whole forward, image in, label map out. If not, it holds the network alone:
             the stage "normalize" in, the stage "network" out.
+        open_loops: whether the format takes loops over as many objects as an image has. If not, only forwards without
+            such loops are written, or those of which there is a form without them.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Target(Protocol):
     dynamic_shapes: bool
     exposes_stages: bool
     whole: bool
+    open_loops: bool
 
     def unavailable(self) -> str | None:
         """Return why this machine cannot write the format, or None if it can."""

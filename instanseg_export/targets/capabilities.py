@@ -6,12 +6,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ImageError, PackageError
+from ..errors import ExportError, ImageError, PackageError
 
 if TYPE_CHECKING:
+    from ..families.base import SegmentationForward
     from .base import Target
+    from .static import StaticShape
 
-__all__ = ["misfit", "require_shape", "require_stages", "require_whole"]
+__all__ = ["misfit", "require_form", "require_shape", "require_stages", "require_whole"]
+
+
+def require_form(target: Target, forward: SegmentationForward, static: StaticShape) -> None:
+    """Check that a forward has the form that a target writes.
+
+    Args:
+        target: to be written.
+        forward: that is to be exported.
+        static: what a format without dynamic shapes is made for.
+
+    Raises:
+        ExportError: there is no such form.
+        SettingError: ``static`` does not fit the network.
+    """
+    if not target.dynamic_shapes:
+        _, _, height, width = static.image_shape(forward)
+    if not target.whole:
+        forward.require_network_output()
+    elif not target.dynamic_shapes:
+        forward.static_form(height, width, static.seeds)
+    elif forward.open_loops and not target.open_loops:
+        raise ExportError(
+            f"{target.name} cannot be written for this kind of network: it takes one object of an image after another, "
+            "and the format has no loops over as many objects as there are.",
+            hint=f"Leave {target.name} out of --targets: torchscript, onnx and exported_program take every network.",
+        )
 
 
 def require_stages(target: Target) -> None:

@@ -63,6 +63,10 @@ class SmallForward(SegmentationForward):
     def further(self) -> tuple[FurtherOutput, ...]:
         return tuple(FurtherOutput(name, "nothing.", ("batch", "y", "x"), role="other") for name in self._promised)
 
+    @property
+    def open_loops(self) -> bool:
+        return False
+
     def static_form(self, height: int, width: int, seeds: int) -> nn.Module:
         return SmallStaticForm(self)
 

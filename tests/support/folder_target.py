@@ -36,6 +36,7 @@ class FolderTarget:
     dynamic_shapes: bool = False
     exposes_stages: bool = False
     whole: bool = True
+    open_loops: bool = False
 
     def unavailable(self) -> str | None:
         return None

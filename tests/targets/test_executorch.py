@@ -96,13 +96,17 @@ def test_the_network_alone_gives_the_stage(family: str, tmp_path: Path) -> None:
     torch.testing.assert_close(alone, stages["network"], rtol=1e-4, atol=1e-4)
 
 
+class _NoPart(SmallForward):
+    network_output = SegmentationForward.network_output
+
+
 def test_volumes_and_networks_without_that_part_are_refused(tmp_path: Path) -> None:
     volumes = load_checkpoint(write_volume_run(tmp_path / "run"))
     with pytest.raises(ExportError, match="take volumes") as caught:
         describe("executorch", build_forward(volumes), volumes)
     assert caught.value.hint
     with pytest.raises(ExportError, match="network alone"):
-        SegmentationForward.network_output(SmallForward(), torch.zeros(1, 3, 8, 8))
+        SegmentationForward.require_network_output(_NoPart())
 
 
 @pytest.fixture(scope="module")

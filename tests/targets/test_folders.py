@@ -31,7 +31,7 @@ from instanseg_export.testing.small_forward import SmallForward, small_checkpoin
 from support.folder_target import SIZE, FolderTarget, write_runtime
 from support.paths import DEMO, DEMO_IMAGES
 
-FLAGS = ("overridable", "dynamic_shapes", "exposes_stages")
+FLAGS = ("overridable", "dynamic_shapes", "exposes_stages", "open_loops")
 
 
 class Point:

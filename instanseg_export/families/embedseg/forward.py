@@ -147,6 +147,11 @@ class EmbedSegForward(SegmentationForward):
             labels=labels.view(normal[:, :1].shape),
         )
 
+    @property
+    def open_loops(self) -> bool:
+        """See :attr:`.SegmentationForward.open_loops`: all foreground is clustered at once, block by block."""
+        return False
+
     def network_output(self, normal: Tensor) -> Tensor:
         """See :meth:`.SegmentationForward.network_output`."""
         return self.run(self.pad(normal), self.tta)

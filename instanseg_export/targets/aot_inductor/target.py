@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...errors import ExportError
 from ...files import scratch_folder
 from ...metadata import METADATA_FILE, ModelMetadata
 from ..archive import read_embedded
 from ..capture import capture
 from ..exported_program.passes import AddSums, DropAssertions, HideStages
-from ..program import calls, changeable
+from ..program import changeable
 from ..steps import export_step
 
 if TYPE_CHECKING:
@@ -32,10 +31,7 @@ _COMPILERS = ("g++", "clang++", "c++")
 
 
 class AotInductorTarget:
-    """Compiles the forward with its baked settings, for computers with the operating system and processor of this one.
-
-    The compiler takes no loop over an unknown number of objects, which some families have.
-    """
+    """Compiles the forward with its baked settings, for computers with this one's operating system and processor."""
 
     name = "aot_inductor"
     filename = "model_compiled.pt2"
@@ -46,6 +42,7 @@ class AotInductorTarget:
     dynamic_shapes = True
     exposes_stages = False
     whole = True
+    open_loops = False
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
@@ -64,29 +61,15 @@ class AotInductorTarget:
             results = ["labels", *(output.name for output in forward.further)]
             for one in (AddSums(), DropAssertions(), HideStages(captured.stage_names, results)):
                 one(program)
-        if _has_open_loops(program):
-            raise ExportError(
-                f"{name} cannot be compiled ahead of time: it loops over as many objects as an image has, which "
-                "AOTInductor does not take.",
-                hint="Use --targets exported_program: PyTorch loads that file without this package, too.",
-                step="translate",
-            )
         with export_step("translate", self.name, name):
             _compile(program, captured.program.example_inputs, path)
-        with zipfile.ZipFile(path, "a") as archive:
-            root = archive.namelist()[0].partition("/")[0]
-            archive.writestr(f"{root}/extra/{METADATA_FILE}", metadata.text())
+            with zipfile.ZipFile(path, "a") as archive:
+                root = archive.namelist()[0].partition("/")[0]
+                archive.writestr(f"{root}/extra/{METADATA_FILE}", metadata.text())
 
     def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""
         return read_embedded(path, "the compiled program")
-
-
-def _has_open_loops(program: ExportedProgram) -> bool:
-    """Tell whether there is a loop over the rows of a tensor, of which nobody knows the number."""
-    import torch
-
-    return any(True for _ in calls(program, torch.ops.higher_order.scan))
 
 
 def _compile(program: ExportedProgram, example: Any, path: Path) -> None:

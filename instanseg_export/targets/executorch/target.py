@@ -32,6 +32,7 @@ class ExecuTorchTarget:
     dynamic_shapes = False
     exposes_stages = False
     whole = False
+    open_loops = False
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

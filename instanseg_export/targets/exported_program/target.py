@@ -32,6 +32,7 @@ class ExportedProgramTarget:
     dynamic_shapes = True
     exposes_stages = True
     whole = True
+    open_loops = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

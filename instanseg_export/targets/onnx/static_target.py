@@ -30,6 +30,7 @@ class StaticOnnxTarget:
     dynamic_shapes = False
     exposes_stages = False
     whole = True
+    open_loops = False
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

@@ -30,6 +30,7 @@ class OnnxTarget:
     dynamic_shapes = True
     exposes_stages = True
     whole = True
+    open_loops = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""

@@ -33,6 +33,7 @@ class TorchScriptTarget:
     dynamic_shapes = True
     exposes_stages = True
     whole = True
+    open_loops = True
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
