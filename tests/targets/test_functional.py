@@ -84,10 +84,53 @@ def _in_order(x: Tensor) -> Tensor:
     return x.argsort(-1, descending=True) + x.flatten(1).argsort().sum()
 
 
-QUICK = [_normalised, _enlarged, _in_order, _relu, _sum, _read_again, _read_before, _spelt_otherwise, _flattened]
+def _copied(x: Tensor) -> Tensor:
+    copy = x.to(x.dtype, copy=True)
+    copy.add_(1)
+    return copy * x
+
+
+def _copied_by_device(x: Tensor) -> Tensor:
+    copy = x.to(x.device, x.dtype, copy=True)
+    return copy.mul_(3) + x
+
+
+def _not_copied(x: Tensor) -> Tensor:
+    doubled = x * 2
+    same = doubled.to(torch.float32)
+    same.add_(1)
+    return same * doubled
+
+
+def _already_in_order(x: Tensor) -> Tensor:
+    doubled = x * 2
+    doubled.contiguous().add_(1)
+    return doubled
+
+
+QUICK = [
+    _normalised,
+    _enlarged,
+    _in_order,
+    _relu,
+    _sum,
+    _read_again,
+    _read_before,
+    _spelt_otherwise,
+    _flattened,
+    _not_copied,
+    _already_in_order,
+]
 """Programs that need no tracing again."""
 
-OTHERS = [_seen_through_a_view, _view_is_written, _input_is_written, _slice_is_filled]
+OTHERS = [
+    _copied,
+    _copied_by_device,
+    _seen_through_a_view,
+    _view_is_written,
+    _input_is_written,
+    _slice_is_filled,
+]
 
 
 class _Module(nn.Module):

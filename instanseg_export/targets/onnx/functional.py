@@ -89,6 +89,8 @@ def _spellings() -> dict[Any, Callable[[Graph, Node], None]]:
 
     def cast(graph: Graph, node: Node) -> None:
         kind = node.meta["val"].dtype
+        if _arguments(node)["copy"]:
+            return  # somebody will write to it
         if kind == node.all_input_nodes[0].meta["val"].dtype:
             _drop(graph, node)
         else:
