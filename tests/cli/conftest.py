@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import instanseg_export
+from support.warm_commands import WarmCommands
 
 SOURCE = Path(instanseg_export.__file__).resolve().parent.parent
 Done = subprocess.CompletedProcess
@@ -22,13 +23,26 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "2", "COLUMNS": "100"}
 
 
+@pytest.fixture(scope="session")
+def warm_commands() -> Iterator[WarmCommands]:
+    commands = WarmCommands()
+    yield commands
+    commands.close()
+
+
 @pytest.fixture
-def command(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Done[str]]:
-    """Run ``instanseg-export`` with the given arguments in the test's folder."""
+def command(tmp_path: Path, environment: dict[str, str], warm_commands: WarmCommands) -> Callable[..., Done[str]]:
+    """Run ``instanseg-export`` with the given arguments in the test's folder.
+
+    Cold, as a new process, where the test asks for other variables or puts another program before it.
+    """
 
     def run(*arguments: str | Path, prefix: tuple[str, ...] = (), **more: str) -> Done[str]:
+        words = [*map(str, arguments)]
+        if not prefix and not more:
+            return warm_commands.run(words, tmp_path, environment)
         return subprocess.run(
-            [*prefix, sys.executable, "-m", "instanseg_export", *map(str, arguments)],
+            [*prefix, sys.executable, "-m", "instanseg_export", *words],
             cwd=tmp_path,
             env={**environment, **more},
             capture_output=True,

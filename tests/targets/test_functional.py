@@ -108,6 +108,20 @@ def _already_in_order(x: Tensor) -> Tensor:
     return doubled
 
 
+def _one_of_several(x: Tensor) -> Tensor:
+    return (x * 2).sort(-1)[0].relu_() + _normalised(x * 2).relu_()
+
+
+def _average(x: Tensor) -> Tensor:
+    return nn.functional.adaptive_avg_pool2d(x, 1) + nn.functional.adaptive_avg_pool2d(x * 3, (1, 1))
+
+
+def _one_of_several_views(x: Tensor) -> Tensor:
+    doubled = x * 2
+    doubled.split([1, 2], dim=1)[1].relu_()
+    return doubled
+
+
 QUICK = [
     _normalised,
     _enlarged,
@@ -120,10 +134,13 @@ QUICK = [
     _flattened,
     _not_copied,
     _already_in_order,
+    _one_of_several,
+    _average,
 ]
 """Programs that need no tracing again."""
 
 OTHERS = [
+    _one_of_several_views,
     _copied,
     _copied_by_device,
     _seen_through_a_view,

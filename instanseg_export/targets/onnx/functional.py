@@ -111,6 +111,7 @@ def _spellings() -> dict[Any, Callable[[Graph, Node], None]]:
         aten.detach_.default: _drop,
         aten.flatten.using_ints: _flatten,
         aten.batch_norm.default: _normalise,
+        aten.adaptive_avg_pool2d.default: _average,
         aten.argsort.default: _sort,
         aten.conv_transpose2d.input: _convolve,
         aten.conv_transpose3d.input: _convolve,
@@ -160,6 +161,15 @@ def _normalise(graph: Graph, node: Node) -> None:
     empty = value.new_empty([0])
     operator = torch.ops.aten._native_batch_norm_legit_no_training.default
     _take(graph, node, 0, operator, tuple(given[name] for name in names), (value, empty, empty))
+
+
+def _average(graph: Graph, node: Node) -> None:
+    """Write a mean over the whole image as one, which it is to PyTorch too."""
+    import torch
+
+    given = _arguments(node)
+    if list(given["output_size"]) == [1, 1]:
+        node.target, node.args, node.kwargs = torch.ops.aten.mean.dim, (given["self"], [-1, -2], True), {}
 
 
 def _sort(graph: Graph, node: Node) -> None:
@@ -237,6 +247,8 @@ def _shares_memory(node: Node) -> bool:
     """Tell whether a result may lie in the memory of an input."""
     if node.op != "call_function":
         return True
+    if node.target is getitem:  # one of several results
+        return _shares_memory(node.all_input_nodes[0])
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return True
