@@ -116,6 +116,14 @@ def _average(x: Tensor) -> Tensor:
     return nn.functional.adaptive_avg_pool2d(x, 1) + nn.functional.adaptive_avg_pool2d(x * 3, (1, 1))
 
 
+def _rotated(x: Tensor) -> Tensor:
+    turns = [x.rot90(turns, dims) for turns in range(-3, 6, 2) for dims in ((2, 3), (3, 2), (-1, 1))]
+    halves = [(x * 2).rot90(turns, (1, 3)).relu_() for turns in (-2, 0, 2)]
+    return torch.stack([turned.sum(dim=(1, 2, 3)) for turned in turns] + [half[:, 0, 0, 0] for half in halves]) + (
+        torch.stack([turned[:, 0, 0, 0] for turned in turns] + [half[:, 1, -1, 0] for half in halves])
+    )
+
+
 def _one_of_several_views(x: Tensor) -> Tensor:
     doubled = x * 2
     doubled.split([1, 2], dim=1)[1].relu_()
@@ -136,6 +144,7 @@ QUICK = [
     _already_in_order,
     _one_of_several,
     _average,
+    _rotated,
 ]
 """Programs that need no tracing again."""
 
