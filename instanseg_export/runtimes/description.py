@@ -136,6 +136,7 @@ class Description(_Table):
         preferred_on: kinds of devices on which ``run`` uses it before those of lower rank.
         start_limit: seconds that it may take to start and to load a file.
         needs_exporter: it may import instanseg_export, and rebuilds the forward from the file's description.
+        streams: it takes images one by one from its stdin (``--stream``), so that it loads its model once for many.
         splits: it can time normalisation and network by themselves (``--split``).
         exact: it computes in float32. One that rounds more passes as files of reduced precision do, never fails a
             report, and is neither the reference nor what ``run`` picks.
@@ -156,6 +157,7 @@ class Description(_Table):
     preferred_on: tuple[str, ...] = ()
     start_limit: float = Field(default=120.0, gt=0, le=86_400)
     needs_exporter: bool = False
+    streams: bool = False
     splits: bool = False
     exact: bool = True
     judges_precisions: bool = False

@@ -1,11 +1,13 @@
 """Runs a program for as long as the process lives that wants it: a program of its own, which imports nothing of ours.
 
-It is called as ``guard.py PROGRAM [ARGUMENT ...]``, as the leader of a process group and with a pipe as its stdin, to
-which nobody writes. The pipe ends when the process at its other end does, however it dies; then the program is killed
-with all that it started. Its stdout and stderr are the program's, and it ends as the program does, by the same signal
-or with the same status.
+It is called as ``guard.py [--stream] PROGRAM [ARGUMENT ...]``, as the leader of a process group and with a pipe as its
+stdin. The pipe ends when the process at its other end does, however it dies; then the program is killed with all that
+it started. With ``--stream`` what comes through the pipe goes to the program's stdin, which ends at a zero byte: thus a
+program's input can end while the process that wants it lives. Without it the program has no input. Its stdout and
+stderr are the program's, and it ends as the program does, by the same signal or with the same status.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -15,22 +17,40 @@ import sys
 import threading
 
 _PATIENCE = 1.0
+_STREAM = "--stream"
+_END = b"\0"
 
 
 def _watch(parent: int, process: "subprocess.Popen[bytes]") -> None:
-    """Kill the program when stdin ends or this process has another parent."""
+    """Pass on what comes through stdin, and kill the program when that ends or this process has another parent."""
     if sys.platform == "win32":  # which has neither select for pipes nor groups
-        while os.read(0, 1024):
-            pass
+        while words := os.read(0, 1 << 16):
+            _pass_on(words, process)
         process.kill()
         return
     while os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], _PATIENCE)
-        if readable and not os.read(0, 1024):
+        if not readable:
+            continue
+        words = os.read(0, 1 << 16)
+        if not words:
             break
+        _pass_on(words, process)
     if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
     process.kill()
+
+
+def _pass_on(words: bytes, process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is None or process.stdin.closed:
+        return
+    words, ended, _ = words.partition(_END)
+    with contextlib.suppress(OSError):  # the program no longer reads, as it may
+        process.stdin.write(words)
+        process.stdin.flush()
+    if ended:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def _become_silent() -> None:
@@ -43,8 +63,9 @@ def _become_silent() -> None:
 def main(command: "list[str]") -> int:
     """Run the command and return its status."""
     parent = os.getppid()
+    streams = command[0] == _STREAM
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command[streams:], stdin=subprocess.PIPE if streams else subprocess.DEVNULL)
     except OSError as error:
         sys.stdout.write(json.dumps({"error": f"the program cannot be started: {error}", "input": None}) + "\n")
         sys.stdout.flush()

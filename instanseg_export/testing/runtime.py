@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from ..runtimes.outcome import Outcome
 from ..runtimes.probe import probe
 from ..runtimes.process import run_runtime
 from ..runtimes.registry import find_runtime
+from ..runtimes.session import RuntimeSession
 from ..targets import known_target, write_artifact
 from ..targets.static import StaticShape
 from .small_forward import SmallForward, small_checkpoint, small_image
@@ -112,18 +113,19 @@ class RuntimeSuite:
     def call(self, runtime: Runtime, model: Path, images: Sequence[Array], tmp_path: Path) -> Callable[..., _Ended]:
         """Call the program, as the protocol says, on the images, and then on one that is not there."""
 
-        def call(*more: str, missing: bool = False, file: Path = model) -> _Ended:
+        def call(*more: str, missing: bool = False, file: Path = model, stdin: str | None = None) -> _Ended:
             inputs = _save(images, tmp_path)
             inputs += [tmp_path / "missing.npy"] if missing else []
             outputs = [path.with_suffix(".npz") for path in inputs]
+            named = () if stdin is not None else ("--input", *map(str, inputs), "--output", *map(str, outputs))
             done = subprocess.run(
                 [
                     *(*command_of(runtime), "--model", str(file), "--device", self.device, "--repeat", "2"),
-                    *("--input", *map(str, inputs), "--output", *map(str, outputs), *more),
+                    *(*named, *more),
                 ],
                 env=_environment(runtime, tmp_path),
                 cwd=tmp_path,
-                stdin=subprocess.DEVNULL,
+                input=stdin or "",
                 capture_output=True,
                 text=True,
                 timeout=_LIMIT,
@@ -132,6 +134,12 @@ class RuntimeSuite:
             return _Ended([json.loads(line) for line in done.stdout.splitlines()], done.returncode, outputs)
 
         return call
+
+    @pytest.fixture
+    def session(self, runtime: Runtime, model: Path) -> Iterator[RuntimeSession]:
+        """A session with the model."""
+        with RuntimeSession.open(runtime, model, device=self.device) as session:
+            yield session
 
     @pytest.fixture
     def outcomes(
@@ -246,6 +254,50 @@ class RuntimeSuite:
         assert Path(failed["input"]).name == "missing.npy"
         assert failed["error"]
         assert done.status != 0
+
+    def test_a_session_gives_the_same_results_image_by_image(
+        self,
+        runtime: Runtime,
+        session: RuntimeSession,
+        outcomes: Callable[..., list[Outcome]],
+        images: Sequence[Array],
+        tmp_path: Path,
+    ) -> None:
+        """One program for all images of a runtime that streams, also after an image that failed."""
+        name = LABELS if _is_whole(runtime) else NETWORK
+        expected = []
+        for outcome in outcomes():
+            assert outcome.output is not None
+            expected.append(np.load(outcome.output)[name])
+        started = session.start()
+        assert started.error == ""
+        assert session.running == runtime.streams == bool(started.version)
+        for turn in (0, 1, 0):
+            source, destination = tmp_path / f"{turn}.npy", tmp_path / "session.npz"
+            np.save(source, images[turn])
+            outcome = session.run(source, destination)
+            assert outcome.error == ""
+            assert outcome.device.startswith(self.device)
+            np.testing.assert_array_equal(np.load(destination)[name], expected[turn])
+            np.save(tmp_path / "wrong.npy", np.zeros((2, 2), dtype=np.float64))
+            assert session.run(tmp_path / "wrong.npy", destination).error
+            assert session.running == runtime.streams, "an image that failed ended the program"
+
+    def test_what_streams_answers_each_image_before_the_next(
+        self, call: Callable[..., _Ended], runtime: Runtime, images: Sequence[Array], tmp_path: Path
+    ) -> None:
+        """And ends with its input, or at a line that is none of the protocol's."""
+        if not runtime.streams:
+            pytest.skip(f"{self.name} does not take images one by one")
+        paths = [str(path) for path in _save(images, tmp_path)]
+        text = "".join(json.dumps({"input": path, "output": path + ".npz"}) + "\n" for path in paths)
+        done = call("--stream", stdin=text)
+        assert [row.get("input") for row in done.lines] == [None, *paths]
+        assert done.lines[0]["ready"] is True
+        assert done.status == 0
+        odd = call("--stream", stdin="no images\n" + text)
+        assert odd.status != 0
+        assert not any(row.get("input") for row in odd.lines)
 
     def test_an_unknown_setting_is_an_error_in_words(self, call: Callable[..., _Ended]) -> None:
         _assert_failed_in_words(call("--settings", json.dumps({"no_such_setting": 1})), "no_such_setting")

@@ -1,6 +1,7 @@
 // The protocol between this package and a runtime's program, in JavaScript; runner_protocol.py has its words.
 
 import fs from 'node:fs';
+import readline from 'node:readline';
 import { parseArgs } from 'node:util';
 import { npzPieces, readNpy } from './npy.mjs';
 
@@ -14,6 +15,7 @@ const OPTIONS = {
   model: { type: 'string' },
   input: { type: 'string', multiple: true },
   output: { type: 'string', multiple: true },
+  stream: { type: 'boolean', default: false },
   device: { type: 'string', default: 'cpu' },
   repeat: { type: 'string', default: '1' },
   settings: { type: 'string', default: '{}' },
@@ -30,10 +32,24 @@ function parse(words) {
     if (word !== '--input' && word !== '--output') spread.push(word);
   }
   const { values } = parseArgs({ args: spread, options: OPTIONS });
-  if (!values.model || !values.input || values.input.length !== values.output?.length) {
-    throw new Error('--model is needed, and --input and --output with the same number of files');
+  const images = values.input?.length ?? 0;
+  if (!values.model || images !== (values.output?.length ?? 0) || values.stream === images > 0) {
+    throw new Error('--model is needed, and either --stream or --input and --output with the same number of files');
   }
   return { ...values, repeat: Math.max(1, Number(values.repeat)), settings: JSON.parse(values.settings) };
+}
+
+/** Yields the images and where their results go: those of the command line, or those that come on stdin. */
+async function* images(request) {
+  if (!request.stream) {
+    for (const [index, input] of request.input.entries()) yield { input, output: request.output[index] };
+    return;
+  }
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { input, output } = JSON.parse(line) ?? {};
+    if (typeof input !== 'string' || typeof output !== 'string') throw new Error(`no line of images: ${line}`);
+    yield { input, output };
+  }
 }
 
 /** Returns the largest memory that this process has held, in MB of 10^6 bytes. */
@@ -87,13 +103,18 @@ export async function serve(runtime, open, words) {
   const load_s = (performance.now() - start) / 1000;
   const about = { version: session.version, device: session.device, load_s };
   say({ ready: true, ...about });
-  for (const [index, input] of request.input.entries()) {
-    try {
-      const result = await runOne(session, input, request.output[index], request.repeat);
-      say({ input, ...about, ...result, peak_mb: peakMemoryMb() });
-    } catch (error) {
-      say({ error: failure(error), input });
-      process.exitCode = 1;
+  try {
+    for await (const { input, output } of images(request)) {
+      try {
+        const result = await runOne(session, input, output, request.repeat);
+        say({ input, ...about, ...result, peak_mb: peakMemoryMb() });
+      } catch (error) {
+        say({ error: failure(error), input });
+        process.exitCode = 1;
+      }
     }
+  } catch (error) {
+    say({ error: failure(error), input: null });
+    process.exitCode = 2;
   }
 }

@@ -4,6 +4,11 @@ A runtime is a program that is called as::
 
     runner --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] --device D --repeat N
            [--settings JSON] [--stages] [--split]
+    runner --model FILE --stream --device D --repeat N [--settings JSON] [--stages] [--split]
+
+With ``--stream``, which a program offers by ``streams`` in its runtime.toml, the images come on stdin as JSON objects
+``{"input": "a.npy", "output": "a.npz"}``, one per line and maybe long after each other. Each is run and answered before
+the next is read, and the program ends at the end of its input.
 
 An input is an image, float32 (B, C, H, W), or (B, C, D, H, W) for a volume. An output holds ``instance_segmentation``
 (B, T, H, W) or (B, T, D, H, W), further results of the model under their own names and, with ``--stages``,
@@ -24,7 +29,7 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -177,17 +182,36 @@ def peak_memory_mb() -> float | None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs one exported model on images and reports in JSON lines.")
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--input", type=Path, nargs="+", required=True)
-    parser.add_argument("--output", type=Path, nargs="+", required=True)
+    parser.add_argument("--input", nargs="+", default=[])
+    parser.add_argument("--output", type=Path, nargs="+", default=[])
+    parser.add_argument("--stream", action="store_true")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--stages", action="store_true")
     parser.add_argument("--split", action="store_true")
     arguments = parser.parse_args(argv)
-    if len(arguments.input) != len(arguments.output):
-        parser.error("--input and --output need the same number of files")
+    if len(arguments.input) != len(arguments.output) or bool(arguments.input) == arguments.stream:
+        parser.error("either --stream is needed, or --input and --output with the same number of files")
     return arguments
+
+
+def _images(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Yield the images, as they are called, and where their results go.
+
+    Raises:
+        ValueError: a line of stdin does not name them.
+    """
+    if not arguments.stream:
+        yield from zip(arguments.input, arguments.output, strict=True)
+        return
+    for line in sys.stdin.buffer:
+        try:
+            row = json.loads(line)
+            image = str(row["input"]), Path(row["output"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"no line of images: {line[:100]!r}") from error
+        yield image
 
 
 def _claim_stdout() -> IO[str]:
@@ -257,12 +281,16 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
     about = {"version": session.version, "device": session.device, "load_s": time.perf_counter() - start}
     say(ready=True, **about)
     status = 0
-    for source, destination in zip(arguments.input, arguments.output, strict=True):
-        try:
-            result = _run_one(session, source, destination, arguments.repeat, arguments.split)
-        except Exception as error:
-            say(error=_words(error), input=str(source))
-            status = 1
-        else:
-            say(input=str(source), **about, **result, peak_mb=peak_memory_mb())
+    try:
+        for source, destination in _images(arguments):
+            try:
+                result = _run_one(session, Path(source), destination, arguments.repeat, arguments.split)
+            except Exception as error:
+                say(error=_words(error), input=source)
+                status = 1
+            else:
+                say(input=source, **about, **result, peak_mb=peak_memory_mb())
+    except ValueError as error:
+        say(error=_words(error), input=None)
+        return 2
     return status

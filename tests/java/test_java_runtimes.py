@@ -10,16 +10,21 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from instanseg_export import export
 from instanseg_export.api.validate import validate
+from instanseg_export.families.outputs import label_map
 from instanseg_export.images.named import NamedImage
 from instanseg_export.images.synthetic import standard_images
 from instanseg_export.images.synthetic_volumes import standard_volumes
 from instanseg_export.parity.report import Report
 from instanseg_export.runtimes.build import CACHE_VARIABLE, build, build_folder
 from instanseg_export.runtimes.registry import find_runtime, list_runtimes
+from instanseg_export.runtimes.session import RuntimeSession
+from instanseg_export.targets import write_artifact
+from instanseg_export.testing.small_forward import SmallForward, small_checkpoint, small_image
 from support.embedseg_runs import write_volume_run
 
 JAVA_RUNTIMES = (
@@ -119,6 +124,25 @@ def test_they_are_built_from_poms_and_main_sources_alone() -> None:
         assert all(path.name == "pom.xml" or "main" in path.relative_to(root).parts for path in files)
         module = runtime.build.outcome[0].removesuffix("/target/*.jar")
         assert root / module / "pom.xml" in files
+
+
+@pytest.mark.java
+@needs_java
+@pytest.mark.parametrize("name", JAVA_RUNTIMES)
+def test_they_take_images_one_by_one(name: str, built: Path, tmp_path: Path) -> None:
+    runtime, forward = find_runtime(name), SmallForward()
+    model = tmp_path / runtime.filename
+    write_artifact(runtime.target, forward, small_checkpoint(), model)
+    with RuntimeSession.open(runtime, model) as session:
+        assert session.start().error == ""
+        for height, width in ((33, 20), (24, 41), (33, 20)):
+            image = small_image(height, width)
+            np.save(tmp_path / "image.npy", image.numpy())
+            np.save(tmp_path / "wrong.npy", np.zeros((2, 2), dtype=np.float32))
+            outcome = session.run(tmp_path / "image.npy", tmp_path / "image.npz")
+            np.testing.assert_array_equal(outcome.labels(), label_map(forward(image)).numpy())
+            assert "the image must be float32" in session.run(tmp_path / "wrong.npy", tmp_path / "image.npz").error
+            assert session.running
 
 
 @pytest.mark.java

@@ -14,17 +14,18 @@ import java.util.Map;
  *
  * <pre>
  * --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] [--device D] [--repeat N] [--settings JSON] [--stages]
+ * --model FILE --stream [--device D] [--repeat N] [--settings JSON] [--stages]
  * </pre>
  *
  * @param request what to load
- * @param inputs images, as they were named
- * @param outputs where their results go, one for each
+ * @param images those that are named; none with {@code --stream}
+ * @param stream whether the images come on stdin
  * @param repeat how often each image is run, at least once
  */
-public record CommandLine(Request request, List<String> inputs, List<Path> outputs, int repeat) {
+public record CommandLine(Request request, List<ImageFiles> images, boolean stream, int repeat) {
 
     private static final List<String> OPTIONS =
-            List.of("--model", "--input", "--output", "--device", "--repeat", "--settings", "--stages");
+            List.of("--model", "--input", "--output", "--stream", "--device", "--repeat", "--settings", "--stages");
 
     /**
      * Reads the arguments.
@@ -48,8 +49,14 @@ public record CommandLine(Request request, List<String> inputs, List<Path> outpu
         }
         List<String> inputs = values.getOrDefault("--input", List.of());
         List<String> outputs = values.getOrDefault("--output", List.of());
-        if (inputs.isEmpty() || inputs.size() != outputs.size()) {
-            throw new IllegalArgumentException("--input and --output need the same number of files, at least one");
+        boolean stream = values.containsKey("--stream");
+        if (inputs.isEmpty() != stream || inputs.size() != outputs.size()) {
+            throw new IllegalArgumentException(
+                    "either --stream is needed, or --input and --output with the same number of files");
+        }
+        List<ImageFiles> images = new ArrayList<>();
+        for (int index = 0; index < inputs.size(); index++) {
+            images.add(new ImageFiles(inputs.get(index), Path.of(outputs.get(index))));
         }
         Request request = new Request(
                 Path.of(one(values, "--model", null)),
@@ -57,7 +64,7 @@ public record CommandLine(Request request, List<String> inputs, List<Path> outpu
                 settings(one(values, "--settings", "{}")),
                 values.containsKey("--stages"));
         int repeat = Math.max(1, Integer.parseInt(one(values, "--repeat", "1")));
-        return new CommandLine(request, inputs, outputs.stream().map(Path::of).toList(), repeat);
+        return new CommandLine(request, images, stream, repeat);
     }
 
     private static String one(Map<String, List<String>> values, String option, String otherwise) {

@@ -3,9 +3,12 @@ package instanseg.export.protocol;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.BufferedInputStream;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +28,7 @@ public final class Runner {
             new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
 
     private final String runtime;
+    private final InputStream images;
     private final PrintStream lines;
 
     /** Loads a model. */
@@ -43,10 +47,13 @@ public final class Runner {
      * A runner.
      *
      * @param runtime the name to report
+     * @param images where, with {@code --stream}, the images come from: a JSON object with {@code input} and
+     *     {@code output} per line
      * @param lines where the JSON lines go
      */
-    public Runner(String runtime, PrintStream lines) {
+    public Runner(String runtime, InputStream images, PrintStream lines) {
         this.runtime = runtime;
+        this.images = images;
         this.lines = lines;
     }
 
@@ -57,7 +64,7 @@ public final class Runner {
     public static void main(String runtime, Opener opener, String... arguments) {
         PrintStream lines = System.out;
         System.setOut(System.err);
-        System.exit(new Runner(runtime, lines).serve(opener, arguments));
+        System.exit(new Runner(runtime, System.in, lines).serve(opener, arguments));
     }
 
     /** Does what the command line asks and returns the exit status: 0 when every image was run. */
@@ -83,21 +90,31 @@ public final class Runner {
         }
     }
 
-    private int runAll(Session session, CommandLine command, Map<String, Object> about) {
-        int status = 0;
-        for (int index = 0; index < command.inputs().size(); index++) {
-            String input = command.inputs().get(index);
-            try {
-                Map<String, Object> row = new LinkedHashMap<>(about);
-                row.putAll(runOne(session, Path.of(input), command.outputs().get(index), command.repeat()));
-                ProcessMemory.peak().ifPresent(peak -> row.put("peak_mb", peak));
-                say("input", input, row);
-            } catch (Exception | OutOfMemoryError error) {
-                say("input", input, Map.of("error", describe(error)));
-                status = 1;
+    private int runAll(Session session, CommandLine command, Map<String, Object> about) throws IOException {
+        boolean sound = true;
+        for (ImageFiles image : command.images()) {
+            sound &= runAndSay(session, image, command.repeat(), about);
+        }
+        if (command.stream()) {
+            BufferedReader lines = new BufferedReader(new InputStreamReader(images, StandardCharsets.UTF_8));
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                sound &= runAndSay(session, ImageFiles.parse(line), command.repeat(), about);
             }
         }
-        return status;
+        return sound ? 0 : 1;
+    }
+
+    private boolean runAndSay(Session session, ImageFiles image, int repeat, Map<String, Object> about) {
+        try {
+            Map<String, Object> row = new LinkedHashMap<>(about);
+            row.putAll(runOne(session, Path.of(image.input()), image.output(), repeat));
+            ProcessMemory.peak().ifPresent(peak -> row.put("peak_mb", peak));
+            say("input", image.input(), row);
+            return true;
+        } catch (Exception | OutOfMemoryError error) {
+            say("input", image.input(), Map.of("error", describe(error)));
+            return false;
+        }
     }
 
     private static Map<String, Object> runOne(Session session, Path input, Path output, int repeat) throws IOException {

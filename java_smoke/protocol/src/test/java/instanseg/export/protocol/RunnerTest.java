@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import instanseg.export.testing.RunnerCall;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
@@ -60,6 +61,26 @@ class RunnerTest {
     }
 
     @Test
+    void imagesOnStdinAreAnsweredOneByOne() throws Exception {
+        RunnerCall call = new RunnerCall(work).image(IMAGE).missingImage().image(IMAGE);
+        assertEquals(1, call.stream(request -> new Model(image -> image), List.of(), "--model", "m"));
+        assertEquals(4, call.lines().size());
+        assertTrue(call.lines().get(2).has("error"));
+        assertFalse(call.lines().get(3).has("error"));
+        assertTrue(Files.exists(call.output(2)));
+    }
+
+    @Test
+    void aLineOfStdinThatNamesNoImageEndsTheProgram() throws Exception {
+        RunnerCall call = new RunnerCall(work).image(IMAGE);
+        assertEquals(1, call.stream(request -> new Model(image -> image), List.of("{}", "{}"), "--model", "m"));
+        assertEquals(3, call.lines().size());
+        JsonObject last = call.lines().get(2);
+        assertTrue(last.get("input").isJsonNull());
+        assertTrue(last.get("error").getAsString().contains("no line of images: {}"));
+    }
+
+    @Test
     void aModelMayNotWriteToItsInput() throws Exception {
         Runner.Opener opener = request -> new Model(image -> {
             image.data().putFloat(0, 5);
@@ -101,6 +122,7 @@ class RunnerTest {
         assertFalse(lastLine(2, opener, IMAGE).get("unavailable").getAsBoolean());
         assertTrue(said(opener, "--model", "m", "--colour").contains("there is no option --colour"));
         assertTrue(said(opener, "--model", "a", "b").contains("--model needs one value"));
+        assertTrue(said(opener, "--model", "m", "--stream").contains("either --stream is needed"));
         assertTrue(said(opener, "--model", "m", "--settings", "[1]").contains("--settings needs a JSON object"));
     }
 

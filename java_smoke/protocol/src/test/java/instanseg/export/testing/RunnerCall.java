@@ -5,8 +5,10 @@ import com.google.gson.JsonParser;
 import instanseg.export.protocol.NumpyArray;
 import instanseg.export.protocol.Npy;
 import instanseg.export.protocol.Runner;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -50,8 +52,27 @@ public final class RunnerCall {
         all.addAll(inputs);
         all.add("--output");
         all.addAll(outputs);
+        return serve(opener, InputStream.nullInputStream(), all);
+    }
+
+    /** Runs the program with the images on its stdin, and then more lines, and returns its exit status. */
+    public int stream(Runner.Opener opener, List<String> more, String... arguments) {
+        StringBuilder lines = new StringBuilder();
+        for (int index = 0; index < inputs.size(); index++) {
+            JsonObject row = new JsonObject();
+            row.addProperty("input", inputs.get(index));
+            row.addProperty("output", outputs.get(index));
+            lines.append(row).append('\n');
+        }
+        more.forEach(line -> lines.append(line).append('\n'));
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.add("--stream");
+        return serve(opener, new ByteArrayInputStream(lines.toString().getBytes(StandardCharsets.UTF_8)), all);
+    }
+
+    private int serve(Runner.Opener opener, InputStream images, List<String> arguments) {
         PrintStream lines = new PrintStream(said, true, StandardCharsets.UTF_8);
-        return new Runner("test", lines).serve(opener, all.toArray(String[]::new));
+        return new Runner("test", images, lines).serve(opener, arguments.toArray(String[]::new));
     }
 
     /** What it said. */
