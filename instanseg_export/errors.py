@@ -16,6 +16,7 @@ __all__ = [
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
+    "TooLargeError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -82,6 +83,10 @@ class OutputError(InstansegExportError):
 
 class ImageError(InstansegExportError):
     """An image cannot be read or does not fit the model."""
+
+
+class TooLargeError(ImageError):
+    """An image does not fit into memory as a whole."""
 
 
 class CardError(InstansegExportError):

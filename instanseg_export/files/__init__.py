@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from .apart import check_apart
 from .contents import files_in, size_of
-from .folder import staged_folder, staged_part
+from .flush import flush
+from .folder import check_folder, staged_folder, staged_part
 from .group import StagedFiles, check_file, staged_file, staged_files
 from .hashing import sha256_of
 from .journal import forget_written, written_paths
@@ -22,7 +23,9 @@ __all__ = [
     "StagedFiles",
     "check_apart",
     "check_file",
+    "check_folder",
     "files_in",
+    "flush",
     "forget_written",
     "scratch_failed",
     "scratch_folder",

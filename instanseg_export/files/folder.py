@@ -16,7 +16,15 @@ from .exchange import Piece, put_in_place
 from .marker import Seen, recognise, write_marker
 from .words import cannot_write, exists_already
 
-__all__ = ["STAGING", "made_folder", "staged_folder", "staged_part", "told_as"]
+__all__ = [
+    "STAGING",
+    "check_folder",
+    "folder_piece",
+    "made_folder",
+    "staged_folder",
+    "staged_part",
+    "told_as",
+]
 
 STAGING = ".instanseg-export-"
 """How the names of folders for work in progress begin, beside the output."""
@@ -32,7 +40,7 @@ def staged_folder(path: Path, *, kind: str, overwrite: bool = False, inputs: Ite
 
     Args:
         path: of the new folder.
-        kind: of output, in one word: "package", "report", "benchmark".
+        kind: of output, in one word: "package", "report", "benchmark", "pyramid".
         overwrite: replace a folder that this tool wrote.
         inputs: what the output is made from. It must not be one of them, hold one, or lie inside of one.
 
@@ -44,13 +52,44 @@ def staged_folder(path: Path, *, kind: str, overwrite: bool = False, inputs: Ite
     inputs = tuple(inputs)
     real = real_place(path)
 
-    def look() -> Seen | None:
-        check_apart(path, inputs)
-        if not os.path.lexists(real):
-            return None
-        if not overwrite:
-            raise exists_already(path)
-        return recognise(real, kind, path)
+    seen = check_folder(path, kind=kind, overwrite=overwrite, inputs=inputs)
+    with made_folder(real.parent, path) as claim:
+        content = claim.work / real.name
+        with told_as(path, content):
+            content.mkdir()
+            yield content
+            write_marker(content, kind)
+            put_in_place(claim, [folder_piece(content, path, kind, seen, overwrite=overwrite, inputs=inputs)])
+
+
+def check_folder(path: Path, *, kind: str, overwrite: bool = False, inputs: Iterable[Path] = ()) -> Seen | None:
+    """Return what is at the place of a folder that is to be written; None if it is free.
+
+    Its arguments are those of :func:`staged_folder`.
+
+    Raises:
+        OutputError: it has to do with an input, or something is there that may not be replaced.
+    """
+    try:
+        return _look(path, kind, overwrite, inputs)
+    except OSError as error:
+        raise cannot_write(error, path) from error
+
+
+def folder_piece(
+    content: Path, path: Path, kind: str, seen: Seen | None, *, overwrite: bool, inputs: Iterable[Path]
+) -> Piece:
+    """Return a finished folder as :func:`.exchange.put_in_place` takes it.
+
+    Args:
+        content: the folder, with its list of contents.
+        path: where it goes.
+        kind: as for :func:`staged_folder`.
+        seen: what :func:`check_folder` gave when the work began.
+        overwrite: as for :func:`staged_folder`.
+        inputs: as for :func:`staged_folder`.
+    """
+    given = tuple(inputs)
 
     def still(taken: Path, seen: Seen) -> bool:
         try:
@@ -58,17 +97,17 @@ def staged_folder(path: Path, *, kind: str, overwrite: bool = False, inputs: Ite
         except OutputError:
             return False
 
-    try:
-        seen = look()
-    except OSError as error:
-        raise cannot_write(error, path) from error
-    with made_folder(real.parent, path) as claim:
-        content = claim.work / real.name
-        with told_as(path, content):
-            content.mkdir()
-            yield content
-            write_marker(content, kind)
-            put_in_place(claim, [Piece(content, real, path, kind, seen, look, still)])
+    return Piece(content, real_place(path), path, kind, seen, lambda: _look(path, kind, overwrite, given), still)
+
+
+def _look(path: Path, kind: str, overwrite: bool, inputs: Iterable[Path]) -> Seen | None:
+    real = real_place(path)
+    check_apart(path, inputs)
+    if not os.path.lexists(real):
+        return None
+    if not overwrite:
+        raise exists_already(path)
+    return recognise(real, kind, path)
 
 
 @contextmanager

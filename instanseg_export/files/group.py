@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError
 from .apart import check_apart, check_name, real_place
 from .claim import Claim
 from .exchange import Piece, put_in_place
-from .folder import made_folder, told_as
+from .flush import flush
+from .folder import check_folder, folder_piece, made_folder, told_as
 from .hashing import sha256_of
-from .marker import Seen
+from .marker import Seen, write_marker
 from .seal import append_seal, read_seal
 from .words import cannot_write, exists_already
 
@@ -166,6 +167,7 @@ class StagedFiles:
         self._origin = origin
         self._ours = ours
         self._seen: dict[Path, Seen | None] = {}
+        self._folders: dict[Path, tuple[str, Seen | None]] = {}
 
     def add(self, path: Path) -> Path:
         """Return the temporary path of one more file.
@@ -175,6 +177,24 @@ class StagedFiles:
         """
         self._seen[path] = self._look(path)
         return self._claim.work / path.name
+
+    def add_folder(self, path: Path, *, kind: str) -> Path:
+        """Return the temporary path of an empty folder that appears with the files.
+
+        It is known again by a list of its contents of its own, as one of :func:`staged_folder` is.
+
+        Args:
+            path: of the new folder.
+            kind: of output, in one word.
+
+        Raises:
+            OutputError: it has to do with an input, or something is there that may not be replaced.
+        """
+        self._folders[path] = kind, check_folder(path, kind=kind, overwrite=self._overwrite, inputs=self._inputs)
+        content = self._claim.work / path.name
+        with told_as(path, content):
+            content.mkdir()
+        return content
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -197,7 +217,10 @@ class StagedFiles:
         """Seal the files and put them in their places."""
         for path in self._seen:
             with told_as(path, self._claim.work / path.name):
-                _flush(self._claim.work / path.name)
+                flush(self._claim.work / path.name)
+        for path, (kind, _) in self._folders.items():
+            with told_as(path, self._claim.work / path.name):
+                write_marker(self._claim.work / path.name, kind)
         if self._sealed is not None and self._sealed in self._seen:
             others = [path.name for path in self._seen if path != self._sealed]
             with told_as(self._sealed):
@@ -209,7 +232,12 @@ class StagedFiles:
         # The sealed file last: until it is in its place, the old one vouches for the files that are to be replaced.
         order = sorted(self._seen, key=lambda path: path == self._sealed)
         with told_as(order[0] if order else Path()):
-            put_in_place(self._claim, [self._piece(path) for path in order])
+            put_in_place(self._claim, [*self._folder_pieces(), *(self._piece(path) for path in order)])
+
+    def _folder_pieces(self) -> Iterator[Piece]:
+        for path, (kind, seen) in self._folders.items():
+            content = self._claim.work / path.name
+            yield folder_piece(content, path, kind, seen, overwrite=self._overwrite, inputs=self._inputs)
 
     def _piece(self, path: Path) -> Piece:
         def still(taken: Path, seen: Seen) -> bool:
@@ -219,13 +247,3 @@ class StagedFiles:
 
         new = self._claim.work / path.name
         return Piece(new, real_place(path), path, "", self._seen[path], lambda: self._look(path), still)
-
-
-def _flush(path: Path) -> None:
-    """See to it that a file is on the disk.
-
-    Raises:
-        OSError: it was not written.
-    """
-    with path.open("rb") as stream, suppress(OSError):
-        os.fsync(stream.fileno())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ImageError
+from ..errors import ImageError, TooLargeError
 
 __all__ = [
     "RGB",
@@ -119,13 +119,13 @@ def check_memory(path: Path, size: int) -> None:
         size: of the pixels that are read, in bytes, unpacked.
 
     Raises:
-        ImageError: it is larger than the memory that is free.
+        TooLargeError: it is larger than the memory that is free.
     """
     import psutil
 
     free = psutil.virtual_memory().available
     if size > free:
-        raise ImageError(
+        raise TooLargeError(
             f"{path} needs {size / 1e9:.1f} GB unpacked, but only {free / 1e9:.1f} GB of memory are free.",
-            hint="Read a part of it, crop it, save a smaller level of its pyramid, or segment it in tiles in QuPath.",
+            hint="Read a part of it, crop it, save a smaller level of it, or segment it in tiles with --tiled.",
         )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
 from .image import Array, PixelSize
 
-__all__ = ["rescale", "rescale_labels"]
+__all__ = ["SAME_SIZE", "check_factors", "rescale", "rescale_labels", "rescaled_shape"]
+
+SAME_SIZE = 0.01
+"""Pixel sizes that differ by no more than this part are taken as equal: resampling would only blur the image."""
 
 _LARGEST_FACTOR = 32.0
 
@@ -34,19 +39,37 @@ def rescale(image: Array, from_um: PixelSize, to_um: PixelSize, axial: float = 1
     from skimage.transform import resize
 
     factors = [axial] * (image.ndim - 3) + [old / new for old, new in zip(from_um, to_um, strict=True)]
+    check_factors(factors, from_um, to_um)
+    shape = (image.shape[0], *rescaled_shape(image.shape[1:], factors))
+    data = image.astype(np.float32)
+    if shape == data.shape:
+        return data
+    resized = resize(data, shape, order=1, mode="reflect", anti_aliasing=min(factors) < 1, preserve_range=True)
+    return np.asarray(resized, dtype=np.float32)
+
+
+def rescaled_shape(shape: Sequence[int], factors: Sequence[float]) -> tuple[int, ...]:
+    """Return the size of an image along each axis once it has ``factors`` times as many pixels, at least 1."""
+    return tuple(max(1, round(size * factor)) for size, factor in zip(shape, factors, strict=True))
+
+
+def check_factors(factors: Sequence[float], from_um: PixelSize, to_um: PixelSize) -> None:
+    """Refuse to resample an image out of recognition.
+
+    Args:
+        factors: how many pixels it is to have for each that it has, along each axis.
+        from_um: (y, x) size of its pixels in micrometres, for the message.
+        to_um: (y, x) that they are to have.
+
+    Raises:
+        ImageError: a factor is above 32 or below a 32nd.
+    """
     if not all(1 / _LARGEST_FACTOR <= factor <= _LARGEST_FACTOR for factor in factors):
         raise ImageError(
             f"The image's pixel size is {_micrometres(from_um)} and the model's is {_micrometres(to_um)}: "
             "they are too far apart.",
             hint="Give the image's true pixel size in micrometres with --pixel-size.",
         )
-    sizes = (max(1, round(size * factor)) for size, factor in zip(image.shape[1:], factors, strict=True))
-    shape = (image.shape[0], *sizes)
-    data = image.astype(np.float32)
-    if shape == data.shape:
-        return data
-    resized = resize(data, shape, order=1, mode="reflect", anti_aliasing=min(factors) < 1, preserve_range=True)
-    return np.asarray(resized, dtype=np.float32)
 
 
 def rescale_labels(labels: Array, shape: tuple[int, ...]) -> tuple[Array, list[int]]:

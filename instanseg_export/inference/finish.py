@@ -13,11 +13,12 @@ from ..runtimes.outcome import Outcome
 from ..untrusted.boundary import plain
 from .advice import advise
 from .batch import Job
+from .label_formats import PYRAMID
 from .model import Ready
 from .result import RunResult, count
 from .write import Segmented, write_results
 
-__all__ = ["finish"]
+__all__ = ["finish", "results_of", "structure_names"]
 
 
 def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) -> RunResult:
@@ -39,7 +40,7 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
         OutputError: a file exists already, cannot be written, or the disk is full.
     """
     image = job.prepared
-    labels, further, incomplete = _results(ready, job.image, outcome)
+    labels, further, incomplete = results_of(ready, job.image, outcome)
     facts = ready.contract.output("masks")
     masks = None if facts is None else further.get(facts.name)
     notes = [*image.notes, *incomplete]
@@ -51,7 +52,7 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
         masks = None if masks is None else rescale_labels(masks, image.shape)[0]
     if lost:
         notes.append(f"{len(lost)} instances are smaller than a pixel of the image and are not in the label file.")
-    names = _structure_names(ready, labels.shape[0])
+    names = structure_names(ready, labels.shape[0])
     write_results(Segmented(labels, names, masks, further), image, ready, job.files, job.replacing)
     found = tuple(count(name, plane, image.pixel_size) for name, plane in zip(names, labels, strict=True))
     notes += advise(found, image, ready)
@@ -60,6 +61,7 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
         image=job.image,
         labels=job.files["labels"],
         overlay=job.files["overlay"],
+        pyramid=job.files.get(PYRAMID),
         masks=job.files.get("masks"),
         objects=job.files.get("objects"),
         polygons=tuple(job.files[kind] for kind in polygons),
@@ -76,7 +78,7 @@ def finish(ready: Ready, job: Job, outcome: Outcome, polygons: Sequence[str]) ->
     )
 
 
-def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mapping[str, Any], list[str]]:
+def results_of(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mapping[str, Any], list[str]]:
     """Return the label maps (T, H, W), what the model gives beside them, and what is to be said of them."""
     if outcome.unavailable:
         raise RuntimeUnavailableError(
@@ -88,7 +90,7 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
         raise ImageError(
             f"{ready.runtime.title} could not segment {image}{device}: {plain(outcome.error, 300).rstrip('. ')}.",
             hint="Segment a part with --region X Y WIDTH HEIGHT, give fewer --channels, close other programs, or "
-            "segment it in tiles in QuPath.",
+            "segment it in tiles with --tiled.",
         )
     try:
         labels, further, (why, lost) = outcome.labels()[0], outcome.further(), outcome.incomplete()
@@ -106,7 +108,7 @@ def _results(ready: Ready, image: Path, outcome: Outcome) -> tuple[Array, Mappin
     return labels, further, [f"Labels may be incomplete: {why}."] if why else []
 
 
-def _structure_names(ready: Ready, count: int) -> tuple[str, ...]:
+def structure_names(ready: Ready, count: int) -> tuple[str, ...]:
     structures = ready.contract.structures
     if count == len(structures):
         return tuple(structures)

@@ -26,6 +26,7 @@ class ImageOptions:
         region: X Y WIDTH HEIGHT of the part to segment, in pixels of the image. Default: all of it.
         polygons: Write outlines too: geojson (for QuPath), roi (for ImageJ and Fiji).
         table: Write a row for each object (area, centroid, intensities): csv or parquet.
+        label_format: Write the label map as OME-Zarr too, a pyramid that napari opens: ome-zarr.
         ignore_memory: Go on where memory does not seem to suffice.
 
     Raises:
@@ -37,6 +38,7 @@ class ImageOptions:
     region: tuple[int, int, int, int] | None = None
     polygons: Sequence[str] = ()
     table: str | None = None
+    label_format: str | None = None
     ignore_memory: bool = False
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from ..images.readers.registry import is_image
 
 __all__ = ["Outputs", "expand", "is_folder_of_images", "name_outputs"]
 
-_OURS = re.compile(r"_(labels\.tif|overlay\.png)$")
+_OURS = re.compile(r"_(labels\.(tif|zarr)|overlay\.png)$")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _of_folder(folder: Path, recursive: bool) -> tuple[list[Path], list[str], li
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if entry.is_dir() and not _OURS.search(entry.name):
             if is_image(entry):
                 images.append(entry)
             elif recursive and not entry.is_symlink():  # a link could lead back here

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.single_file import parse_spec
-from ..errors import ImageError, SpecError
+from ..errors import SpecError, TooLargeError
 from ..families.registry import FAMILIES
 from ..images import ImageInfo, Region
 from .model import Ready
@@ -148,19 +148,19 @@ def check_need(path: Path, need: Need, ready: Ready, *, ignore: bool = False) ->
         None where it fits; the bytes that are free where it does not and that is ignored.
 
     Raises:
-        ImageError: saying how much is needed and how much is free.
+        TooLargeError: saying how much is needed and how much is free.
     """
     free, why = free_memory()
     if need.total <= free:
         return None
     if ignore:
         return free
-    raise ImageError(
+    raise TooLargeError(
         f"{path} needs about {_gigabytes(need.total)} of memory to be segmented with {ready.title} "
         f"({need.seen} pixels for the model), and {_gigabytes(free)} are free{why}.",
         hint="Segment a part with --region X Y WIDTH HEIGHT; give fewer --channels, if the model takes any number; "
-        "shrink the image by a smaller --pixel-size, at the price of detail; segment it in tiles in QuPath; or go on "
-        "regardless with --ignore-memory.",
+        "shrink the image by a smaller --pixel-size, at the price of detail; segment it in tiles with --tiled; or go "
+        "on regardless with --ignore-memory.",
     )
 
 

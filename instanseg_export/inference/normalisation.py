@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..images.image import Array
 from .model import PERCENTILES, Ready
 
-__all__ = ["decide", "is_standard", "stretch"]
+__all__ = ["decide", "is_standard", "is_unit_range", "stretch"]
 
 _TOLERANCE = 0.01
 
@@ -51,9 +51,14 @@ def _is_normalised(planes: Array) -> bool:
         if values.size == 0:
             return False
         low, high = np.percentile(values, PERCENTILES)
-        if abs(low) > _TOLERANCE or abs(high - 1) > _TOLERANCE:
+        if not is_unit_range(low, high):
             return False
     return True
+
+
+def is_unit_range(low: float, high: float) -> bool:
+    """Tell whether two percentiles of a channel are 0 and 1, as those of a normalised image are."""
+    return bool(abs(low) <= _TOLERANCE and abs(high - 1) <= _TOLERANCE)
 
 
 def stretch(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ImageError
-from ..images import ImageInfo, Region, probe_image, read_image, rescale
+from ..images import ImageInfo, probe_image, read_image, rescale
 from ..images.channels import choose_channels
 from ..images.image import Array, PixelSize
+from ..images.region import region_of
+from ..images.rescale import SAME_SIZE
 from ..images.single import as_float32
 from ..targets import known_target
 from ..targets.capabilities import require_shape
@@ -24,9 +25,6 @@ from .model import Ready
 from .normalisation import decide, is_standard, stretch
 
 __all__ = ["Prepared", "prepare"]
-
-_SAME_SIZE = 0.01
-"""Pixel sizes that differ by no more than this part are taken as equal: resampling would only blur the image."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +82,10 @@ def prepare(path: Path, ready: Ready, options: ImageOptions, folder: Path, numbe
     """
     info = probe_image(path, ready.contract.dimensions)
     chosen = choose_channels(info.channel_names, path, options.channels or None, ready.contract.channels)
-    region = None if options.region is None else _region(info, options.region)
+    region = None if options.region is None else region_of(info.path, info.shape, options.region)
     size = info.pixel_size if options.pixel_size is None else (options.pixel_size, options.pixel_size)
     factors = _factors(info, size, ready)
-    resampled = max(abs(factor - 1) for factor in factors) > _SAME_SIZE
+    resampled = max(abs(factor - 1) for factor in factors) > SAME_SIZE
     if not resampled:
         factors = (1.0,) * len(factors)
     need = estimate(info, chosen, region, factors, ready, measured=bool(options.table or options.polygons))
@@ -158,18 +156,6 @@ def save(path: Path, array: Array) -> None:
         stream.write(array.data.cast("B") if array.size else b"")
 
 
-def _region(info: ImageInfo, wanted: tuple[int, int, int, int]) -> Region:
-    x, y, width, height = wanted
-    rows, columns = info.shape[-2:]
-    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
-        raise ImageError(
-            f"The region of {width} x {height} pixels from x {x}, y {y} is not inside of {info.path}, which is "
-            f"{columns} pixels wide and {rows} high.",
-            hint="Give it as --region X Y WIDTH HEIGHT, in pixels of the image, from 0 0 at its upper left corner.",
-        )
-    return Region(y, x, height, width)
-
-
 def _factors(info: ImageInfo, size: PixelSize | None, ready: Ready) -> tuple[float, ...]:
     """Return how many rows the model sees for each of the image, along each axis."""
     wanted = ready.contract.pixel_size
@@ -191,7 +177,7 @@ def _pixel_size_notes(
         notes.append(f"{said}: taken to be {wanted:g} µm, the model's.")
     elif options.pixel_size is not None and info.pixel_size is not None:
         off = max(abs(options.pixel_size / own - 1) for own in info.pixel_size)
-        if off > _SAME_SIZE:
+        if off > SAME_SIZE:
             said = _micrometres(info.pixel_size)
             notes.append(
                 f"{info.path.name} has pixels of {said}, by its file; {options.pixel_size:g} µm was asked for."

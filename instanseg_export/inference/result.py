@@ -38,6 +38,7 @@ class RunResult:
         model, image: what it was given.
         labels: the label file, a page per structure, of the image's own height and width, or the region's.
         overlay: the picture of the outlines.
+        pyramid: the folder with the label map as OME-Zarr; None if it was not asked for.
         masks: for models whose masks may overlap, the file with the whole masks as COCO run-length encoding, else None.
         objects: the table with a row for each object; None if it was not asked for and the model only segments.
         polygons: the files with outlines, in the order in which they were asked for.
@@ -57,6 +58,7 @@ class RunResult:
     image: Path
     labels: Path
     overlay: Path
+    pyramid: Path | None
     masks: Path | None
     objects: Path | None
     polygons: tuple[Path, ...]
@@ -75,7 +77,9 @@ class RunResult:
     def written(self) -> tuple[Path, ...]:
         """Every file that was written."""
         return tuple(
-            path for path in (self.labels, self.overlay, self.masks, self.objects, *self.polygons) if path is not None
+            path
+            for path in (self.labels, self.overlay, self.pyramid, self.masks, self.objects, *self.polygons)
+            if path is not None
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ..images.writers import (
     Feature,
     Scale,
     object_columns,
-    outline,
+    outlines,
     write_coco,
     write_geojson,
     write_label_tiff,
@@ -28,6 +29,7 @@ from ..images.writers import (
 )
 from ..metadata import OutputFacts
 from .inputs import Outputs
+from .label_formats import PYRAMID, write_pyramid
 from .model import Ready
 from .prepare import Prepared
 
@@ -57,9 +59,13 @@ class Segmented:
     further: Mapping[str, npt.NDArray[Any]]
 
 
-def planned(outputs: Outputs, ready: Ready, polygons: Sequence[str], table: str | None) -> dict[str, Path]:
-    """Return the files that a run writes, by what they are."""
+def planned(
+    outputs: Outputs, ready: Ready, polygons: Sequence[str], table: str | None, label_format: str | None = None
+) -> dict[str, Path]:
+    """Return the files that a run writes, by what they are; the pyramid is a folder."""
     files = {"labels": outputs.path("labels.tif"), "overlay": outputs.path("overlay.png")}
+    if label_format is not None:
+        files[PYRAMID] = outputs.path("labels.zarr")
     if ready.contract.output("masks") is not None:
         files["masks"] = outputs.path("masks.json")
     if table is not None or ready.contract.per_label:
@@ -88,7 +94,10 @@ def write_results(
     picture = overlay(planes, found.labels)
     # All of them appear, or none does; the label file has a seal by which the others are known again.
     with staged_files(files["labels"].parent, **replacing) as staged:
-        places = {what: staged.add(path) for what, path in files.items()}
+        places = {
+            what: staged.add_folder(path, kind=PYRAMID) if what == PYRAMID else staged.add(path)
+            for what, path in files.items()
+        }
         Pillow.fromarray(picture).save(places["overlay"], format="PNG")
         if "masks" in places and found.masks is not None:
             _write_masks(places["masks"], found, found.masks, image, ready)
@@ -96,6 +105,8 @@ def write_results(
             _write_measured(places, found, planes, image, ready)
         if "roi" in places:
             write_rois(places["roi"], ((name, _outlines(which, image)) for name, which in _structures(found)))
+        if PYRAMID in places:
+            write_pyramid(places[PYRAMID], found.labels, found.names, image)
         write_label_tiff(
             places["labels"],
             found.labels,
@@ -118,7 +129,14 @@ def _offset(image: Prepared) -> tuple[int, int]:
 
 
 def _outlines(which: Iterator[Piece], image: Prepared) -> Iterator[tuple[int, Polygon | MultiPolygon]]:
-    return ((piece.label, outline(piece, _offset(image))) for piece in which)
+    labelled, traced = tee(which)
+    return zip((piece.label for piece in labelled), outlines(traced, _offset(image)), strict=True)
+
+
+def _all_outlines(found: Segmented, image: Prepared) -> npt.NDArray[Any]:
+    """Return the outlines of the table's rows, in their order."""
+    shapes = [shape for _, which in _structures(found) for _, shape in _outlines(which, image)]
+    return np.array(shapes, dtype=object)
 
 
 def _write_masks(path: Path, found: Segmented, masks: Array, image: Prepared, ready: Ready) -> None:
@@ -155,7 +173,9 @@ def _write_measured(places: Mapping[str, Path], found: Segmented, planes: Array,
     offset = _offset(image) if planes.ndim == 3 else (0, *_offset(image))
     columns = object_columns(measured, names, Scale(whole, offset), paired=paired, rows=rows)
     if "objects" in places:
-        write_table(places["objects"], columns, places["objects"].suffix.removeprefix("."))
+        kind = places["objects"].suffix.removeprefix(".")
+        shapes = _all_outlines(found, image) if kind == "parquet" and planes.ndim == 3 else None
+        write_table(places["objects"], columns, kind, shapes)
     if "geojson" in places:
         source = image.digest + hashlib.sha256(np.ascontiguousarray(found.labels).data).hexdigest()
         write_geojson(places["geojson"], _features(found, measured, columns, image, ready, paired), source=source)
@@ -215,29 +235,28 @@ def _features(
         return {f"{prefix}{name}": float(values[row]) for name, values in numbers.items()}
 
     if paired:
-        nuclei = {piece.label: outline(piece, _offset(image)) for piece in pieces(found.labels[0])}
-        for piece in pieces(found.labels[1]):
-            nucleus = nuclei.pop(piece.label, None)
-            inside = {} if nucleus is None else facts(0, piece.label, "nucleus ")
+        nuclei = dict(_outlines(pieces(found.labels[0]), image))
+        for label, cell in _outlines(pieces(found.labels[1]), image):
+            nucleus = nuclei.pop(label, None)
+            inside = {} if nucleus is None else facts(0, label, "nucleus ")
             yield Feature(
-                name=f"cells/{piece.label}",
-                outline=outline(piece, _offset(image)),
+                name=f"cells/{label}",
+                outline=cell,
                 nucleus=nucleus,
                 cell=True,
-                classification=classes.get(piece.label),
-                measurements={"label": piece.label} | facts(1, piece.label, "cell ") | inside,
+                classification=classes.get(label),
+                measurements={"label": label} | facts(1, label, "cell ") | inside,
             )
         for label, alone in nuclei.items():
             yield Feature(f"nuclei/{label}", alone, None, False, classes.get(label), {"label": label} | facts(0, label))
         return
     for structure, (name, which) in enumerate(_structures(found)):
-        for piece in which:
-            measurements = {"label": piece.label} | facts(structure, piece.label)
+        for label, shape in _outlines(which, image):
             yield Feature(
-                name=f"{name}/{piece.label}",
-                outline=outline(piece, _offset(image)),
-                classification=classes.get(piece.label),
-                measurements=measurements,
+                name=f"{name}/{label}",
+                outline=shape,
+                classification=classes.get(label),
+                measurements={"label": label} | facts(structure, label),
             )
 
 

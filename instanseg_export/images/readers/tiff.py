@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,10 @@ from ..image import Array, ImageInfo, Region, default_names
 from ..lengths import Stated
 from ..notes import about_pixel_size
 from . import ome_xml
-from .axes import layout_of
-from .orientation import Orientation
-from .tiff_colour import colours_of
 from .tiff_metadata import names_of, pixel_size_of, slice_distance_of
-from .tiff_page import check_page, read_page
-from .tiff_series import choose_series
+from .tiff_pixels import TiffPixels
+from .tiff_segments import SegmentCache
+from .tiff_series import choose_series, reduced_series
 from .tiff_structure import count_pages
 
 __all__ = ["READER", "TiffReader"]
@@ -44,12 +41,16 @@ class TiffReader:
         return start.startswith(_MAGIC)
 
     @contextmanager
-    def open(self, path: Path, dimensions: int) -> Iterator[TiffSource]:
+    def open(
+        self, path: Path, dimensions: int, cache: SegmentCache | None = None, series: int | None = None
+    ) -> Iterator[TiffSource]:
         """Open the one image (or volume) of a TIFF file.
 
         Args:
             path: of the file.
             dimensions: 2 for an image, 3 for a volume.
+            cache: keeps decoded strips and tiles, for those who read an image part by part.
+            series: place of the image among those of the file, from 0; by default the largest.
 
         Raises:
             ImageError: it holds a volume where an image is wanted, or an image where a volume is, a time series,
@@ -60,7 +61,7 @@ class TiffReader:
 
         pages = count_pages(path)
         with _listening() as heard, parsing(path, "the TIFF", ImageError), tifffile.TiffFile(path) as tif:
-            source = TiffSource(path, tif, pages, dimensions, heard)
+            source = TiffSource(path, tif, pages, dimensions, heard, cache, series)
             try:
                 yield source
             finally:
@@ -71,17 +72,28 @@ READER = TiffReader()
 
 
 class TiffSource:
-    """The image of a TIFF file, opened. See :class:`.source.Source`."""
+    """The image of a TIFF file, opened. See :class:`.source.Source`.
 
-    def __init__(self, path: Path, tif: Any, pages: int, dimensions: int, heard: list[str]) -> None:
-        self._path, self._tif = path, tif
-        self._opened: list[Any] = []
+    Attributes:
+        pixels: of its full resolution.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tif: Any,
+        pages: int,
+        dimensions: int,
+        heard: list[str],
+        cache: SegmentCache | None = None,
+        series: int | None = None,
+    ) -> None:
+        self._path, self._tif, self._cache, self._heard = path, tif, cache, heard
         self.found: list[str] = []
-        self._lacking = self._expected = 0
         notes: list[str] = []
         root = _described(path, tif, pages, notes)
         _check_siblings(path, tif)
-        self._series, place, more = choose_series(path, tif)
+        self._series, place, more = choose_series(path, tif, series)
         if self._series.transform is not None:
             raise ImageError(
                 f"{path} has its own scale of intensities ({plain(self._series.kind, 40)}).",
@@ -89,44 +101,35 @@ class TiffSource:
             )
         notes += more
         notes += _check_imagej(path, tif, self._series)
-        keyframe = self._series.keyframe
-        self._page = keyframe
-        self._check(keyframe)
-        self._colours = colours_of(path, keyframe)
-        self._layout = layout_of(path, self._series, keyframe, dimensions)
-        if self._layout.pages > 1:
-            self._colours = self._colours.without_palette()
-        self._orientation = Orientation.of(keyframe.tags.valueof(274, default=1), path)
-        notes += [*self._layout.notes, *self._colours.notes, *self._orientation.notes]
-        self._virtual = self._contiguous()
-        described = None if root is None else ome_xml.find_pixels(root, place, *keyframe.shaped[2:4])
+        self.pixels = TiffPixels(path, tif, self._series, dimensions, cache)
+        self._levels: list[TiffPixels] = []
+        notes += [*self.pixels.layout.notes, *self.pixels.colours.notes, *self.pixels.orientation.notes]
+        described = None if root is None else ome_xml.find_pixels(root, place, *self._series.keyframe.shaped[2:4])
         said = [message for message in dict.fromkeys(heard) if message][:3]
         notes += [f"What tifffile says of {path.name}: {message}." for message in said]
         self.info = self._describe(described, dimensions, notes)
 
     def _describe(self, described: Any, dimensions: int, notes: list[str]) -> ImageInfo:
-        layout, colours = self._layout, self._colours
-        channels = layout.channels if layout.channels > 1 or layout.last else colours.channels
-        height, width = self._orientation.shape(layout.height, layout.width)
-        depth = (layout.depth,) if dimensions == 3 else ()
-        said: Stated = pixel_size_of(self._tif, self._page) if described is None else ome_xml.pixel_size(described)
+        pixels = self.pixels
+        channels = pixels.shape[0]
+        said: Stated = pixel_size_of(self._tif, pixels.keyframe) if described is None else ome_xml.pixel_size(described)
         if described is not None and said.understood and said.size is None:
             # OME-XML without a size: the file's other places may have one.
-            said = pixel_size_of(self._tif, self._page)
-        size = None if said.size is None else self._orientation.shape(*said.size)
+            said = pixel_size_of(self._tif, pixels.keyframe)
+        size = None if said.size is None else pixels.orientation.shape(*said.size)
         note, remarks = about_pixel_size(self._path, said)
         names: Sequence[str] | None
         if described is None:
-            names = names_of(self._tif, self._channel_pages(), channels)
+            names = names_of(self._tif, pixels.channel_pages(), channels)
             distance = slice_distance_of(self._tif)
         else:
             names = [plain(name, 120) for name in ome_xml.channel_names(described)]
             distance = ome_xml.slice_distance(described)
         if names is None or len(names) != channels or not all(names):
-            names = default_names(channels, colour=colours.colour)
+            names = default_names(channels, colour=pixels.colours.colour)
         return ImageInfo(
-            (channels, *depth, height, width),
-            colours.dtype,
+            pixels.shape,
+            pixels.dtype,
             size,
             note,
             tuple(names),
@@ -135,119 +138,49 @@ class TiffSource:
             distance if dimensions == 3 else None,
         )
 
-    def _channel_pages(self) -> list[Any]:
-        layout = self._layout
-        if self._virtual is not None or layout.last or layout.depth > 1 or layout.channels > 1000:
-            return []
-        return [self._load(layout.page(channel, 0)) for channel in range(layout.channels)]
+    def levels(self) -> list[TiffPixels]:
+        """Return the resolutions of the image, the full one first, and each smaller than the one before.
+
+        Raises:
+            ImageError: one of them claims more than the file holds.
+        """
+        if not self._levels:
+            dimensions = len(self.info.shape) - 1
+            self._levels = [self.pixels]
+            reduced = list(reduced_series(self._tif, self._series))
+            self._check_levels(len(reduced))
+            for series in reduced:
+                level = TiffPixels(self._path, self._tif, series, dimensions, self._cache)
+                same = level.shape[0] == self.info.shape[0] and level.dtype == self.info.dtype
+                if same and level.shape[-1] < self._levels[-1].shape[-1]:
+                    self._levels.append(level)
+        return self._levels
+
+    def _check_levels(self, found: int) -> None:
+        """Refuse a pyramid whose end is cut off: tifffile goes on without the levels that it cannot find."""
+        places, size = self.pixels.keyframe.subifds or (), self._tif.filehandle.size
+        if any(place >= size for place in places) or (found < len(places) and self._heard):
+            raise ImageError(
+                f"{self._path} is truncated or damaged: its pyramid has {len(places)} smaller levels, and "
+                f"{found} of them can be read.",
+                hint="Copy or export it again.",
+            )
 
     def read(self, channels: Sequence[int], region: Region) -> Array:
         """See :meth:`.source.Source.read`."""
-        stored = self._orientation.stored(region, self._layout.height, self._layout.width)
-        array = self._read_last(channels, stored) if self._layout.last else self._read_planes(channels, stored)
-        if self._lacking:
-            share = 100 * self._lacking / max(self._expected, 1)
+        array = self.pixels.read(channels, region)
+        if lacking := self.pixels.lacking:
+            share = 100 * lacking / max(self.pixels.expected, 1)
             self.found.append(
-                f"{self._path.name} lacks {self._lacking} of {self._expected} strips or tiles ({share:.2g} %): "
+                f"{self._path.name} lacks {lacking} of {self.pixels.expected} strips or tiles ({share:.2g} %): "
                 "its writer left them out, and they were taken to be 0."
             )
-        array = self._orientation.apply(array)
-        return array if len(self.info.shape) == 4 else array[:, 0]
-
-    def _read_planes(self, channels: Sequence[int], region: Region) -> Array:
-        layout, colours = self._layout, self._colours
-        out = np.zeros((len(channels), layout.depth, region.height, region.width), colours.dtype)
-        if layout.channels > 1:
-            for place, channel in enumerate(channels):
-                for z in range(layout.pages_deep):
-                    out[place, z : z + layout.page_depth] = self._plane(layout.page(channel, z), region)[0]
-        else:
-            for z in range(layout.pages_deep):
-                plane = self._plane(layout.page(0, z), region)
-                out[:, z : z + layout.page_depth] = plane[list(channels)]
-        return out
-
-    def _read_last(self, channels: Sequence[int], region: Region) -> Array:
-        """Read pages that are rows of the image, with a column for each channel."""
-        out = np.zeros((len(channels), 1, region.height, region.width), self._colours.dtype)
-        rows = Region(region.x, 0, region.width, self._layout.channels)
-        for place in range(region.height):
-            out[:, 0, place] = self._plane(region.y + place, rows)[0, 0].T[list(channels)]
-        return out
-
-    def _plane(self, index: int, region: Region) -> Array:
-        """Return a page's channels, (C, D, H, W)."""
-        if self._virtual is not None:
-            part = self._virtual[index, :, :, region.y : region.y + region.height, region.x : region.x + region.width]
-            samples = part[..., 0] if part.shape[0] > 1 else np.moveaxis(part[0], -1, 0)
-            return self._colours.convert(np.array(samples, self._page.dtype))
-        page = self._load(index)
-        if (page.shaped, page.dtype) != (self._page.shaped, self._page.dtype):
-            raise ImageError(
-                f"{self._path} has pages of different kinds: page {index + 1} of the image is {page.dtype} "
-                f"{page.shape}, the first {self._page.dtype} {self._page.shape}.",
-                hint="Save the image that you mean as its own file.",
-            )
-        colours = self._colours if page is self._page else colours_of(self._path, page)
-        if self._layout.pages > 1:
-            colours = colours.without_palette()
-        if (colours.channels, colours.dtype) != (self._colours.channels, self._colours.dtype):
-            raise ImageError(
-                f"{self._path} has pages of different kinds of colours.",
-                hint="Save the image that you mean as its own file.",
-            )
-        lacking, expected = self._check(page)
-        self._lacking, self._expected = self._lacking + lacking, self._expected + expected
-        return colours.convert(read_page(self._path, page, region))
-
-    def _load(self, index: int) -> Any:
-        """Return a page of the image with its own tags, not with those of the first page."""
-        page = self._series[index]
-        if page is None:
-            raise ImageError(
-                f"{self._path} lacks one of its {len(self._series)} pages.", hint="Copy or export it again."
-            )
-        handle = page.parent.filehandle
-        if handle.closed:
-            handle.open()
-            self._opened.append(handle)
-        if page is self._page or page is page.keyframe:
-            return page
-        if not page.is_virtual:
-            return page.aspage()
-        whole = copy(page.keyframe)  # known from an index: it has no tags of its own
-        whole.dataoffsets, whole.databytecounts = page.dataoffsets, page.databytecounts
-        return whole
-
-    def _check(self, page: Any) -> tuple[int, int]:
-        handle = page.parent.filehandle
-        own = self._path if page.parent is self._tif else self._path.parent / plain(handle.name)
-        return check_page(own, page, handle.size)
-
-    def _contiguous(self) -> Array | None:
-        """Return the planes of a file that describes one page and holds more behind it, (N, S, D, H, W, samples)."""
-        needed, series = self._layout.pages, self._series
-        if len(series) == needed:
-            return None
-        offset, page = series.dataoffset, self._page
-        if len(series) != 1 or offset is None:
-            raise ImageError(
-                f"{self._path} has {len(series)} pages for {needed} planes that it says it has.",
-                hint="Copy or export it again.",
-            )
-        end = offset + needed * math.prod(page.shaped) * page.dtype.itemsize
-        if end > self._tif.filehandle.size:
-            raise ImageError(
-                f"{self._path} is truncated: its pixels end at byte {end}, the file at {self._tif.filehandle.size}.",
-                hint="Copy or export it again.",
-            )
-        dtype = page.dtype.newbyteorder(self._tif.byteorder)
-        return np.memmap(self._path, dtype, "r", offset, (needed, *page.shaped))
+        return array
 
     def close(self) -> None:
         """Close the other files of the image."""
-        for handle in self._opened:
-            handle.close()
+        for level in (self.pixels, *self._levels):
+            level.close()
 
 
 def _described(path: Path, tif: Any, pages: int, notes: list[str]) -> Any:
@@ -338,9 +271,15 @@ def _listening() -> Iterator[list[str]]:
 
     logger, ear = logging.getLogger("tifffile"), Ear()
     logger.addHandler(ear)
-    propagate, logger.propagate = logger.propagate, False
+    _ears.append(ear)
+    logger.propagate = False
     try:
         yield heard
     finally:
-        logger.propagate = propagate
         logger.removeHandler(ear)
+        _ears.remove(ear)
+        logger.propagate = not _ears
+
+
+_ears: list[logging.Handler] = []
+"""Of the files that are open, which need not be closed in the order in which they were opened."""

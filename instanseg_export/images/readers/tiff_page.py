@@ -13,7 +13,8 @@ from tifffile.tifffile import jpeg_shape
 from ...errors import ImageError
 from ...limits import MAX_UNPACKED_RATIO, UNPACKED_WITHOUT_QUESTION
 from ...untrusted.boundary import plain
-from ..image import Array, Region
+from ..image import Array, Region, check_memory
+from .tiff_segments import SegmentCache
 
 __all__ = ["check_page", "check_unpacked", "read_page"]
 
@@ -22,6 +23,9 @@ _BOUNDED = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 33007, 34925, 34926, 50000}
 
 _PICTURES = {33003, 33004, 33005, 34712, 34933, 50001}
 """Compressions that state the size of what comes out, and Pillow reads that: JPEG 2000, PNG, WebP."""
+
+_LARGE_SEGMENT = 1 << 20
+"""Bytes of a strip from which on an image that is read part by part is read by rows, if it is not compressed."""
 
 
 def check_unpacked(path: Path, claimed: int, stored: int) -> None:
@@ -103,8 +107,14 @@ def check_page(path: Path, page: Any, size: int) -> tuple[int, int]:
     return int(expected - present.sum()), expected
 
 
-def read_page(path: Path, page: Any, region: Region) -> Array:
+def read_page(path: Path, page: Any, region: Region, cache: SegmentCache | None = None) -> Array:
     """Decode the part of a checked page that a region touches.
+
+    Args:
+        path: of the file, for messages.
+        page: a ``tifffile.TiffPage``.
+        region: that is wanted.
+        cache: keeps decoded segments, for those who read a page part by part.
 
     Returns:
         (S, D, H, W): samples of a pixel, slices (1 but for pages with a depth), height and width of the region.
@@ -118,16 +128,13 @@ def read_page(path: Path, page: Any, region: Region) -> Array:
     if nodata:
         out[...] = nodata
     segment = _segment_shape(page)
-    stream = page.parent.filehandle
+    if cache is not None and _is_raw(page, segment):
+        _read_rows(path, page, region, out)
+        return out[..., 0] if separate > 1 else np.moveaxis(out[0], -1, 0)
     for index in _touched(page, segment, region):
-        start, count = int(page.dataoffsets[index]), int(page.databytecounts[index])
-        if not start or not count:
+        if not page.dataoffsets[index] or not page.databytecounts[index]:
             continue
-        stream.seek(start)
-        data = stream.read(count)
-        if len(data) != count:
-            raise ImageError(f"{path} is truncated inside of its pixels.", hint="Copy or export it again.")
-        decoded, (sample, z, y, x, _) = _decode(path, page, data, index, segment)
+        decoded, (sample, z, y, x, _) = _segment(path, page, index, segment, cache)
         decoded = decoded[: depth - z, : height - y, : width - x]
         top, left = max(region.y, y), max(region.x, x)
         bottom = min(region.y + region.height, y + decoded.shape[1])
@@ -140,6 +147,51 @@ def read_page(path: Path, page: Any, region: Region) -> Array:
                 left - region.x : right - region.x,
             ] = decoded[:, top - y : bottom - y, left - x : right - x]
     return out[..., 0] if separate > 1 else np.moveaxis(out[0], -1, 0)
+
+
+def _segment(
+    path: Path, page: Any, index: int, segment: tuple[int, int, int, int], cache: SegmentCache | None
+) -> tuple[Array, tuple[int, ...]]:
+    """Return a decoded segment, and where it belongs."""
+    start, count = int(page.dataoffsets[index]), int(page.databytecounts[index])
+    key = (id(page.parent), start, index)
+    kept = None if cache is None else cache.get(key)
+    if kept is not None:
+        return kept
+    if cache is not None:
+        check_memory(path, math.prod(segment) * page.dtype.itemsize)
+    decoded, place = _decode(path, page, _bytes(path, page, start, count), index, segment)
+    if cache is not None:
+        cache.put(key, decoded, place)
+    return decoded, place
+
+
+def _bytes(path: Path, page: Any, start: int, count: int) -> bytes:
+    stream = page.parent.filehandle
+    stream.seek(start)
+    data: bytes = stream.read(count)
+    if len(data) != count:
+        raise ImageError(f"{path} is truncated inside of its pixels.", hint="Copy or export it again.")
+    return data
+
+
+def _is_raw(page: Any, segment: tuple[int, int, int, int]) -> bool:
+    """Tell whether a page's pixels lie in the file one after the other as they are, in large pieces."""
+    large = math.prod(segment) * page.dtype.itemsize > _LARGE_SEGMENT
+    return bool(large and page.is_final and min(page.dataoffsets) > 0)
+
+
+def _read_rows(path: Path, page: Any, region: Region, out: Array) -> None:
+    """Read the rows that a region touches of raw pixels, rather than the whole strips that hold them."""
+    separate, depth, height, width, contiguous = page.shaped
+    dtype = page.dtype.newbyteorder(page.parent.byteorder)
+    pixel = contiguous * dtype.itemsize
+    for sample in range(separate):
+        for z in range(depth):
+            for row in range(region.height):
+                place = ((sample * depth + z) * height + region.y + row) * width + region.x
+                data = _bytes(path, page, int(page.dataoffsets[0]) + place * pixel, region.width * pixel)
+                out[sample, z, row] = np.frombuffer(data, dtype).reshape(region.width, contiguous)
 
 
 def _check_uncompressed(path: Path, page: Any, present: Array, lengths: Array) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
 from ...untrusted.boundary import plain
 
-__all__ = ["choose_series"]
+__all__ = ["choose_series", "reduced_series"]
 
 _BESIDE = ("thumbnail", "label", "macro", "map", "overview", "preview", "barcode")
 """Names of the pictures that slide scanners add."""
@@ -23,13 +24,24 @@ _REDUCED, _MASK = 1, 4
 """NewSubfileType."""
 
 
-def choose_series(path: Path, tif: Any) -> tuple[Any, int, list[str]]:
+def choose_series(path: Path, tif: Any, wanted: int | None = None) -> tuple[Any, int, list[str]]:
     """Return the series of pages that is the image, its place among all, and sentences about the others.
+
+    Args:
+        path: of the file, for messages.
+        tif: a ``tifffile.TiffFile``.
+        wanted: place of the series that is meant, from 0; None leaves the choice to the sizes.
 
     Raises:
         ImageError: there is none, or several of a similar size.
     """
     everything = list(enumerate(tif.series))
+    if wanted is not None:
+        if not 0 <= wanted < len(everything):
+            raise ImageError(
+                f"{path} has no image {wanted}: it holds {len(everything)}.", hint="Count them from 0, by their order."
+            )
+        return everything[wanted][1], wanted, []
     series = [(place, one) for place, one in everything if 0 not in one.shape and _area(one)]
     main = [(place, one) for place, one in series if not _beside(one)] or series
     if not main:
@@ -55,12 +67,45 @@ def choose_series(path: Path, tif: Any) -> tuple[Any, int, list[str]]:
     return chosen, place, notes
 
 
+def reduced_series(tif: Any, chosen: Any) -> Iterator[Any]:
+    """Yield the series that are lower resolutions of the chosen one, the largest first.
+
+    Those are the levels that tifffile recognises, which go down by one factor, and the other reduced pages of the same
+    kind and aspect: scanners skip factors.
+    """
+    found = list(chosen.levels[1:])
+    for series in tif.series:
+        if series is not chosen and _reduced(series) and not _named_beside(series) and _same_picture(series, chosen):
+            found += series.levels
+    yield from sorted(found, key=lambda one: -_area(one))
+
+
+def _same_picture(one: Any, chosen: Any) -> bool:
+    """Tell whether a series can be a lower resolution: the same axes, and no other size but for rounding."""
+    if (one.axes, one.dtype) != (chosen.axes, chosen.dtype) or not 0 < _area(one) < _area(chosen):
+        return False
+    tall, wide = (
+        large / small for large, small in zip(chosen.keyframe.shaped[2:4], one.keyframe.shaped[2:4], strict=True)
+    )
+    rest = [size for axis, size in zip(one.axes, one.shape, strict=True) if axis not in "YXZ"]
+    whole = [size for axis, size in zip(chosen.axes, chosen.shape, strict=True) if axis not in "YXZ"]
+    off = max(tall / one.keyframe.shaped[2], wide / one.keyframe.shaped[3])
+    return rest == whole and abs(tall - wide) <= off
+
+
 def _area(series: Any) -> int:
     shaped = series.keyframe.shaped
     return int(shaped[2] * shaped[3])
 
 
 def _beside(series: Any) -> bool:
+    return _reduced(series) or _named_beside(series)
+
+
+def _reduced(series: Any) -> bool:
     kind = series.keyframe.subfiletype
-    reduced = isinstance(kind, int) and bool(kind & (_REDUCED | _MASK))
-    return reduced or str(series.name).strip().lower().removesuffix(" image") in _BESIDE
+    return isinstance(kind, int) and bool(kind & (_REDUCED | _MASK))
+
+
+def _named_beside(series: Any) -> bool:
+    return str(series.name).strip().lower().removesuffix(" image") in _BESIDE

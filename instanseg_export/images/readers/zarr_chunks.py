@@ -22,7 +22,7 @@ from ..image import check_memory
 from .tiff_page import check_unpacked
 from .zarr_metadata import ArrayMetadata
 
-__all__ = ["Touched", "check_chunks"]
+__all__ = ["Touched", "check_chunk", "check_chunks", "check_shard"]
 
 _DEFLATE_RATIO = 1100
 _EMPTY = 2**64 - 1
@@ -77,35 +77,63 @@ def check_chunks(path: Path, metadata: ArrayMetadata, selection: Sequence[tuple[
             continue
         size = regular_file(file, ImageError)
         stored += size
-        if metadata.index_first is None:
-            check_unpacked(path, chunk, size)
-            with file.open("rb") as stream:
-                _check_packed(file, stream, 0, size, metadata.packer, chunk)
-            if not metadata.packer and size < chunk:
-                raise ImageError(
-                    f"{file} is truncated: it has {size} bytes, and its chunk {chunk}.", hint="Copy or export it again."
-                )
-        else:
-            _check_shard(path, file, size, metadata, chunk)
+        with file.open("rb") as stream:
+            if metadata.index_first is None:
+                check_chunk(file, stream, 0, size, metadata)
+            else:
+                check_shard(file, stream, size, metadata)
     claimed = math.prod(stop - start for start, stop in selection) * item
     check_unpacked(path, claimed, stored)
     return Touched(total, missing)
 
 
-def _check_shard(path: Path, file: Path, size: int, metadata: ArrayMetadata, chunk: int) -> None:
+def check_chunk(file: Path, stream: BinaryIO, start: int, size: int, metadata: ArrayMetadata) -> None:
+    """Compare a chunk with what it should unpack to.
+
+    Args:
+        file: that holds it, for messages.
+        stream: of that file, or of what was read of it.
+        start: of the chunk in the stream.
+        size: of the chunk, in bytes, packed.
+        metadata: of its array.
+
+    Raises:
+        ImageError: it is truncated, or unpacks to more than its pixels.
+    """
+    chunk = math.prod(metadata.chunks) * metadata.dtype.itemsize
+    check_unpacked(file, chunk, size)
+    _check_packed(file, stream, start, size, metadata.packer, chunk)
+    if not metadata.packer and size < chunk:
+        raise ImageError(
+            f"{file} is truncated: it has {size} bytes, and its chunk {chunk}.", hint="Copy or export it again."
+        )
+
+
+def check_shard(file: Path, stream: BinaryIO, size: int, metadata: ArrayMetadata) -> None:
+    """Compare all chunks of a shard with what they should unpack to.
+
+    Args:
+        file: that is the shard, for messages.
+        stream: of that file, or of what was read of it.
+        size: of the shard, in bytes.
+        metadata: of its array.
+
+    Raises:
+        ImageError: it is truncated, or a chunk lies beyond its end or unpacks to more than its pixels.
+    """
+    chunk = math.prod(metadata.chunks) * metadata.dtype.itemsize
     inside = math.prod(whole // part for whole, part in zip(metadata.files, metadata.chunks, strict=True))
     length = 16 * inside
     table_size = length + 4 * metadata.index_checked
     if table_size > size:
         raise ImageError(f"{file} is truncated: its table of chunks needs {table_size} bytes.", hint="Export it again.")
-    with file.open("rb") as stream:
-        stream.seek(0 if metadata.index_first else size - table_size)
-        table = np.frombuffer(stream.read(length), "<u8").reshape(inside, 2)
-        for start, count in table[table[:, 0] != _EMPTY].tolist():
-            if start > size or count > size or start + count > size:
-                raise ImageError(f"{file} is damaged: a chunk of it lies beyond its end.", hint="Export it again.")
-            check_unpacked(path, chunk, count)
-            _check_packed(file, stream, start, count, metadata.packer, chunk)
+    stream.seek(0 if metadata.index_first else size - table_size)
+    table = np.frombuffer(stream.read(length), "<u8").reshape(inside, 2)
+    for start, count in table[table[:, 0] != _EMPTY].tolist():
+        if start > size or count > size or start + count > size:
+            raise ImageError(f"{file} is damaged: a chunk of it lies beyond its end.", hint="Export it again.")
+        check_unpacked(file, chunk, count)
+        _check_packed(file, stream, start, count, metadata.packer, chunk)
 
 
 def _check_packed(file: Path, stream: BinaryIO, start: int, size: int, packer: str, chunk: int) -> None:

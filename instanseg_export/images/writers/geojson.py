@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+import numpy as np
+
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
-__all__ = ["Feature", "write_geojson"]
+__all__ = ["Feature", "geojson_file", "write_geojson"]
 
 _NAMESPACE = UUID("61fe71aa-ac46-5a86-a701-863052e28e9f")
 _CLASS_COLOURS = ((200, 0, 0), (0, 120, 220), (0, 150, 60), (220, 140, 0), (140, 60, 200), (0, 170, 170))
@@ -45,18 +48,39 @@ def write_geojson(path: Path, features: Iterable[Feature], *, source: str) -> No
 
     Args:
         path: of the new file; an existing one is replaced.
-        features: the objects.
+        features: the objects, with corners at whole numbers.
         source: a hash of image and labels. The same objects get the same ids again, and others other ones.
+    """
+    with geojson_file(path, source=source) as add:
+        for feature in features:
+            add(feature)
+
+
+@contextmanager
+def geojson_file(path: Path, *, source: str, decimals: int = 0) -> Iterator[Callable[[Feature], None]]:
+    """Yield what adds a feature to a file as :func:`write_geojson` writes it, for features that come one by one.
+
+    Args:
+        path: of the new file; an existing one is replaced.
+        source: as for :func:`write_geojson`.
+        decimals: that coordinates are rounded to; 0 for corners at whole numbers, which are written as such.
     """
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write('{"type":"FeatureCollection","features":[')
-        for place, feature in enumerate(features):
-            text = json.dumps(_row(feature, source), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-            stream.write(f"{',' if place else ''}\n{text}")
+        separator = "\n"
+
+        def add(feature: Feature) -> None:
+            nonlocal separator
+            row = _row(feature, source, decimals)
+            text = json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            stream.write(f"{separator}{text}")
+            separator = ",\n"
+
+        yield add
         stream.write("\n]}\n")
 
 
-def _row(feature: Feature, source: str) -> dict[str, Any]:
+def _row(feature: Feature, source: str, decimals: int) -> dict[str, Any]:
     properties: dict[str, Any] = {"objectType": "cell" if feature.cell else "detection"}
     if feature.classification is not None:
         name, place = feature.classification
@@ -67,19 +91,19 @@ def _row(feature: Feature, source: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "type": "Feature",
         "id": str(uuid5(_NAMESPACE, f"{source}/{feature.name}")),
-        "geometry": _geometry(feature.outline),
+        "geometry": _geometry(feature.outline, decimals),
     }
     if feature.nucleus is not None:
-        row["nucleusGeometry"] = _geometry(feature.nucleus)
+        row["nucleusGeometry"] = _geometry(feature.nucleus, decimals)
     return row | {"properties": properties}
 
 
-def _geometry(outline: Polygon | MultiPolygon) -> dict[str, Any]:
+def _geometry(outline: Polygon | MultiPolygon, decimals: int) -> dict[str, Any]:
     if outline.geom_type == "MultiPolygon":
-        return {"type": "MultiPolygon", "coordinates": [_rings(polygon) for polygon in outline.geoms]}
-    return {"type": "Polygon", "coordinates": _rings(outline)}
+        return {"type": "MultiPolygon", "coordinates": [_rings(polygon, decimals) for polygon in outline.geoms]}
+    return {"type": "Polygon", "coordinates": _rings(outline, decimals)}
 
 
-def _rings(polygon: Any) -> list[list[list[int]]]:
-    rings = (polygon.exterior, *polygon.interiors)
-    return [[[int(x), int(y)] for x, y in ring.coords] for ring in rings]
+def _rings(polygon: Any, decimals: int) -> list[list[list[float]]]:
+    rings = (np.asarray(ring.coords) for ring in (polygon.exterior, *polygon.interiors))
+    return [(ring.round(decimals) if decimals else ring.astype(np.int64)).tolist() for ring in rings]

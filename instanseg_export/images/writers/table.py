@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from ...errors import OutputError
 from ..objects import Measured
+from .geoparquet import geometry_columns, geoparquet_metadata
 
-__all__ = ["TABLES", "Column", "Scale", "check_table", "object_columns", "write_table"]
+__all__ = ["TABLES", "Column", "Scale", "check_table", "object_columns", "unique_names", "write_table"]
 
 Column = npt.NDArray[Any]
 """Values of all rows: numbers, where NaN stands for none; or text, where nothing stands for none."""
@@ -88,13 +89,13 @@ def object_columns(
     columns |= {f"box_{axis}": low[:, place] for place, axis in axes}
     columns |= {f"box_{_EXTENTS[axis]}": extents[:, place] for place, axis in axes}
     means = np.concatenate([found.means for _, found in structures])
-    columns |= {f"mean: {name}": means[:, place] for place, name in enumerate(_unique(channels))}
+    columns |= {f"mean: {name}": means[:, place] for place, name in enumerate(unique_names(channels))}
     for name, values in (rows or {}).items():
         columns[name] = _of_labels(values, labels)
     return columns
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
     """Return names that differ: a channel that is given twice is numbered."""
     return [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
 
@@ -124,13 +125,17 @@ def check_table(kind: str) -> None:
             ) from error
 
 
-def write_table(path: Path, columns: Mapping[str, Column], kind: str = "csv") -> None:
+def write_table(
+    path: Path, columns: Mapping[str, Column], kind: str = "csv", outlines: npt.NDArray[Any] | None = None
+) -> None:
     """Write columns of equal length as CSV (UTF-8) or Parquet.
 
     Args:
         path: of the new file; an existing one is replaced.
         columns: by name.
         kind: one of ``TABLES``.
+        outlines: of the rows' objects, polygons of shapely; with them a Parquet file is GeoParquet, and a CSV file is
+            as it is without.
 
     Raises:
         OutputError: as for :func:`check_table`.
@@ -140,7 +145,14 @@ def write_table(path: Path, columns: Mapping[str, Column], kind: str = "csv") ->
         import pyarrow
         import pyarrow.parquet
 
-        table = pyarrow.table({name: _arrow(values) for name, values in columns.items()})
+        arrays = {name: _arrow(values) for name, values in columns.items()}
+        metadata = None
+        if outlines is not None:
+            import shapely
+
+            arrays |= geometry_columns(outlines)
+            metadata = geoparquet_metadata(shapely.total_bounds(outlines) if outlines.size else None)
+        table = pyarrow.table(arrays, metadata=metadata)
         with path.open("wb") as stream:
             pyarrow.parquet.write_table(table, stream)
         return

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from shapely.geometry import shape
 
 from instanseg_export.images.objects import Piece, pieces, pieces_of_masks
-from instanseg_export.images.writers import Feature, outline, write_geojson, write_rois
+from instanseg_export.images.writers import Feature, outline, outlines, write_geojson, write_rois
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(lambda mask: mask.any())
 
@@ -36,6 +36,33 @@ def test_an_outline_holds_exactly_the_pixels_of_any_mask(mask: np.ndarray, top: 
     assert found.area == mask.sum()
     back = shapely.transform(found, lambda points: points - [left + 5, top + 3])
     np.testing.assert_array_equal(_painted(back, *mask.shape), mask)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(MASKS, max_size=8), st.integers(0, 70_000))
+def test_outlines_of_many_are_those_of_each(masks: list[np.ndarray], left: int) -> None:
+    """They are what uniting the pixels gives, with no corner on a straight edge, and turn as GeoJSON has it."""
+    given = [Piece(place, place, left, mask) for place, mask in enumerate(masks)]
+    found = list(outlines(given, (2, 1)))
+    assert len(found) == len(given)
+    for piece, one in zip(given, found, strict=True):
+        y, x = np.nonzero(piece.mask)
+        y, x = y + piece.top + 2, x + piece.left + 1
+        whole = shapely.simplify(shapely.union_all(shapely.box(x, y, x + 1, y + 1)), 0)
+        assert one.equals(whole)
+        assert one.geom_type == whole.geom_type
+        assert shapely.get_num_coordinates(one) == shapely.get_num_coordinates(whole)
+        for polygon in getattr(one, "geoms", [one]):
+            assert polygon.exterior.is_ccw
+            assert not any(ring.is_ccw for ring in polygon.interiors)
+
+
+def test_outlines_of_large_objects_among_small_ones() -> None:
+    """So many pixels that they are not traced together."""
+    y, x = np.mgrid[:900, :1100]
+    masks = [np.ones((2, 3), bool), (y // 50 + x // 60) % 2 == 0, np.ones((1, 1), bool), np.ones((900, 900), bool)]
+    areas = [one.area for one in outlines(Piece(place, 0, 0, mask) for place, mask in enumerate(masks))]
+    assert areas == [mask.sum() for mask in masks]
 
 
 def test_pieces_are_those_of_the_label_map_whatever_the_ids() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import pytest
+import shapely
 from skimage.measure import regionprops_table
 
 from instanseg_export.errors import OutputError
@@ -106,6 +108,24 @@ def test_no_objects_leave_the_header(tmp_path: Path) -> None:
     header = "label,structure,area_px,centroid_x_px,centroid_y_px,box_x,box_y,box_width,box_height,mean: grey"
     assert (tmp_path / "none.csv").read_text() == f"{header},detection_logits: a\n"
     assert pyarrow.parquet.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+def test_with_outlines_a_parquet_file_is_geoparquet(tmp_path: Path) -> None:
+    columns = {"label": np.array([1, 2])}
+    shapes = np.array([shapely.box(1, 2, 4, 6), shapely.box(10, 2, 11, 3)], dtype=object)
+    write_table(tmp_path / "table.parquet", columns, "parquet", shapes)
+    table = pyarrow.parquet.read_table(tmp_path / "table.parquet")
+    assert table.column_names == ["label", "bbox", "geometry"]
+    assert list(shapely.from_wkb(table["geometry"].to_pylist())) == shapes.tolist()
+    assert table["bbox"].to_pylist()[0] == {"xmin": 1, "ymin": 2, "xmax": 4, "ymax": 6}
+    described = json.loads(table.schema.metadata[b"geo"])
+    assert described["columns"]["geometry"]["bbox"] == [1, 2, 11, 6]
+    assert described["columns"]["geometry"]["crs"] is None
+    write_table(tmp_path / "none.parquet", {"label": np.zeros(0, np.int64)}, "parquet", np.zeros(0, object))
+    none = pyarrow.parquet.read_table(tmp_path / "none.parquet")
+    assert (none.num_rows, none.schema) == (0, table.schema)
+    write_table(tmp_path / "table.csv", columns, "csv", shapes)
+    assert (tmp_path / "table.csv").read_text() == "label\n1\n2\n"
 
 
 def test_volumes_have_volumes() -> None:
