@@ -24,6 +24,7 @@ from .errors import (
     RuntimeUnavailableError,
     SettingError,
     SpecError,
+    TooLargeError,
     UnknownNameError,
     UnsafeFileError,
     UntrustedFileError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .api.inspect import inspect
     from .api.options import BenchOptions, ExportOptions, RunOptions, ValidateOptions
     from .api.run import run, run_many
+    from .api.segment_slide import segment_slide
     from .api.validate import validate
     from .checkpoints import load_checkpoint, save_checkpoint
     from .families.registry import build_forward
@@ -59,6 +61,7 @@ __all__ = [
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
+    "TooLargeError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -76,6 +79,7 @@ __all__ = [
     "run",
     "run_many",
     "save_checkpoint",
+    "segment_slide",
     "validate",
     "write_labels",
     "write_package",
@@ -99,6 +103,7 @@ _MODULE_OF = {
     "run": ".api.run",
     "run_many": ".api.run",
     "save_checkpoint": ".checkpoints",
+    "segment_slide": ".api.segment_slide",
     "validate": ".api.validate",
     "write_labels": ".images",
     "write_package": ".packaging",

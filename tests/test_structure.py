@@ -48,6 +48,7 @@ LAYERS = (
     "parity",
     "packaging",
     "inference",
+    "slides",
     "benchmark",
     "api",
     "cli",

@@ -23,7 +23,7 @@ _EXTRAS = {
     "classify": ("torchvision", "exports networks with ResNet and EfficientNet encoders"),
     "coreml": ("coremltools", "writes Core ML programs"),
     "parquet": ("pyarrow", "writes tables as Parquet"),
-    "scale": ("zarr", "reads OME-Zarr images"),
+    "scale": ("zarr", "reads OME-Zarr images, writes labels as OME-Zarr"),
     "openvino": ("openvino", "runs ONNX files in OpenVINO"),
     "executorch": ("executorch", "writes and runs the network only, for apps with ExecuTorch"),
     "peer": ("instanseg-torch", "compares with upstream's own forward"),

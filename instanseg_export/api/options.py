@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from ..errors import SettingError
 from ..inference.image_options import Channel, ImageOptions
+from ..inference.tile_options import TileOptions
 from ..untrusted.numbers import check_number, check_time_limit
 from .key_values import KeyValues
 
@@ -87,7 +88,7 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(ImageOptions):
+class RunOptions(ImageOptions, TileOptions):
     """How images are segmented.
 
     Attributes:
@@ -101,7 +102,7 @@ class RunOptions(ImageOptions):
 
     Raises:
         ImageError: the pixel size is no length.
-        SettingError: the time limit is none.
+        SettingError: the time limit is none, or a number of tiles is out of range.
     """
 
     output: AnyPath | None = None
@@ -113,7 +114,8 @@ class RunOptions(ImageOptions):
     trust: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        ImageOptions.__post_init__(self)
+        TileOptions.__post_init__(self)
         check_time_limit(self.time_limit)
 
 
@@ -219,7 +221,18 @@ class RunKeywords(TypedDict, total=False):
     region: tuple[int, int, int, int] | None
     polygons: Sequence[str]
     table: str | None
+    label_format: str | None
     ignore_memory: bool
+    tiled: bool
+    tile: int | None
+    halo: int | None
+    annotation: AnyPath | None
+    tissue: bool
+    workers: int | None
+    scheduler: str | None
+    resume: bool
+    strict: bool
+    keep_tiles: bool
     output: AnyPath | None
     overwrite: bool
     settings: Mapping[str, Any]

@@ -11,11 +11,12 @@ from typing import Any, Unpack
 
 from ..errors import ImageError, InstansegExportError, OutputError
 from ..exported_model import open_model
-from ..files import check_file, scratch_folder
+from ..files import check_file, check_folder, scratch_folder
 from ..images.writers import check_table
 from ..inference.batch import Batch, Job
 from ..inference.finish import finish
 from ..inference.inputs import Outputs, expand, name_outputs
+from ..inference.label_formats import PYRAMID, check_label_format
 from ..inference.model import Ready, get_ready
 from ..inference.prepare import prepare
 from ..inference.result import RunFailure, RunResult
@@ -45,7 +46,8 @@ def run(
 
     Further files: ``<stem>_objects.geojson`` and ``<stem>_rois.zip`` for the polygons "geojson" and "roi";
     ``<stem>_objects.csv`` or ``.parquet`` for a table, which models with a row per label, such as classifiers of cells,
-    always get; ``<stem>_masks.json`` for models whose masks may overlap (see :func:`.images.writers.write_coco`).
+    always get; ``<stem>_labels.zarr``, a folder, for the label format "ome-zarr"; ``<stem>_masks.json`` for models
+    whose masks may overlap (see :func:`.images.writers.write_coco`).
 
     Args:
         model: a package folder, its zip, or one exported file.
@@ -153,6 +155,8 @@ def _check(options: RunOptions) -> None:
             raise OutputError(f"There are no polygons of kind {kind!r}.", hint=f"Kinds are: {', '.join(POLYGONS)}.")
     if options.table is not None:
         check_table(options.table)
+    if options.label_format is not None:
+        check_label_format(options.label_format)
 
 
 @contextmanager
@@ -187,7 +191,7 @@ def _read_one(state: _Run, place: int, folder: Path) -> Job | None:
     image, options = state.images[place], state.options
     started = time.perf_counter()
     state.tell("read", image)
-    files = planned(state.outputs[place], state.ready, options.polygons, options.table)
+    files = planned(state.outputs[place], state.ready, options.polygons, options.table, options.label_format)
     replacing: dict[str, Any] = {
         "overwrite": options.overwrite,
         "inputs": [state.ready.model, *state.images],
@@ -196,8 +200,11 @@ def _read_one(state: _Run, place: int, folder: Path) -> Job | None:
     }
     try:
         with enough_memory(image, "the image", ImageError):
-            for path in files.values():
-                check_file(path, **replacing)
+            for what, path in files.items():
+                if what == PYRAMID:
+                    check_folder(path, kind=PYRAMID, overwrite=options.overwrite, inputs=replacing["inputs"])
+                else:
+                    check_file(path, **replacing)
             prepared = prepare(image, state.ready, options, folder, place)
     except InstansegExportError as error:
         state.end(place, RunFailure(image, error))

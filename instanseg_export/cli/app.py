@@ -160,13 +160,15 @@ def run(
       instanseg-export run my_model image.tif --polygons geojson roi --table csv
       instanseg-export run my_model/instanseg.pt image.tif --pixel-size 0.25
       instanseg-export run my_model grey.png --channels 1 1 1
+      instanseg-export run my_model slide.svs --tiled --tissue --output slide
 
     Parameters
     ----------
     model
         A package's folder or zip, or the instanseg.pt or model.onnx in it.
     images
-        TIFF, OME-TIFF, PNG, JPEG or OME-Zarr; one, several, or folders of them.
+        TIFF, OME-TIFF, PNG, JPEG or OME-Zarr; one, several, or folders of them. In tiles also SVS and, with the extra
+        openslide, other scanners' slides, or the URL of an OME-Zarr; one at a time.
     recursive
         Take the images in folders inside of folders too.
     options

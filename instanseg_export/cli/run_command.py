@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from ..api.options import RunOptions
+from ..errors import TooLargeError
+from ..untrusted.boundary import plain
 from .consent import with_trust
 from .console import progress, result_console, show_error, show_json, show_table
+from .slide_command import slide_command
 
 if TYPE_CHECKING:
     from ..inference.result import RunFailure, RunResult
@@ -30,8 +34,10 @@ def run_command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Return 0, or 2 when one of several images failed."""
+    """Return 0, or 2 when one of several images failed. What does not fit into memory is segmented in tiles."""
     options = options or RunOptions()
+    if options.asks_for_tiles:
+        return slide_command(model, images, options, as_json=as_json, quiet=quiet)
 
     def single(trusted: bool) -> RunResult:
         with progress(quiet=quiet) as shown:
@@ -46,7 +52,14 @@ def run_command(
             return run_many(model, images, options, recursive=recursive, trust=trusted, progress=shown)
 
     if _is_one(images):
-        result = with_trust(single, options.trust)
+        try:
+            result = with_trust(single, options.trust)
+        except TooLargeError as large:
+            if _asks_for_files(options):
+                raise
+            if not quiet:
+                sys.stderr.write(f"{plain(large.message)} It is segmented in tiles.\n")
+            return slide_command(model, images, options, as_json=as_json, quiet=quiet)
         if as_json:
             show_json(dataclasses.asdict(result))
         elif not quiet:
@@ -70,6 +83,11 @@ def run_command(
         if error is not None:
             show_error(error)
     return 2 if failed else 0
+
+
+def _asks_for_files(options: RunOptions) -> bool:
+    """Tell whether files were asked for that tiles do not give."""
+    return bool(options.polygons or options.table or options.label_format)
 
 
 def _is_one(images: Sequence[Path]) -> bool:

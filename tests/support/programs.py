@@ -14,9 +14,17 @@ for name in ("model", "device", "repeat", "settings"):
 for name in ("input", "output"):
     parser.add_argument("--" + name, nargs="+")
 parser.add_argument("--stages", action="store_true")
+parser.add_argument("--stream", action="store_true")
 arguments = parser.parse_args()
 {before}
-for source, destination in zip(arguments.input, arguments.output):
+def images():
+    if not arguments.stream:
+        yield from zip(arguments.input, arguments.output)
+        return
+    print(json.dumps({{"ready": True, "version": "1"}}), flush=True)
+    for line in sys.stdin:
+        yield tuple(json.loads(line)[name] for name in ("input", "output"))
+for source, destination in images():
     image = np.load(source)
     labels = (image[:, :1] > 100).astype(np.float32)
     {during}

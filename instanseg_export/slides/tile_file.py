@@ -1,0 +1,184 @@
+"""The file of a finished tile: its label maps and the table of its objects.
+
+It is a .npz of numbers alone. The same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from ..errors import InstansegExportError, OutputError
+from ..untrusted.arrays import read_npz
+from .box import Box, Tile
+from .objects import TileObjects
+from .runs import Runs
+
+__all__ = ["TileResults", "load_labels", "load_objects", "save_tile"]
+
+_LEVEL = 1
+"""Of deflate: label maps get hardly smaller with more, and it takes several times as long."""
+
+_AGAIN = "Delete it, and run again: its tile is segmented anew."
+_COLUMNS = (
+    "label",
+    "structure",
+    "area",
+    "first",
+    "centroid",
+    "depth",
+    "cut",
+    "sizes",
+    "centroids",
+    "low",
+    "high",
+    "means",
+)
+_ROWS = "rows."
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_tile(path: Path, objects: TileObjects, labels: npt.NDArray[Any]) -> None:
+    """Write the file of a tile.
+
+    Args:
+        path: of the new file.
+        objects: its table.
+        labels: (T, *seen), whole numbers.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    tile = objects.tile
+    boxes = [*tile.core.low, *tile.core.high, *tile.seen.low, *tile.seen.high]
+    small = labels.astype(np.uint16 if labels.max(initial=0) < 1 << 16 else np.uint32)
+    arrays = {
+        "tile": np.array([tile.index, objects.halo, objects.structures, objects.paired, *objects.plane, *boxes]),
+        **{name: getattr(objects, name) for name in _COLUMNS},
+        **{_ROWS + name: values for name, values in objects.rows.items()},
+        "layer": np.repeat(np.arange(len(objects.runs)), [len(one) for one in objects.runs]),
+        "start": np.concatenate([one.start for one in objects.runs]),
+        "length": np.concatenate([one.stop - one.start for one in objects.runs]).astype(np.int32),
+        "row": np.concatenate([one.row for one in objects.runs]).astype(np.int32),
+        "layers": np.array(len(objects.runs)),
+        "labels": small,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            npy.write_array(content, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content.getbuffer())
+
+
+def load_objects(path: Path) -> TileObjects:
+    """Return the table of a tile from its file.
+
+    Raises:
+        OutputError: the file is missing or damaged, or its parts do not fit each other.
+    """
+    found = read_npz(path, lambda name: name != "labels", OutputError, hint=_AGAIN)
+    try:
+        return _objects(found)
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
+        raise _damaged(path, "its parts do not fit each other") from error
+
+
+def load_labels(path: Path, tile: Tile) -> npt.NDArray[np.uint32]:
+    """Return the label maps (T, *seen) of a tile from its file.
+
+    Raises:
+        OutputError: the file is missing or damaged, or its maps are not of that tile's size.
+    """
+    found = read_npz(path, lambda name: name == "labels", OutputError, hint=_AGAIN)
+    labels = found.get("labels")
+    if labels is None or labels.dtype.kind != "u" or labels.shape[1:] != tile.seen.shape:
+        raise _damaged(path, "it has no label maps of its tile")
+    return labels.astype(np.uint32, copy=False)
+
+
+def _objects(found: dict[str, npt.NDArray[Any]]) -> TileObjects:
+    numbers = [int(number) for number in found["tile"]]
+    axes, odd = divmod(len(numbers) - 4, 5)
+    if odd or axes < 1:
+        raise ValueError("the numbers of the tile")
+    index, halo, structures, paired = numbers[:4]
+    plane, *corners = (tuple(numbers[start : start + axes]) for start in range(4, len(numbers), axes))
+    columns = {name: found[name] for name in _COLUMNS}
+    count = columns["label"].size
+    parts = structures if paired else 1
+    shapes: dict[str, tuple[int, ...]] = {
+        "centroid": (count, axes),
+        "sizes": (count, parts),
+        "centroids": (count, parts, axes),
+        "low": (count, parts, axes),
+        "high": (count, parts, axes),
+        "means": (count, parts, columns["means"].shape[-1]),
+    }
+    if any(values.shape != shapes.get(name, (count,)) for name, values in columns.items()):
+        raise ValueError("the columns")
+    rows = {name.removeprefix(_ROWS): values for name, values in found.items() if name.startswith(_ROWS)}
+    row, start, layer = found["row"].astype(np.int64), found["start"].astype(np.int64), found["layer"]
+    stop = start + found["length"]
+    if any(values.shape[:1] != (count,) for values in rows.values()) or row.size != start.size != layer.size:
+        raise ValueError("the rows")
+    if row.size and not (0 <= row.min() <= row.max() < count and start.min() >= 0 and (stop > start).all()):
+        raise ValueError("the runs")
+    layers = int(found["layers"])
+    if structures < 1 or not 1 <= layers <= structures or not (np.diff(layer) >= 0).all():
+        raise ValueError("the layers")
+    bounds = np.searchsorted(layer, np.arange(layers + 1))
+    return TileObjects(
+        tile=Tile(index, Box(corners[0], corners[1]), Box(corners[2], corners[3])),
+        plane=plane,
+        halo=halo,
+        structures=structures,
+        paired=bool(paired),
+        runs=tuple(Runs(start[a:b], stop[a:b], row[a:b]) for a, b in itertools.pairwise(bounds.tolist())),
+        rows=rows,
+        **columns,
+    )
+
+
+def _damaged(path: Path, why: str) -> InstansegExportError:
+    return OutputError(f"{path} cannot be used: {why}.", hint=_AGAIN)
+
+
+class TileResults:
+    """What the tiles of a run hold; the label maps that were read last are kept.
+
+    Args:
+        path: gives the file of a tile.
+        keep: bytes of label maps that are kept.
+    """
+
+    def __init__(self, path: Callable[[int], Path], keep: int = 256 << 20) -> None:
+        self._path = path
+        self._keep = keep
+        self._maps: OrderedDict[int, npt.NDArray[np.uint32]] = OrderedDict()
+        self._held = 0
+
+    def objects(self, index: int) -> TileObjects:
+        """Return a tile's table; see :func:`load_objects`."""
+        return load_objects(self._path(index))
+
+    def labels(self, tile: Tile) -> npt.NDArray[np.uint32]:
+        """Return a tile's label maps, which must not be written to; see :func:`load_labels`."""
+        found = self._maps.pop(tile.index, None)
+        if found is None:
+            found = load_labels(self._path(tile.index), tile)
+            self._held += found.nbytes
+        self._maps[tile.index] = found
+        while self._held > self._keep and len(self._maps) > 1:
+            self._held -= self._maps.popitem(last=False)[1].nbytes
+        return found
