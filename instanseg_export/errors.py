@@ -13,9 +13,11 @@ __all__ = [
     "OutputError",
     "PackageError",
     "ParityError",
+    "RecipeError",
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
+    "TrainingError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -86,6 +88,14 @@ class ImageError(InstansegExportError):
 
 class CardError(InstansegExportError):
     """A model card is malformed or incomplete."""
+
+
+class RecipeError(InstansegExportError):
+    """A recipe of a training is malformed, or names what is not there."""
+
+
+class TrainingError(InstansegExportError):
+    """A training cannot go on: its state is of another recipe or damaged, its data do not fit, or it diverged."""
 
 
 class PackageError(InstansegExportError):
