@@ -32,7 +32,7 @@ The process may be killed at any moment; the same command then goes on from the 
 
 _EXAMPLES = """\
 examples:
-  python -m instanseg_export.training model_zoo/nuclei/recipe.yaml
+  python -m instanseg_export.training model_zoo/nuclei/recipe.yaml --data dsb2018_train.zip
   python -m instanseg_export.training recipe.yaml --output /scratch/nuclei --device cuda --workers 8
   OMP_NUM_THREADS=1 nohup nice -n 19 python -m instanseg_export.training recipe.yaml &   in the background, one core
 """
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("recipe", type=Path, help="YAML file")
     parser.add_argument("--output", type=Path, help="folder of the training (default: .training/ and the model's name)")
+    parser.add_argument("--data", type=Path, help="folder or zip of the images (default: what the recipe says)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare batches (default: 0)")
     parser.add_argument("--minutes", type=float, default=5.0, help="between two states on disk, at most (default: 5)")
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trained = train(
             given.recipe,
             output=given.output,
+            data=given.data,
             device=given.device,
             workers=given.workers,
             minutes=given.minutes,

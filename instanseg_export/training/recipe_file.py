@@ -34,6 +34,7 @@ class Plan:
         family: of the network.
         options: of the objective.
         path: of the recipe.
+        source: of the data.
     """
 
     recipe: Recipe
@@ -41,6 +42,7 @@ class Plan:
     family: TrainedFamily
     options: SpecPart
     path: Path
+    source: Path
 
     def beside(self, path: Path) -> Path:
         """Return a path that the recipe names, which is relative to the recipe's folder."""
@@ -48,19 +50,22 @@ class Plan:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the weights, as plain data with defaults filled in: two plans with one identity are one."""
-        return {
+        """What decides the weights, as plain data with defaults filled in, but for where files lie."""
+        content = {
             **self.recipe.model_dump(mode="json"),
             "model": self.spec.model_dump(mode="json"),
             "objective": self.options.model_dump(mode="json"),
         }
+        del content["data"]["source"], content["initial_weights"]
+        return content
 
 
-def load_recipe(path: str | Path) -> Plan:
+def load_recipe(path: str | Path, *, source: str | Path | None = None) -> Plan:
     """Read and check a recipe.
 
     Args:
         path: of a YAML file; paths in it are relative to its folder.
+        source: of the data; by default what the recipe says.
 
     Raises:
         RecipeError: the file cannot be read, is not YAML, a key is unknown, missing or wrong, or a file that it names
@@ -81,7 +86,7 @@ def load_recipe(path: str | Path) -> Plan:
         raise RecipeError(f"{path}: model.family: {error.message}", hint=error.hint) from error
     spec = _validated(described, recipe.model, path, "model.")
     options = _validated(family.options, recipe.objective, path, "objective.")
-    plan = Plan(recipe, spec, family, options, path)
+    plan = Plan(recipe, spec, family, options, path, Path(source) if source is not None else path.parent / recipe.data.source)
     _check(plan)
     return plan
 
@@ -89,13 +94,16 @@ def load_recipe(path: str | Path) -> Plan:
 def _check(plan: Plan) -> None:
     """Refuse what contradicts itself, and names of files that are not there."""
     recipe, spec, path = plan.recipe, plan.spec, plan.path
-    named = {"data.source": recipe.data.source, "initial_weights": recipe.initial_weights}
-    for key, file in named.items():
-        if file is not None and not plan.beside(file).exists():
-            raise RecipeError(
-                f"{path}: {key} is {plan.beside(file)}, and there is no such file or folder.",
-                hint="Paths in a recipe are relative to its folder.",
-            )
+    if not plan.source.exists():
+        raise RecipeError(
+            f"{path}: the data should be in {plan.source}, and there is no such file or folder.",
+            hint="Say with --data where they are; paths in a recipe are relative to its folder.",
+        )
+    if recipe.initial_weights is not None and not plan.beside(recipe.initial_weights).exists():
+        raise RecipeError(
+            f"{path}: initial_weights is {plan.beside(recipe.initial_weights)}, and there is no such file or folder.",
+            hint="Paths in a recipe are relative to its folder.",
+        )
     if recipe.channels is not None and spec.channels is not None:
         raise RecipeError(
             f"{path}: channels sets channel drop-out, but the network takes {spec.channels} channels.",

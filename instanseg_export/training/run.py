@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints import load_checkpoint
-from ..errors import InstansegExportError, OutputError, RuntimeUnavailableError, SettingError, TrainingError
+from ..errors import OutputError, RuntimeUnavailableError, SettingError, TrainingError
 from ..files.words import cannot_write
 from ..progress import Progress
 from ..untrusted.boundary import disk_is_full
-from .data.dataset import read_dataset
+from .data.dataset import digest_of, read_dataset
 from .recipe_file import Plan, load_recipe
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def train(
     recipe: str | Path,
     *,
     output: str | Path | None = None,
+    data: str | Path | None = None,
     device: str = "auto",
     workers: int = 0,
     minutes: float = 5.0,
@@ -70,6 +71,7 @@ def train(
     Args:
         recipe: path of the YAML file; see :class:`.recipe.Recipe`.
         output: folder of the training; by default the recipe's name in ``.training/`` of the current folder.
+        data: folder or zip of the images; by default what the recipe says.
         device: "auto", "cpu", "cuda" or "mps".
         workers: processes that prepare batches.
         minutes: between two states on disk, at most.
@@ -86,7 +88,7 @@ def train(
         OutputError: the disk is full, or the folder cannot be written to; what was there stays.
         RuntimeUnavailableError: Lightning is not installed.
     """
-    plan = load_recipe(recipe)
+    plan = load_recipe(recipe, source=data)
     _check_devices(device)
     lightning = _lightning()
     folder = Path(output) if output is not None else Path(".training") / plan.spec.name
@@ -96,6 +98,7 @@ def train(
     if states.exists():
         states.load_checkpoint(states.latest)  # before images are read, which takes a while
     images, validation = read_dataset(plan, progress)
+    states.add_identity(images=digest_of(images))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -114,32 +117,30 @@ def train(
     average = Average(plan.recipe.averaging.decay)
     keeper = Keeper(plan, folder, average, validation, states, minutes=minutes, tell=tell, stop=stop)
     tell(f"{len(images)} images to train, {len(validation)} to validate; {_size(network)} weights; {folder}")
-    trainer = lightning.Trainer(
-        accelerator="gpu" if device == "cuda" else device,
-        devices=1,
-        precision={"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[plan.recipe.precision],
-        max_steps=plan.recipe.optimiser.steps,
-        gradient_clip_val=plan.recipe.optimiser.clip,
-        callbacks=[average, keeper],
-        plugins=[states],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
     with _quiet():
+        trainer = lightning.Trainer(
+            accelerator="gpu" if device == "cuda" else device,
+            devices=1,
+            precision={"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[plan.recipe.precision],
+            max_steps=plan.recipe.optimiser.steps,
+            gradient_clip_val=plan.recipe.optimiser.clip,
+            callbacks=[average, keeper],
+            plugins=[states],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
         try:
             trainer.fit(module, ckpt_path=states.latest if states.exists() else None, weights_only=True)
-        except InstansegExportError:
-            raise
         except OSError as error:
-            if disk_is_full(error):
-                raise OutputError(
-                    f"The disk is full: the training in {folder} stopped.",
-                    hint="Free some space and start it again with the same command; it goes on from the last state.",
-                ) from error
-            raise
+            if not disk_is_full(error):
+                raise
+            raise OutputError(
+                f"The disk is full: the training in {folder} stopped.",
+                hint="Free some space and start it again with the same command; it goes on from the last state.",
+            ) from error
     best = folder / BEST
     step = int(trainer.global_step)
     return Trained(

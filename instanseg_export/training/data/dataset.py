@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from ...untrusted.texts import read_text
 from ...untrusted.zips import unpack
 from ..recipe_file import Plan
 
-__all__ = ["AnnotatedImage", "read_dataset"]
+__all__ = ["AnnotatedImage", "digest_of", "read_dataset"]
 
 _INDEX = "index.csv"
 _SUFFIXES = (".png", ".tif", ".tiff")
@@ -60,7 +61,7 @@ def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[Ann
         ImageError: an image or a label map is missing, damaged, or does not match the other or the network.
     """
     data = plan.recipe.data
-    source = plan.beside(data.source)
+    source = plan.source
     with _folder_of(source) as folder:
         rows = _read_index(folder, source)
         wanted = [row for row in rows if row["split"] in (data.train, data.validation)]
@@ -83,6 +84,16 @@ def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[Ann
                 hint=f"Types: {', '.join(sorted(plain(one, 40) for one in kinds))}.",
             )
     return found[data.train], found[data.validation]
+
+
+def digest_of(images: Sequence[AnnotatedImage]) -> str:
+    """Return a number, in hex, that tells these images and label maps, in this order, from all others."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(f"{image.name} {image.kind} {image.pixels.dtype} {image.pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(image.pixels))
+        digest.update(np.ascontiguousarray(image.labels))
+    return digest.hexdigest()
 
 
 @contextmanager

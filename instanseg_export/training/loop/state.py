@@ -40,6 +40,10 @@ class StateFiles(CheckpointIO):
         self._identity = plan.identity
         self._path = plan.path
 
+    def add_identity(self, **facts: str) -> None:
+        """Add what else a state must agree with: what becomes known after the first look at it."""
+        self._identity |= facts
+
     def save_checkpoint(self, checkpoint: Mapping[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a state.
 
@@ -101,7 +105,8 @@ class StateFiles(CheckpointIO):
         return self.latest.exists() or self.previous.exists()
 
     def _check(self, recipe: Any, file: Path) -> None:
-        differences = list(_differences(recipe, self._identity, ""))
+        known = {name: value for name, value in recipe.items() if name in self._identity}
+        differences = _differences(known, self._identity, "")
         if differences:
             shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
             raise TrainingError(
