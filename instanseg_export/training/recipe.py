@@ -59,7 +59,7 @@ class Crops(RecipePart):
         flips, rotations: whether crops are mirrored, and turned by quarters.
     """
 
-    size: int = Field(default=256, ge=16, le=4096, multiple_of=16)
+    size: int = Field(default=256, ge=16, le=4096)
     batch: int = Field(default=3, ge=1, le=1024)
     scale: tuple[Annotated[float, Field(gt=0.1, lt=10)], Annotated[float, Field(gt=0.1, lt=10)]] = (1.0, 1.0)
     diameters: tuple[float, float] | None = None

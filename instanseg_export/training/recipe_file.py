@@ -104,6 +104,11 @@ def _check(plan: Plan) -> None:
             f"{path}: initial_weights is {plan.beside(recipe.initial_weights)}, and there is no such file or folder.",
             hint="Paths in a recipe are relative to its folder.",
         )
+    if recipe.crops.size % plan.family.multiple:
+        raise RecipeError(
+            f"{path}: crops.size is {recipe.crops.size}, but {spec.title} takes multiples of {plan.family.multiple}.",
+            hint=f"Give a multiple of {plan.family.multiple}.",
+        )
     if recipe.channels is not None and spec.channels is not None:
         raise RecipeError(
             f"{path}: channels sets channel drop-out, but the network takes {spec.channels} channels.",

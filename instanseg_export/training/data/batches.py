@@ -10,27 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...stages.normalize import finite, normalize
+from ...stages.normalize import finite
 from ..recipe_file import Plan
 from .channels import drop_channels
 from .crops import cut_crop, draw_scale
 from .dataset import AnnotatedImage
 from .intensities import change_intensities
 
-__all__ = ["Batches", "normal"]
-
-
-def normal(image: AnnotatedImage, channels: int | None) -> Tensor:
-    """Return an image as the network sees it: (C, H, W) float32, percentiles 0.1 and 99.9 at 0 and 1.
-
-    Args:
-        image: as it was read.
-        channels: of the network; a grey image is repeated. None for any number.
-    """
-    pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
-    always = torch.ones((), dtype=torch.int64)
-    scaled = normalize(finite(pixels), always)[0]
-    return scaled.expand(channels, -1, -1) if channels is not None and len(scaled) == 1 else scaled
+__all__ = ["Batches"]
 
 
 class _Crops(Dataset[dict[str, Tensor]]):
@@ -46,8 +33,13 @@ class _Crops(Dataset[dict[str, Tensor]]):
             [shares[image.kind] / of_kind[image.kind] if recipe.data.shares else 1.0 for image in self.images]
         )
         self.weights = weights / weights.sum()
-        self.pixels = [normal(image, None).to(torch.float16) for image in self.images]
+        self.pixels = [self.normal(image).to(torch.float16) for image in self.images]
         self.labels = [torch.from_numpy(image.labels).to(torch.float32) for image in self.images]
+
+    def normal(self, image: AnnotatedImage) -> Tensor:
+        """Return an image as the network sees it, (C, H, W) float32, but for the family's last touch."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
+        return self.plan.family.normal(self.plan.spec, finite(pixels))[0]
 
     def __len__(self) -> int:
         return self.plan.recipe.optimiser.steps
@@ -72,6 +64,7 @@ class _Crops(Dataset[dict[str, Tensor]]):
         pixels = change_intensities(pixels, recipe.augmentations, chance)
         if recipe.channels is not None:
             pixels = drop_channels(pixels, recipe.channels, chance)
+        pixels = self.plan.family.finish(self.plan.spec, pixels)
         targets = {name: torch.from_numpy(array) for name, array in self.plan.family.targets(labels).items()}
         return {"image": pixels.contiguous(), "labels": torch.from_numpy(labels), **targets}
 

@@ -24,7 +24,7 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
         chance: source of randomness.
 
     Returns:
-        (C, H, W) float32 in [-2, 3].
+        (C, H, W) float32.
     """
 
     def drawn(amount: float) -> float | None:
@@ -65,7 +65,7 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
         # Grey images stay grey.
         shape = image.shape if coloured or image.shape[0] != 3 else image.shape[1:]
         image = image + torch.randn(shape, generator=generator) * abs(noise)
-    return image.clamp(-2.0, 3.0)
+    return image
 
 
 def _turn_hue(image: Tensor, turn: float) -> Tensor:

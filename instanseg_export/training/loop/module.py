@@ -56,9 +56,9 @@ class TrainingModule(LightningModule):
         image = batch["image"]
         if self.device.type == "cpu" and image.ndim == 4:
             image = image.contiguous(memory_format=torch.channels_last)
-        output = self.network(image)
+        output = self.plan.family.run(self.network, image)
         with torch.autocast(self.device.type, enabled=False):
-            losses = self.objective(self.network, output.float(), batch, step, generator)
+            losses = self.objective(self.network, output, batch, step, generator)
             total = torch.stack(list(losses.values())).sum()
         self.losses = {name: float(loss.detach()) for name, loss in losses.items()}
         if not math.isfinite(sum(self.losses.values())):
