@@ -3,7 +3,6 @@
 # TorchScript compiles this module's functions, so annotations stay evaluated (no `from __future__ import annotations`).
 import torch
 from torch import Tensor, nn
-from torch.jit import Final
 
 from .strips import add_rows, cut_strip, join_rows, own_rows, strip_count, take_rows
 
@@ -86,7 +85,7 @@ class EncoderBlock(nn.Module):
         strips: of rows that inference works on, see :func:`.strips.strips_of_level`.
     """
 
-    in_place: Final[bool]
+    __constants__ = ("in_place",)
 
     def __init__(self, in_channels: int, out_channels: int, norm: str, pool: bool, strips: int = 0) -> None:
         super().__init__()
@@ -143,7 +142,7 @@ class DecoderBlock(nn.Module):
         norm: the normalisation after each convolution.
     """
 
-    in_place: Final[bool]
+    __constants__ = ("in_place",)
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, norm: str) -> None:
         super().__init__()

@@ -6,7 +6,8 @@ import argparse
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -54,8 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=5.0, help="between two states on disk, at most (default: 5)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args(arguments)
-    if not given.debug:
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(), _signals() as signals:
+        if not given.debug:
+            warnings.simplefilter("ignore")
+        return _run(given, signals)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Yield a list to which the first signal to end is added; a second one interrupts."""
     signals: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -64,8 +72,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signals.append(number)
         _say("stopping after this step; a second signal stops at once")
 
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(given: argparse.Namespace, signals: Sequence[int]) -> int:
     from .run import train
 
     try:

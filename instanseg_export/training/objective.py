@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..families.spec import ModelSpec, SpecPart
-from ..registry import Registry
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["OBJECTIVES", "Objective", "Targets", "TrainedFamily"]
+__all__ = ["Objective", "Targets", "TrainedFamily"]
 
 Targets = Callable[[npt.NDArray[np.int32]], dict[str, npt.NDArray[Any]]]
 """Makes of the label maps (T, H, W) of a crop what an objective compares with, by name; it runs with the loading."""
@@ -85,14 +84,3 @@ class TrainedFamily:
     def build(self, spec: ModelSpec) -> nn.Module:
         """Return the network, in training mode, its weights drawn from torch's global generator."""
         return self.network(spec).train().requires_grad_(True)
-
-
-OBJECTIVES: Registry[TrainedFamily] = Registry(
-    "family that can be trained",
-    "instanseg_export.training",
-    {
-        "instanseg": "instanseg_export.training.instanseg.family:TRAINED",
-        "embedseg": "instanseg_export.training.embedseg.family:TRAINED",
-        "iaunet": "instanseg_export.training.iaunet.family:TRAINED",
-    },
-)

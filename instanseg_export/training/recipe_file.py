@@ -14,8 +14,9 @@ from ..families.spec import ModelSpec, SpecPart
 from ..registry import closest
 from ..untrusted.boundary import plain
 from ..untrusted.yaml_texts import load_yaml
-from .objective import OBJECTIVES, TrainedFamily
+from .objective import TrainedFamily
 from .recipe import Recipe
+from .registry import OBJECTIVES
 
 __all__ = ["Plan", "load_recipe"]
 
@@ -86,7 +87,9 @@ def load_recipe(path: str | Path, *, source: str | Path | None = None) -> Plan:
         raise RecipeError(f"{path}: model.family: {error.message}", hint=error.hint) from error
     spec = _validated(described, recipe.model, path, "model.")
     options = _validated(family.options, recipe.objective, path, "objective.")
-    plan = Plan(recipe, spec, family, options, path, Path(source) if source is not None else path.parent / recipe.data.source)
+    plan = Plan(
+        recipe, spec, family, options, path, Path(source) if source is not None else path.parent / recipe.data.source
+    )
     _check(plan)
     return plan
 

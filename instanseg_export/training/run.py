@@ -14,7 +14,6 @@ from ..checkpoints import load_checkpoint
 from ..errors import OutputError, RuntimeUnavailableError, SettingError, TrainingError
 from ..files.words import cannot_write
 from ..progress import Progress
-from ..untrusted.boundary import disk_is_full
 from .data.dataset import digest_of, read_dataset
 from .recipe_file import Plan, load_recipe
 
@@ -92,6 +91,31 @@ def train(
     _check_devices(device)
     lightning = _lightning()
     folder = Path(output) if output is not None else Path(".training") / plan.spec.name
+    from .loop.lock import alone_in
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder):
+            return _train(plan, folder, lightning, device, workers, minutes, progress, tell, stop)
+    except OSError as error:
+        refused = cannot_write(error, folder)
+        raise OutputError(
+            f"The training stopped. {refused.message}",
+            hint=f"{refused.hint} The same command then goes on from the last state.",
+        ) from error
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    lightning: Any,
+    device: str,
+    workers: int,
+    minutes: float,
+    progress: Progress | None,
+    tell: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> Trained:
     from .loop.state import StateFiles
 
     states = StateFiles(folder, plan)
@@ -99,10 +123,6 @@ def train(
         states.load_checkpoint(states.latest)  # before images are read, which takes a while
     images, validation = read_dataset(plan, progress)
     states.add_identity(images=digest_of(images))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(error, folder) from error
 
     import torch
 
@@ -132,17 +152,8 @@ def train(
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        try:
-            trainer.fit(module, ckpt_path=states.latest if states.exists() else None, weights_only=True)
-        except OSError as error:
-            if not disk_is_full(error):
-                raise
-            raise OutputError(
-                f"The disk is full: the training in {folder} stopped.",
-                hint="Free some space and start it again with the same command; it goes on from the last state.",
-            ) from error
-    best = folder / BEST
-    step = int(trainer.global_step)
+        trainer.fit(module, ckpt_path=states.latest if states.exists() else None, weights_only=True)
+    best, step = folder / BEST, int(trainer.global_step)
     return Trained(
         folder,
         step,

@@ -27,22 +27,36 @@ def discs(height: int, width: int, seed: int, count: int = 12) -> npt.NDArray[np
 
 
 def write_data(
-    folder: Path, images: int = 4, size: tuple[int, int] = (64, 80), structures: tuple[str, ...] = ("labels",)
+    folder: Path,
+    images: int = 4,
+    size: tuple[int, int] = (64, 80),
+    structures: tuple[str, ...] = ("labels",),
+    grey: bool = False,
 ) -> Path:
-    """Write grey and coloured images of discs, half of them for validation, with their label maps and their index."""
+    """Write grey and coloured images of discs, half of them for validation, with their label maps and their index.
+
+    Args:
+        folder: is made.
+        images: how many.
+        size: height and width.
+        structures: names of the folders of label maps.
+        grey: no image is coloured.
+    """
     rows = []
     for place in range(images):
         name = f"image{place}"
         chance = np.random.default_rng(place)
         maps = [discs(*size, seed=100 * place + number) for number, _ in enumerate(structures)]
-        grey = (maps[0] > 0) * 150 + chance.integers(0, 60, size)
-        pixels = grey if place % 2 else np.stack([grey, grey // 2, 255 - grey], axis=2)
+        bright = (maps[0] > 0) * 150 + chance.integers(0, 60, size)
+        pixels = bright if place % 2 or grey else np.stack([bright, bright // 2, 255 - bright], axis=2)
         (folder / "images").mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{name}.png")
         for structure, labels in zip(structures, maps, strict=True):
             (folder / structure).mkdir(exist_ok=True)
             Image.fromarray(labels.astype(np.uint16)).save(folder / structure / f"{name}.png")
-        rows.append({"id": name, "type": "grey" if place % 2 else "colour", "split": "train" if place < images / 2 else "val"})
+        rows.append(
+            {"id": name, "type": "grey" if place % 2 else "colour", "split": "train" if place < images / 2 else "val"}
+        )
     with (folder / "index.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()

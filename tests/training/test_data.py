@@ -81,7 +81,7 @@ def _wrong(name: str, folder: Path) -> None:
 def test_data_that_do_not_fit_are_refused_in_words(tmp_path: Path, name: str, fact: str) -> None:
     recipe = write_recipe(tmp_path)
     _wrong(name, tmp_path / "data")
-    with pytest.raises((ImageError, RecipeError), match=".*") as caught:
+    with pytest.raises((ImageError, RecipeError)) as caught:
         read_dataset(load_recipe(recipe))
     assert fact in caught.value.message
     assert caught.value.hint
@@ -115,9 +115,9 @@ def test_a_crop_shows_image_and_labels_at_the_same_places() -> None:
         assert np.abs(image[1].numpy() - x).max() <= 0.51
         rows = image[:, 1] - image[:, 0]
         step = rows.mean(dim=1).round(decimals=2).tolist()
-        assert sorted(map(abs, step)) == [0.0, 0.8]
+        assert sorted(map(abs, step)) == pytest.approx([0.0, 0.8])
         columns = (image[:, :, 1] - image[:, :, 0]).mean(dim=1).round(decimals=2).tolist()
-        turned.add((*step, *columns))
+        turned.add(tuple(round(one, 1) for one in (*step, *columns)))
     assert len(turned) == 8
 
 
@@ -133,7 +133,13 @@ def test_beyond_the_border_is_a_mirror_and_nothing_annotated() -> None:
 
 def test_scales_bring_instances_into_the_range_that_is_asked_for() -> None:
     crops = Crops(scale=(0.5, 2.0), diameters=(10.0, 20.0))
-    for diameter, low, high in ((15, 10 / 15, 20 / 15), (4, 2.0, 2.0), (100, 0.5, 0.5), (0, 0.5, 2.0), (18, 10 / 18, 20 / 18)):
+    for diameter, low, high in (
+        (15, 10 / 15, 20 / 15),
+        (4, 2.0, 2.0),
+        (100, 0.5, 0.5),
+        (0, 0.5, 2.0),
+        (18, 10 / 18, 20 / 18),
+    ):
         drawn = [draw_scale(crops, diameter, _chance(seed)) for seed in range(50)]
         assert min(drawn) >= low - 1e-9
         assert max(drawn) <= high + 1e-9
@@ -215,15 +221,23 @@ def test_a_batch_depends_on_the_recipe_and_the_step_alone(tmp_path: Path) -> Non
 
 
 def test_shares_decide_how_often_a_type_is_drawn(tmp_path: Path) -> None:
-    plan = load_recipe(write_recipe(tmp_path, data={"shares": {"colour": 9.0, "grey": 1.0}}, crops={"batch": 1}, optimiser={"steps": 60}))
+    plan = load_recipe(
+        write_recipe(
+            tmp_path, data={"shares": {"colour": 9.0, "grey": 1.0}}, crops={"batch": 1}, optimiser={"steps": 60}
+        )
+    )
     images, _ = read_dataset(plan)
-    coloured = [bool((batch["image"][0, 0] - batch["image"][0, 1]).abs().max() > 0.3) for batch in Batches(plan, images)]
+    coloured = [
+        bool((batch["image"][0, 0] - batch["image"][0, 2]).abs().max() > 0.3) for batch in Batches(plan, images)
+    ]
     assert 45 <= sum(coloured) <= 59
 
 
 def test_images_of_a_batch_get_empty_channels_to_be_of_one_size(tmp_path: Path) -> None:
     adaptor = {"out_channels": 3, "layers": [4, 4, 4], "norm": "instance"}
-    plan = load_recipe(write_recipe(tmp_path, model={"channels": None, "adaptor": adaptor}, channels={"least": 1, "most": 3}))
+    plan = load_recipe(
+        write_recipe(tmp_path, model={"channels": None, "adaptor": adaptor}, channels={"least": 1, "most": 3})
+    )
     images, _ = read_dataset(plan)
     shapes = {batch["image"].shape[1] for batch in Batches(plan, images)}
     assert shapes <= {1, 2, 3}

@@ -49,7 +49,7 @@ def cut_crop(
     height, width = pixels.shape[1:]
     side = crops.size / scale
     # Of the crop's first corner, in pixels of the image; smaller images lie anywhere in the crop.
-    top, left = (chance.uniform(*sorted((0.0, extent - side))) for extent in (height, width))
+    top, left = (chance.uniform(min(0.0, room), max(0.0, room)) for room in (height - side, width - side))
     steps = (torch.arange(crops.size, dtype=torch.float32) + 0.5) / scale
     y = (top + steps) * (2.0 / height) - 1.0
     x = (left + steps) * (2.0 / width) - 1.0

@@ -91,8 +91,8 @@ def digest_of(images: Sequence[AnnotatedImage]) -> str:
     digest = hashlib.sha256()
     for image in images:
         digest.update(f"{image.name} {image.kind} {image.pixels.dtype} {image.pixels.shape}".encode())
-        digest.update(np.ascontiguousarray(image.pixels))
-        digest.update(np.ascontiguousarray(image.labels))
+        digest.update(image.pixels.tobytes())
+        digest.update(image.labels.tobytes())
     return digest.hexdigest()
 
 
@@ -129,7 +129,9 @@ def _read_index(folder: Path, source: Path) -> list[dict[str, str]]:
 def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> AnnotatedImage:
     structures = plan.spec.structures
     pixels = read_image(_file(folder / "images", row["id"], source)).array
-    folders = {name: plan.recipe.data.labels.get(name, "labels" if len(structures) == 1 else name) for name in structures}
+    folders = {
+        name: plan.recipe.data.labels.get(name, "labels" if len(structures) == 1 else name) for name in structures
+    }
     maps = [_read_labels(_file(folder / folders[name], row["id"], source)) for name in structures]
     for name, labels in zip(structures, maps, strict=True):
         if labels.shape != pixels.shape[1:]:

@@ -16,8 +16,8 @@ _MOST = 3000
 def mark_medoids(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     """Mark the medoid of each instance: of its pixels, that with the smallest sum of distances to the others.
 
-    That is Lalit et al. 2022, section 2. Of instances of more than 3,000 pixels it is the pixel nearest to the median of
-    their coordinates, which the authors call the approximate medoid.
+    That is Lalit et al. 2022, section 2. Of instances of more than 3,000 pixels it is the pixel nearest to the median
+    of their coordinates, which the authors call the approximate medoid.
 
     Args:
         labels: (T, [D,] H, W), 0 or less where there is no instance.

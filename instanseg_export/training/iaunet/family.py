@@ -50,6 +50,4 @@ def _finish(spec: IAUNetSpec, crop: Tensor) -> Tensor:
     return standardize(crop[None], torch.ones((), dtype=torch.int64))[0]
 
 
-TRAINED = TrainedFamily(
-    IAUNetOptions, _network, _objective, _targets, run=_predictions, finish=_finish, multiple=32
-)
+TRAINED = TrainedFamily(IAUNetOptions, _network, _objective, _targets, run=_predictions, finish=_finish, multiple=32)

@@ -32,7 +32,9 @@ def dice_of_pairs(logits: Tensor, masks: Tensor, valid: Tensor, smooth: float = 
     """Return the Dice loss of each query's mask with each instance's, (Q, M), with squares below: equation 24.
 
     Args:
-        logits, masks, valid: see :func:`entropy_of_pairs`.
+        logits: (Q, N) of the queries' masks.
+        masks: (M, N) in [0, 1].
+        valid: (N,) 0 or 1, the pixels that count.
         smooth: the small constant below.
     """
     probability, masks = torch.sigmoid(logits) * valid, masks * valid

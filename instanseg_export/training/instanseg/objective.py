@@ -99,7 +99,8 @@ class InstanSegObjective:
         seeds = self.sample_seeds(fields, labels, generator)
         if len(seeds) == 0:
             # The classifier takes part in every step, as what joins several devices expects.
-            unused: Any = sum(weight.sum() * 0.0 for weight in network.pixel_classifier.parameters())  # type: ignore[union-attr, operator]
+            classifier: Any = network.pixel_classifier
+            unused = torch.stack([weight.sum() * 0.0 for weight in classifier.parameters()]).sum()
             return fields.flatten(1).sum(dim=1) * 0.0 + unused
         window = min(self.options.window, max(height, width)) // 2 * 2
         windows = open_windows(F.pad(seeds, (0, 1), value=1), WindowGrid(window // 2, height, width))
@@ -136,8 +137,8 @@ class InstanSegObjective:
         distance = torch.tensor(self.options.peak_distance, device=device)
         seeds = pick_seeds(inside, distance, torch.zeros((), device=device))
         # A random order within each plane; drawn on the CPU, so that it is the same wherever the network runs.
-        chance = torch.rand(len(seeds), generator=generator, dtype=torch.float64).to(device)
-        order = torch.argsort(seeds[:, 0].double() + chance)
+        order = torch.argsort(torch.rand(len(seeds), generator=generator, dtype=torch.float64)).to(device)
+        order = order[torch.sort(seeds[order, 0], stable=True)[1]]
         plane = seeds[order, 0]
         length = torch.bincount(plane, minlength=len(labels))
         place = torch.arange(len(seeds), device=device) - (length.cumsum(0) - length)[plane]

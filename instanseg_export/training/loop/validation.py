@@ -84,7 +84,10 @@ def evaluate(plan: Plan, network: nn.Module, images: Sequence[AnnotatedImage]) -
         labels = labels[0] if isinstance(labels, tuple) else labels
         found.append(labels[0].cpu().numpy().astype(np.int64))
         rows.setdefault(image.kind, []).append(_compare(found[-1], image.labels))
-    scores = {kind: Scores(len(row), *(float(np.nanmean(part)) for part in zip(*row, strict=True))) for kind, row in sorted(rows.items())}
+    scores = {
+        kind: Scores(len(row), *(float(np.nanmean(part)) for part in zip(*row, strict=True)))
+        for kind, row in sorted(rows.items())
+    }
     return Validated(scores, found, time.monotonic() - start)
 
 

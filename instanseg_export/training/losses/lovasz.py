@@ -32,12 +32,11 @@ def lovasz_hinge(logits: Tensor, truth: Tensor, valid: Tensor | None = None) -> 
         counting = counting & valid
     row, column = torch.nonzero(counting, as_tuple=True)
     error = errors[row, column]
-    # One sort for all masks: whole numbers tell the masks apart, fractions order the errors within one.
-    height = error.detach().double()
-    span = height.max().clamp(min=0) * 1.000001 + 1.0 if height.numel() else height.new_ones(())
-    order = torch.sort(row.double() + (1.0 - height / span), stable=True)[1]
+    # Masks one after another, the errors of each from the largest down.
+    order = torch.sort(error.detach(), descending=True, stable=True)[1]
+    order = order[torch.sort(row[order], stable=True)[1]]
     error, row = error[order], row[order]
-    positive = truth[counting][order].to(torch.float64)
+    positive = truth[counting][order].to(torch.int64)
 
     # The sums along each mask, from those along all of them.
     length = torch.bincount(row, minlength=rows)
@@ -45,8 +44,8 @@ def lovasz_hinge(logits: Tensor, truth: Tensor, valid: Tensor | None = None) -> 
     place = torch.arange(row.shape[0], device=row.device) - start
     passed = positive.cumsum(0)
     passed = passed - (passed - positive)[start]
-    total = truth.sum(dim=1).to(torch.float64)[row]
-    jaccard = 1.0 - (total - passed) / (total + (place + 1 - passed))
+    total = truth.sum(dim=1)[row]
+    jaccard = 1.0 - (total - passed).to(error.dtype) / (total + (place + 1 - passed)).to(error.dtype)
     before = torch.where(place > 0, torch.roll(jaccard, 1), torch.zeros_like(jaccard))
-    weighted = error * (jaccard - before).to(error.dtype)
+    weighted = error * (jaccard - before)
     return torch.zeros(rows, dtype=error.dtype, device=error.device).index_add(0, row, weighted)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
 from instanseg_export.training.embedseg.medoid import mark_medoids
@@ -59,7 +59,11 @@ def test_an_image_without_instances_pulls_seeds_down_alone() -> None:
     output = torch.zeros(1, 5, 4, 4, requires_grad=True)
     batch = {"labels": torch.zeros(1, 1, 4, 4), "centre": torch.zeros(1, 1, 4, 4, dtype=torch.bool)}
     losses = objective(nn.Identity(), output, batch, 0, NONE)
-    assert {name: float(loss.detach()) for name, loss in losses.items()} == {"instances": 0, "variance": 0, "seeds": 0.25}
+    assert {name: float(loss.detach()) for name, loss in losses.items()} == {
+        "instances": 0,
+        "variance": 0,
+        "seeds": 0.25,
+    }
     torch.stack(list(losses.values())).sum().backward()
 
 
@@ -80,7 +84,10 @@ def test_medoids_by_hand() -> None:
 @pytest.mark.parametrize("cut", [False, True], ids=["medoids inside", "medoids cut off"])
 def test_losses_and_gradients_are_those_of_the_published_code(axes: int, cut: bool, capsys: Any) -> None:
     loss = _published(axes)
-    planes = [np.stack([discs(24, 32, seed + z // 4) for z in range(8)]) if axes == 3 else discs(24, 32, seed) for seed in (1, 5)]
+    planes = [
+        np.stack([discs(24, 32, seed + z // 4) for z in range(8)]) if axes == 3 else discs(24, 32, seed)
+        for seed in (1, 5)
+    ]
     labels = np.stack(planes)[:, None]
     centre = np.stack([mark_medoids(one) for one in labels])
     if cut:
@@ -103,4 +110,6 @@ def _published(axes: int) -> Any:
     module = pytest.importorskip(name, reason="needs EmbedSeg's wheel, see CONTRIBUTING.md")
     if axes == 2:
         return module.SpatialEmbLoss(foreground_weight=10)
-    return module.SpatialEmbLoss_3d(grid_z=1024, grid_y=32, grid_x=32, pixel_y=31 / 1023, pixel_x=31 / 1023, foreground_weight=10)
+    return module.SpatialEmbLoss_3d(
+        grid_z=1024, grid_y=32, grid_x=32, pixel_y=31 / 1023, pixel_x=31 / 1023, foreground_weight=10
+    )

@@ -44,7 +44,7 @@ def _batch(labels: Any) -> dict[str, Tensor]:
 
 def _output(seeds: Any) -> Tensor:
     """Embeddings of 0 and a seed map."""
-    seed_map = torch.tensor(seeds, dtype=torch.float32)[:, None]
+    seed_map = torch.from_numpy(np.array(seeds, dtype=np.float32))[:, None]
     output = torch.cat([torch.zeros(len(seed_map), 4, *seed_map.shape[2:]), seed_map], dim=1)
     return output.requires_grad_()
 
@@ -118,7 +118,8 @@ def test_what_nobody_annotated_teaches_nothing() -> None:
     changed[1] -= 2.0
     options = InstanSegOptions(warm_start=0, window=16)
     first, second = (
-        InstanSegObjective(spec, options)(network, one.requires_grad_(), batch, 0, _chance()) for one in (output, changed)
+        InstanSegObjective(spec, options)(network, one.requires_grad_(), batch, 0, _chance())
+        for one in (output, changed)
     )
     for name, loss in first.items():
         torch.testing.assert_close(loss, second[name])
