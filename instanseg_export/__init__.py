@@ -21,9 +21,11 @@ from .errors import (
     OutputError,
     PackageError,
     ParityError,
+    RecipeError,
     RuntimeUnavailableError,
     SettingError,
     SpecError,
+    TrainingError,
     UnknownNameError,
     UnsafeFileError,
     UntrustedFileError,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from .families.registry import build_forward
     from .images import overlay, read_image, write_labels
     from .packaging import load_card, write_package, zip_package
+    from .training.run import train
 
 __version__ = "0.1.0"
 
@@ -55,10 +58,12 @@ __all__ = [
     "OutputError",
     "PackageError",
     "ParityError",
+    "RecipeError",
     "RunOptions",
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
+    "TrainingError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -76,6 +81,7 @@ __all__ = [
     "run",
     "run_many",
     "save_checkpoint",
+    "train",
     "validate",
     "write_labels",
     "write_package",
@@ -99,6 +105,7 @@ _MODULE_OF = {
     "run": ".api.run",
     "run_many": ".api.run",
     "save_checkpoint": ".checkpoints",
+    "train": ".training.run",
     "validate": ".api.validate",
     "write_labels": ".images",
     "write_package": ".packaging",

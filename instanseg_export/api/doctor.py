@@ -24,6 +24,7 @@ _EXTRAS = {
     "coreml": ("coremltools", "writes Core ML programs"),
     "parquet": ("pyarrow", "writes tables as Parquet"),
     "scale": ("zarr", "reads OME-Zarr images"),
+    "train": ("pytorch-lightning", "trains networks"),
     "openvino": ("openvino", "runs ONNX files in OpenVINO"),
     "executorch": ("executorch", "writes and runs the network only, for apps with ExecuTorch"),
     "peer": ("instanseg-torch", "compares with upstream's own forward"),

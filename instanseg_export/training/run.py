@@ -88,7 +88,7 @@ def train(
         RuntimeUnavailableError: Lightning is not installed.
     """
     plan = load_recipe(recipe, source=data)
-    _check_devices(device)
+    _check_devices(device, plan)
     lightning = _lightning()
     folder = Path(output) if output is not None else Path(".training") / plan.spec.name
     from .loop.lock import alone_in
@@ -178,7 +178,7 @@ def _lightning() -> Any:
     return pytorch_lightning
 
 
-def _check_devices(device: str) -> None:
+def _check_devices(device: str, plan: Plan) -> None:
     import torch
 
     present = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -186,6 +186,11 @@ def _check_devices(device: str) -> None:
         raise SettingError(f"There is no device {device!r}.", hint=f"Known are: {', '.join(present)}.")
     if not present[device]:
         raise SettingError(f"This machine has no device {device}.", hint="Leave --device out.")
+    on_cpu = device == "cpu" or not (present["cuda"] or present["mps"])
+    if plan.recipe.precision == "16" and on_cpu:
+        raise SettingError(
+            f'{plan.path}: precision "16" needs a GPU.', hint='Train on a GPU, or set precision to "bf16" or "32".'
+        )
 
 
 def _network(plan: Plan, tell: Callable[[str], None]) -> nn.Module:

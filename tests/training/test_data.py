@@ -216,6 +216,8 @@ def test_a_batch_depends_on_the_recipe_and_the_step_alone(tmp_path: Path) -> Non
         assert list(first) == ["image", "labels", "distance"]
         assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(whole[0]["image"], whole[1]["image"])
+    ahead = list(Batches(plan, images, workers=1))
+    assert all(torch.equal(first["image"], second["image"]) for first, second in zip(whole, ahead, strict=True))
     reseeded = load_recipe(write_recipe(tmp_path, seed=2))
     assert not torch.equal(next(iter(Batches(reseeded, images)))["image"], whole[0]["image"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 from collections.abc import Callable
@@ -16,7 +17,7 @@ pytest.importorskip("pytorch_lightning", reason="needs the extra train")
 
 from instanseg_export import build_forward, load_checkpoint
 from instanseg_export.errors import OutputError, RecipeError, SettingError, TrainingError
-from instanseg_export.training.__main__ import main
+from instanseg_export.training.__main__ import _signals, main
 from instanseg_export.training.loop.curves import Table, draw_curves
 from instanseg_export.training.loop.lock import alone_in
 from instanseg_export.training.loop.module import learning_rate
@@ -157,6 +158,8 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path: Path) -> No
     assert again.step == 3
     for name, tensor in torch.load(out / "state.pt", weights_only=True)["state"]["state_dict"].items():
         assert torch.equal(tensor, whole["state_dict"][name]), name
+    (out / "state.pt").unlink()  # as when the process is killed between two renames
+    assert train(recipe, output=out, device="cpu", minutes=0).step == 3
     for name in ("state.pt", "state-previous.pt"):
         (out / name).write_bytes(b"no state")
     with pytest.raises(TrainingError, match="No state of the training can be read"):
@@ -252,6 +255,9 @@ def test_devices_that_are_not_there_are_refused(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     with pytest.raises(SettingError, match="There is no device 'tpu'"):
         train(recipe, output=tmp_path / "out", device="tpu")
+    halves = write_recipe(tmp_path, precision="16")
+    with pytest.raises(SettingError, match='precision "16" needs a GPU'):
+        train(halves, output=tmp_path / "out", device="cpu")
     if not torch.cuda.is_available():
         with pytest.raises(SettingError, match="no device cuda"):
             train(recipe, output=tmp_path / "out", device="cuda")
@@ -273,6 +279,17 @@ def test_state_files_refuse_what_is_no_state(tmp_path: Path) -> None:
     torch.save({"format": "another"}, states.latest)
     with pytest.raises(TrainingError, match="of another program"):
         states.load_checkpoint(states.latest)
+
+
+def test_the_first_signal_asks_to_stop_and_the_second_interrupts(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with _signals() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals == [signal.SIGTERM]
+        assert "stopping after this step" in capsys.readouterr().out
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

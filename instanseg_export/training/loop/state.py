@@ -37,6 +37,7 @@ class StateFiles(CheckpointIO):
         self.latest = folder / "state.pt"
         self.previous = folder / "state-previous.pt"
         self._half = folder / "state.pt.part"
+        self._latest_is_damaged = False
         self._identity = plan.identity
         self._path = plan.path
 
@@ -58,9 +59,11 @@ class StateFiles(CheckpointIO):
                 file.write(stream.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            if self.latest.exists():
+            # A damaged one shall not take the place of a whole one.
+            if self.latest.exists() and not self._latest_is_damaged:
                 self.latest.replace(self.previous)
             self._half.replace(self.latest)
+            self._latest_is_damaged = False
         except OSError as error:
             self._half.unlink(missing_ok=True)
             refused = cannot_write(error, self.latest)
@@ -89,6 +92,7 @@ class StateFiles(CheckpointIO):
                 raise
             except Exception as error:  # torch raises nearly every type on a damaged file
                 problems.append(f"{file}: {plain(error, 200)}")
+                self._latest_is_damaged = self._latest_is_damaged or file == self.latest
                 continue
             state: dict[str, Any] = content["state"]
             return state
