@@ -21,10 +21,12 @@ from .errors import (
     OutputError,
     PackageError,
     ParityError,
+    RecipeError,
     RuntimeUnavailableError,
     SettingError,
     SpecError,
     TooLargeError,
+    TrainingError,
     UnknownNameError,
     UnsafeFileError,
     UntrustedFileError,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from .families.registry import build_forward
     from .images import overlay, read_image, write_labels
     from .packaging import load_card, write_package, zip_package
+    from .training.run import train
 
 __version__ = "0.1.0"
 
@@ -57,11 +60,13 @@ __all__ = [
     "OutputError",
     "PackageError",
     "ParityError",
+    "RecipeError",
     "RunOptions",
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
     "TooLargeError",
+    "TrainingError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -80,6 +85,7 @@ __all__ = [
     "run_many",
     "save_checkpoint",
     "segment_slide",
+    "train",
     "validate",
     "write_labels",
     "write_package",
@@ -104,6 +110,7 @@ _MODULE_OF = {
     "run_many": ".api.run",
     "save_checkpoint": ".checkpoints",
     "segment_slide": ".api.segment_slide",
+    "train": ".training.run",
     "validate": ".api.validate",
     "write_labels": ".images",
     "write_package": ".packaging",

@@ -13,10 +13,12 @@ __all__ = [
     "OutputError",
     "PackageError",
     "ParityError",
+    "RecipeError",
     "RuntimeUnavailableError",
     "SettingError",
     "SpecError",
     "TooLargeError",
+    "TrainingError",
     "UnknownNameError",
     "UnsafeFileError",
     "UntrustedFileError",
@@ -91,6 +93,14 @@ class TooLargeError(ImageError):
 
 class CardError(InstansegExportError):
     """A model card is malformed or incomplete."""
+
+
+class RecipeError(InstansegExportError):
+    """A recipe of a training is malformed, or names what is not there."""
+
+
+class TrainingError(InstansegExportError):
+    """A training cannot go on: its state is of another recipe or damaged, its data do not fit, or it diverged."""
 
 
 class PackageError(InstansegExportError):

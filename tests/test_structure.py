@@ -22,6 +22,8 @@ OTHER_MEANINGS = re.compile(
     r"|InstanSeg extension|\*Extensions > InstanSeg > Run InstanSeg\*",  # of QuPath, which runs any family's files
     re.IGNORECASE,
 )
+REGISTRIES = (PACKAGE / "families" / "registry.py", PACKAGE / "training" / "registry.py")
+
 BUILT_ON = {"two_stage": {"instanseg"}}
 """Families whose networks contain one of another family."""
 
@@ -49,6 +51,7 @@ LAYERS = (
     "packaging",
     "inference",
     "slides",
+    "training",
     "benchmark",
     "api",
     "cli",
@@ -154,12 +157,13 @@ def _texts() -> Iterator[tuple[Path, str]]:
 @pytest.mark.parametrize("folder", sorted(_names()))
 def test_no_family_is_named_outside_of_its_folder(folder: str) -> None:
     """Whoever needs something of a family asks it, so that a new one is its folder and a line in the registry."""
-    homes = {PACKAGE / "families" / name for name in (folder, *(k for k, on in BUILT_ON.items() if folder in on))}
+    names = (folder, *(family for family, on in BUILT_ON.items() if folder in on))
+    homes = {PACKAGE / part / name for part in ("families", "training") for name in names}
     wanted = re.compile("|".join(sorted(_names()[folder])), re.IGNORECASE)
     seen, found = 0, []
     for path, text in _texts():
         lines = [line for line in text.splitlines() if wanted.search(OTHER_MEANINGS.sub("", line))]
-        if path == PACKAGE / "families" / "registry.py" or homes.intersection(path.parents):
+        if path in REGISTRIES or homes.intersection(path.parents):
             seen += len(lines)
         else:
             found += [f"{path.relative_to(PACKAGE.parent)}: {line.strip()}" for line in lines]

@@ -68,21 +68,30 @@ def final_norm(norm: str) -> str:
     return "none" if norm == "instance" else norm
 
 
+def _add_in_place(x: Tensor, term: Tensor) -> Tensor:
+    # At full resolution every feature map counts.
+    return x.add_(term)
+
+
 class EncoderBlock(nn.Module):
     """One level of an encoder: five convolutions with two residual connections, after halving the size.
 
-    All blocks can work on strips of rows, see :mod:`.strips`.
+    As built it is plain and can be trained; :meth:`prepare_for_inference` has it save memory.
 
     Args:
         in_channels, out_channels: of the block.
         norm: the normalisation after each convolution.
         pool: whether the input is halved first by a 2 x 2 maximum.
-        strips: see :func:`.strips.strips_of_level`.
+        strips: of rows that inference works on, see :func:`.strips.strips_of_level`.
     """
+
+    __constants__ = ("in_place",)
 
     def __init__(self, in_channels: int, out_channels: int, norm: str, pool: bool, strips: int = 0) -> None:
         super().__init__()
-        self.strips = strips
+        self.in_place = False
+        self.strips = 0
+        self.strips_of_inference = strips
         self.maxpool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.conv0 = conv_norm_relu(in_channels, out_channels, 1, norm)
         self.conv1 = conv_norm_relu(in_channels, out_channels, 3, norm)
@@ -108,14 +117,23 @@ class EncoderBlock(nn.Module):
 
     def convolve(self, x: Tensor) -> Tensor:
         shortcut = self.conv0(x)
-        # Sums are written into one of their terms: at full resolution every feature map counts.
-        x = self.conv2(self.conv1(x)).add_(shortcut)
-        refined: Tensor = self.conv4(self.conv3(x)).add_(x)
+        x = self.add(self.conv2(self.conv1(x)), shortcut)
+        refined: Tensor = self.add(self.conv4(self.conv3(x)), x)
         return refined
+
+    def add(self, x: Tensor, term: Tensor) -> Tensor:
+        return _add_in_place(x, term) if self.in_place else x + term
+
+    def prepare_for_inference(self) -> None:
+        """Work on strips of rows, and write sums into one of their terms, which backpropagation still needs."""
+        self.in_place = True
+        self.strips = self.strips_of_inference
 
 
 class DecoderBlock(nn.Module):
     """One level of a decoder: doubles the size, adds the encoder's features of that level, and refines.
+
+    As built it is plain and can be trained; :meth:`prepare_for_inference` has it save memory.
 
     Args:
         in_channels: of the coarser features.
@@ -124,8 +142,11 @@ class DecoderBlock(nn.Module):
         norm: the normalisation after each convolution.
     """
 
+    __constants__ = ("in_place",)
+
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, norm: str) -> None:
         super().__init__()
+        self.in_place = False
         self.conv0 = conv_norm_relu(in_channels, out_channels, 1, norm)
         self.conv_skip = conv_norm_relu(skip_channels, out_channels, 1, norm)
         self.conv1 = conv_norm_relu(in_channels, out_channels, 3, norm)
@@ -137,13 +158,20 @@ class DecoderBlock(nn.Module):
         return self.decode(x, skip)
 
     def decode(self, x: Tensor, skip: Tensor) -> Tensor:
-        # In this order, and with sums written into one of their terms, fewest feature maps are alive at a time.
-        fine = self.conv1(self.enlarge(x)).add_(self.conv_skip(skip))
+        # In this order, fewest feature maps are alive at a time.
+        fine = self.add(self.conv1(self.enlarge(x)), self.conv_skip(skip))
         fine = self.conv2(fine)
         # A 1 x 1 convolution sees one pixel, so it may go before the doubling, where it has a quarter of the work.
-        fine = fine.add_(self.enlarge(self.conv0(x)))
-        refined: Tensor = self.conv4(self.conv3(fine)).add_(fine)
+        fine = self.add(fine, self.enlarge(self.conv0(x)))
+        refined: Tensor = self.add(self.conv4(self.conv3(fine)), fine)
         return refined
+
+    def add(self, x: Tensor, term: Tensor) -> Tensor:
+        return _add_in_place(x, term) if self.in_place else x + term
+
+    def prepare_for_inference(self) -> None:
+        """Write sums into one of their terms, which backpropagation still needs."""
+        self.in_place = True
 
     def enlarge(self, x: Tensor) -> Tensor:
         # F.interpolate would bring operators along that libtorch 2.0 does not know.

@@ -19,9 +19,9 @@ _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 def for_inference(network: nn.Module) -> nn.Module:
     """Return a copy whose batch norms are folded into their convolutions, with weights in channels-last order.
 
-    A batch norm that no longer learns is a scale and a shift of each channel, which the convolution before it can do
-    itself. What is left has the structure of the same network without norms. Channels-last is the order in which
-    convolutions on CPUs are fastest.
+    Blocks that have a form for inference alone take it on (``prepare_for_inference``). A batch norm that no longer
+    learns is a scale and a shift of each channel, which the convolution before it can do itself. What is left has the
+    structure of the same network without norms. Channels-last is the order in which convolutions on CPUs are fastest.
 
     Args:
         network: trained, of :mod:`networks`; it is not changed.
@@ -35,6 +35,8 @@ def for_inference(network: nn.Module) -> nn.Module:
             _fold_sequence(block)
         else:
             _fold_attributes(block)
+        if callable(rewrite := getattr(block, "prepare_for_inference", None)):
+            rewrite()
     for name, weight in folded.state_dict().items():
         if weight.is_floating_point() and not weight.is_meta and not torch.isfinite(weight).all():
             raise CheckpointError(

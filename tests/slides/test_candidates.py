@@ -120,12 +120,12 @@ def test_a_file_holds_all_of_it_and_the_same_bytes_again(
         labels = plane.exact(tile)
         rows = {"classes": np.arange(int(labels.max(initial=0))), "logits": np.ones((labels.size, 3), np.float32)}
         objects = plane.found(tile, labels, rows=rows, pixels=labels.astype(np.float32))
-        first, again = (files.folder / name for name in ("first", "again"))
-        for path in (first, again, files.path(tile.index)):
+        first, second = (files.folder / name for name in ("first", "second"))
+        for path in (first, second, files.path(tile.index)):
             save_tile(path, objects, labels)
-        assert again.read_bytes() == first.read_bytes()
+        assert second.read_bytes() == first.read_bytes()
         first.unlink()
-        again.unlink()
+        second.unlink()
         tables.append(objects)
     assert sorted(files.finished()) == [tile.index for tile in plane.grid.tiles]
     assert len(list(files.path(0).parent.iterdir())) == len(tables)

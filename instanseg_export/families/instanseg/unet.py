@@ -24,14 +24,16 @@ class Decoder(nn.Module):
         super().__init__()
         fine, coarse = layers[-2::-1], layers[:0:-1]
         self.decoder = nn.ModuleList(DecoderBlock(c, f, f, norm) for c, f in zip(coarse, fine, strict=True))
-        self.strips = [strips_of_level(level, norm) for level in range(len(fine))][::-1]
+        self.strips = [0 for _ in fine]
+        self.strips_of_inference = [strips_of_level(level, norm) for level in range(len(fine))][::-1]
         self.final_block = nn.ModuleList(conv_norm(layers[0], head, 1, final_norm(norm)) for head in heads)
 
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Decode; the features are taken out of the list as they are used, so that their memory is free again.
+    def prepare_for_inference(self) -> None:
+        """Have blocks work on strips of rows, see :mod:`.strips`: statistics of batches need whole images."""
+        self.strips = self.strips_of_inference
 
-        Blocks work on strips of rows, see :mod:`.strips`.
-        """
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Decode; the features are taken out of the list as they are used, so that their memory is free again."""
         x = features.pop()
         for level, block in enumerate(self.decoder):
             skip = features.pop()

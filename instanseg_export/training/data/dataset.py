@@ -1,0 +1,184 @@
+"""Images and their label maps, read once and checked."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ImageError, RecipeError
+from ...files import scratch_folder
+from ...images import read_image
+from ...limits import MAX_NAME, MAX_TEXT_BYTES
+from ...progress import Progress
+from ...untrusted.boundary import plain
+from ...untrusted.texts import read_text
+from ...untrusted.zips import unpack
+from ..recipe_file import Plan
+
+__all__ = ["AnnotatedImage", "digest_of", "read_dataset"]
+
+_INDEX = "index.csv"
+_SUFFIXES = (".png", ".tif", ".tiff")
+_LAYOUT = "docs/training.md shows how images, label maps and index.csv have to lie."
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """An image and the label maps of its structures.
+
+    Attributes:
+        name: of its file, without the suffix.
+        kind: its "type" in the index.
+        pixels: (C, H, W) in the file's own type.
+        labels: (T, H, W) int32, 0 is background.
+        diameter: of its median instance, that of a disc of the same area, in pixels; 0 where there is none.
+    """
+
+    name: str
+    kind: str
+    pixels: npt.NDArray[np.generic]
+    labels: npt.NDArray[np.int32]
+    diameter: float
+
+
+def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
+    """Read all images of the splits for training and for validation.
+
+    Args:
+        plan: whose recipe says where they are.
+        progress: is told how many are read.
+
+    Raises:
+        RecipeError: the index is malformed, a split is empty or a share names a type that is not there.
+        ImageError: an image or a label map is missing, damaged, or does not match the other or the network.
+    """
+    data = plan.recipe.data
+    source = plan.source
+    with _folder_of(source) as folder:
+        rows = _read_index(folder, source)
+        wanted = [row for row in rows if row["split"] in (data.train, data.validation)]
+        found: dict[str, list[AnnotatedImage]] = {data.train: [], data.validation: []}
+        for place, row in enumerate(wanted):
+            if progress is not None:
+                progress("reading images", place, len(wanted))
+            found[row["split"]].append(_read(plan, folder, source, row))
+    for split, images in found.items():
+        if not images:
+            splits = ", ".join(sorted({plain(row["split"], 40) for row in rows})) or "none"
+            raise RecipeError(
+                f"{source} has no image in the split {plain(split, 80)!r}.", hint=f"Splits of its index: {splits}."
+            )
+    kinds = {image.kind for image in found[data.train]}
+    for kind in data.shares:
+        if kind not in kinds:
+            raise RecipeError(
+                f"{plan.path}: data.shares names {plain(kind, 80)!r}, but no image for training is of that type.",
+                hint=f"Types: {', '.join(sorted(plain(one, 40) for one in kinds))}.",
+            )
+    return found[data.train], found[data.validation]
+
+
+def digest_of(images: Sequence[AnnotatedImage]) -> str:
+    """Return a number, in hex, that tells these images and label maps, in this order, from all others."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(f"{image.name} {image.kind} {image.pixels.dtype} {image.pixels.shape}".encode())
+        digest.update(image.pixels.tobytes())
+        digest.update(image.labels.tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _folder_of(source: Path) -> Iterator[Path]:
+    if source.is_dir():
+        yield source
+        return
+    with scratch_folder() as folder:
+        unpack(source, folder, RecipeError, hint="Give a folder, or a zip of one.")
+        yield folder
+
+
+def _read_index(folder: Path, source: Path) -> list[dict[str, str]]:
+    text = read_text(folder / _INDEX, "the index of a data set", RecipeError, hint=_LAYOUT, limit=MAX_TEXT_BYTES)
+    try:
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows = list(reader)
+    except csv.Error as error:
+        raise RecipeError(f"{source}: {_INDEX} is no table: {plain(error)}.", hint=_LAYOUT) from error
+    for column in ("id", "split"):
+        if column not in (reader.fieldnames or ()):
+            raise RecipeError(f"{source}: {_INDEX} has no column {column!r}.", hint=_LAYOUT)
+    names: set[str] = set()
+    for line, row in enumerate(rows, start=2):
+        name = row["id"] or ""
+        if not name or len(name) > MAX_NAME or Path(name).name != name or name in names:
+            twice = "is given twice" if name in names else "is no name of a file"
+            raise RecipeError(f"{source}: {_INDEX}, line {line}: the id {plain(name, 80)!r} {twice}.", hint=_LAYOUT)
+        names.add(name)
+    return [{"type": "", **{key: value or "" for key, value in row.items() if key is not None}} for row in rows]
+
+
+def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> AnnotatedImage:
+    structures = plan.spec.structures
+    pixels = read_image(_file(folder / "images", row["id"], source)).array
+    folders = {
+        name: plan.recipe.data.labels.get(name, "labels" if len(structures) == 1 else name) for name in structures
+    }
+    maps = [_read_labels(_file(folder / folders[name], row["id"], source)) for name in structures]
+    for name, labels in zip(structures, maps, strict=True):
+        if labels.shape != pixels.shape[1:]:
+            raise ImageError(
+                f"{source}: the label map {folders[name]}/{row['id']} has {_size(labels.shape)} pixels, but its image "
+                f"has {_size(pixels.shape[1:])}.",
+                hint="A label map has the size of its image.",
+            )
+    channels = plan.spec.channels
+    if channels is not None and pixels.shape[0] not in (1, channels):
+        raise ImageError(
+            f"{source}: the image {row['id']} has {pixels.shape[0]} channels, but the network takes {channels}.",
+            hint=f"Give images of {channels} channels, or grey ones, which are shown to the network {channels} times.",
+        )
+    stacked = np.stack(maps)
+    areas = np.concatenate([np.unique(labels[labels > 0], return_counts=True)[1] for labels in maps])
+    diameter = float(np.median(2.0 * np.sqrt(areas / np.pi))) if len(areas) else 0.0
+    return AnnotatedImage(row["id"], row["type"], pixels, stacked, diameter)
+
+
+def _file(folder: Path, name: str, source: Path) -> Path:
+    for suffix in _SUFFIXES:
+        if (folder / f"{name}{suffix}").exists():
+            return folder / f"{name}{suffix}"
+    raise ImageError(
+        f"{source}: its index lists {plain(name, 80)!r}, but {folder.name}/{plain(name, 80)} is not there "
+        f"({', '.join(_SUFFIXES)}).",
+        hint=_LAYOUT,
+    )
+
+
+def _read_labels(path: Path) -> npt.NDArray[np.int32]:
+    array = read_image(path).array
+    where = f"{path.parent.name}/{path.name}"
+    if array.shape[0] != 1:
+        raise ImageError(
+            f"The label map {where} has {array.shape[0]} channels.", hint="A label map has one number per pixel."
+        )
+    plane = array[0]
+    whole = plane.dtype.kind in "iub" or bool((np.isfinite(plane) & (plane == np.floor(plane))).all())
+    if not whole or plane.min() < 0 or plane.max() >= 2**24:
+        raise ImageError(
+            f"The label map {where} is none: it has values from {plane.min()} to {plane.max()}.",
+            hint="Labels are whole numbers: 0 is background, every other number an instance.",
+        )
+    return np.unique(plane, return_inverse=True)[1].reshape(plane.shape).astype(np.int32) + int(plane.min() > 0)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
