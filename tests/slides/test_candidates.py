@@ -216,13 +216,3 @@ def test_label_maps_of_another_tile_are_refused(tile_file: Path) -> None:
         load_labels(tile_file, other)
     with pytest.raises(OutputError, match="no file"):
         load_objects(tile_file.with_name("00000005.npz"))
-
-
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "folder"
-    path.mkdir()
-    with pytest.raises(OutputError, match="Cannot write"):
-        save_tile(path, find_candidates(TILE, _labels(), plane=PLANE, halo=3), _labels())
-    assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(OutputError, match="Cannot write"):
-        save_tile(tmp_path / "no" / "x.npz", find_candidates(TILE, _labels(), plane=PLANE, halo=3), _labels())
