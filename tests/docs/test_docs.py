@@ -20,8 +20,16 @@ from instanseg_export.targets.settings import is_fixed
 from support.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXPORTING = ("augmentation.md", "coreml.md", "executorch.md", "precision.md", "static.md")
+"""Pages that begin with an export of their own, half a minute each; tests of the formats export the same."""
+
 BLOCKS = [
-    pytest.param(match[1], match[2], id=f"{page.name}-{index}")
+    pytest.param(
+        match[1],
+        match[2],
+        id=f"{page.name}-{index}",
+        marks=[pytest.mark.slow] if page.name in EXPORTING and index == 0 else [],
+    )
     for page in PAGES
     for index, match in enumerate(re.finditer(r"```(console|bash|python)\n(.*?)```", page.read_text(), re.DOTALL))
 ]

@@ -40,6 +40,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(run_folder, output=folder / "package", targets=("torchscript", "onnx"), validate=False).folder
 
 
+@pytest.mark.slow
 def test_the_zoo_accepts_both_files(package: Path) -> None:
     assert np.load(package / "test-output-instance_segmentation.npy").max() >= 5
     checks = zoo_test(package)
