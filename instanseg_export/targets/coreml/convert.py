@@ -21,7 +21,7 @@ __all__ = ["convert"]
 
 
 def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
-    """Return the program as a ``coremltools`` model in float32, for iOS 17, macOS 14 and later.
+    """Return the program as a ``coremltools`` model for iOS 17, macOS 14 and later, with the types that it has.
 
     Args:
         captured: the static form; it is not changed.
@@ -40,7 +40,7 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
             convert_to="milinternal",
             outputs=[ct.TensorType(name=name) for name in captured.stage_names],
             minimum_deployment_target=ct.target.iOS17,
-            # In float16, labels beyond 2,048 would be rounded.
+            # The whole in float16 would round labels beyond 2,048; half.py says what may be of that type.
             compute_precision=ct.precision.FLOAT32,
             pass_pipeline=passes,
         )

@@ -44,6 +44,10 @@ class CoreMLTarget:
 
         name = metadata.spec.name
         with export_step("capture", self.name, name):
+            if metadata.precision == "fp16":
+                from .half import with_half_network
+
+                forward = with_half_network(forward)
             captured = capture_static(forward, metadata)
         with export_step("translate", self.name, name), scratch_folder() as folder:
             model = convert(captured, metadata)
