@@ -54,7 +54,7 @@ class ExportOptions:
         calibrate: Folder of images for the ranges of int8 and the comparison of precisions. Default: the samples.
         labelled: Folder of images with true label maps (subfolders images and labels) to judge precisions on.
         allow_loss: Package fp16 and int8 files even if they lose more than the tolerance.
-        static_size: Height and width, in pixels, of images for static formats (onnx_static, coreml, executorch).
+        static_size: Height and width, in pixels, of images for static formats (onnx_static, coreml, ...).
         static_seeds: For how many seeds they have room. A crop of 512 x 512 pixels of dense tissue has 400 to 500.
         static_channels: How many channels they take, for networks that take any number.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.

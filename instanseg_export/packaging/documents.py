@@ -166,7 +166,7 @@ Settings are buffers of the same names, as in `module.get_buffer("seed_threshold
 ### `{name}`: network only
 
 It takes an image of one size that is normalised already, and gives the network's raw output. It finds no instances by
-itself: instanseg-export's docs/executorch.md says how an app gets labels.
+itself: instanseg-export's docs/network.md says how an app gets labels.
 """)
     return "\n".join(parts).strip()
 

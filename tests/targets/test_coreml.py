@@ -135,7 +135,7 @@ def test_a_package_of_others_says_nothing_of_itself(demo: tuple[Path, Segmentati
 
 
 def test_without_coremltools_the_words_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("instanseg_export.targets.coreml.target.find_spec", lambda name: None)
+    monkeypatch.setattr("instanseg_export.targets.coreml.write.find_spec", lambda name: None)
     checkpoint = load_checkpoint(DEMO)
     with pytest.raises(ExportError, match="coremltools is missing"):
         write_artifact("coreml", build_forward(checkpoint), checkpoint, tmp_path / "model.mlpackage")

@@ -1,4 +1,4 @@
-"""From a captured static form to an ML program."""
+"""From what is captured of a forward, for one size, to an ML program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
     """Return the program as a ``coremltools`` model for iOS 17, macOS 14 and later, with the types that it has.
 
     Args:
-        captured: the static form; it is not changed.
+        captured: the static form, or the network alone; it is not changed.
         metadata: what the file says of itself.
 
     Raises:
