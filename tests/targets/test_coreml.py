@@ -89,6 +89,17 @@ def test_weights_are_stored_and_indices_are_computed(demo: tuple[Path, Segmentat
     assert (demo[0] / PROGRAM).stat().st_size < 3e6
 
 
+def test_no_two_values_of_a_program_have_one_name(demo: tuple[Path, SegmentationForward]) -> None:
+    """A saved program knows values by their names alone, and coremltools' passes give some twice."""
+    from coremltools.proto import Model_pb2
+
+    spec = Model_pb2.Model()
+    spec.ParseFromString((demo[0] / PROGRAM).read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    names = [output.name for operation in block.operations for output in operation.outputs]
+    assert len(set(names)) == len(names) > 100
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 

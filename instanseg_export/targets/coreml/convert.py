@@ -50,7 +50,8 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,
-            pass_pipeline=ct.PassPipeline.EMPTY,
+            # Earlier passes give one name to several values, and a saved program knows values by their names.
+            pass_pipeline=ct.PassPipeline(["common::dedup_op_and_var_names"], "unique names"),
             skip_model_load=True,
         )
 
