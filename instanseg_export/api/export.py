@@ -21,7 +21,9 @@ from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_
 from ..packaging.checkpoint_card import with_pixel_size
 from ..packaging.contents import Contents, require_weights
 from ..parity.fixed_sizes import with_fixed_sizes
-from ..parity.quantization import PrecisionFiles, PrecisionRecord, compare_precisions, require_kept
+from ..parity.precision_records import PrecisionRecord, require_kept
+from ..parity.precision_sets import precision_files
+from ..parity.quantization import compare_precisions
 from ..parity.report import Report
 from ..parity.validation import run_validation
 from ..progress import Progress, Steps
@@ -30,8 +32,8 @@ from ..targets import TARGETS, require_available, write_artifact
 from ..targets.base import Artifact, Target
 from ..targets.capabilities import require_form
 from ..targets.capture import shared_captures
-from ..targets.quantization import check_precisions, filename_of
-from ..targets.quantization.write import write_precision
+from ..targets.quantization import Reduced, check_precisions
+from ..targets.quantization.write import write_reduced
 from ..targets.static import StaticShape
 from .options import ExportKeywords, ExportOptions
 
@@ -116,10 +118,10 @@ def export(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be written: a file per target, and one per precision beside fp32."""
+    """What is to be written: a file per target, and those of precisions beside fp32."""
 
     targets: Sequence[Target]
-    reduced: Sequence[str]
+    reduced: Sequence[Reduced]
     static: StaticShape
     steps: int
 
@@ -254,16 +256,16 @@ def _programs(images: _Images, options: ExportOptions) -> Iterator[ProgramsAhead
 
 @dataclass(frozen=True)
 class _Files:
-    """What was exported: the files, and those of reduced precision by name too."""
+    """What was exported: the files, and which of them are of reduced precision."""
 
     artifacts: Sequence[Artifact]
-    reduced: dict[str, Artifact]
+    reduced: Sequence[Artifact]
 
 
 def _write(
     model: _Model, plan: _Plan, images: _Images, folder: Path, ahead: ProgramsAhead | None, steps: Steps
 ) -> _Files:
-    """Write a file per target and precision."""
+    """Write a file per target, and those of reduced precision."""
     artifacts = []
     with shared_captures():
         for target in plan.targets:
@@ -273,11 +275,9 @@ def _write(
             if ahead is not None:
                 ahead.start(target.name, path)
     if plan.reduced:
-        steps.start(f"writing {' and '.join(plan.reduced)}")
-    reduced = {
-        name: write_precision(name, folder / filename_of("fp32"), images.calibration, folder) for name in plan.reduced
-    }
-    return _Files([*artifacts, *reduced.values()], reduced)
+        steps.start(f"writing {' and '.join(dict.fromkeys(one.precision for one in plan.reduced))}")
+    reduced = [write_reduced(one, model.forward, images.calibration, folder) for one in plan.reduced]
+    return _Files([*artifacts, *reduced], reduced)
 
 
 @dataclass(frozen=True)
@@ -301,14 +301,12 @@ def _compare(
     precisions: tuple[PrecisionRecord, ...] = ()
     if files.reduced:
         steps.start("comparing precisions")
-        compared = PrecisionFiles(
-            reference=folder / filename_of("fp32"),
-            files={name: artifact.path for name, artifact in files.reduced.items()},
-            images=images.calibration.images,
-            source=images.calibration.source,
-            labelled=[(one.image, one.labels) for one in model.labelled],
+        there = {artifact.path.name: artifact.path for artifact in files.artifacts}
+        labelled = [(one.image, one.labels) for one in model.labelled]
+        sets = precision_files(there.get, images.calibration.images, images.calibration.source, labelled)
+        precisions = tuple(
+            record for one in sets for record in compare_precisions(one, allow_loss=options.allow_loss, steps=steps)
         )
-        precisions = compare_precisions(compared, allow_loss=options.allow_loss, steps=steps)
         require_kept(precisions)
     if not options.validate:
         return _Proof(precisions, None)

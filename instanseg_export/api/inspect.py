@@ -15,7 +15,7 @@ from ..metadata import SettingValue
 from ..targets import TARGETS, is_artifact, read_metadata, require_available
 from ..targets.base import Target
 from ..targets.capabilities import require_form
-from ..targets.quantization import PRECISIONS, filename_of
+from ..targets.quantization import REDUCED
 from ..targets.static import StaticShape
 from ..untrusted.boundary import regular_file
 
@@ -80,7 +80,7 @@ class ModelFacts:
         settings: the baked-in value of each setting.
         version: of the package that wrote it.
         source_sha256: of the checkpoint that it was made from.
-        precision: of a single ONNX file's network; fp32 for packages and other files.
+        precision: of a single file's network; fp32 for packages.
         image_shape: (B, C, [D,] H, W) of the only images that a single file takes; None where it takes any size.
         seed_capacity: how many seeds a single file has room for; None for any number.
         changed: files of a package that are not those that its description was written for.
@@ -193,9 +193,8 @@ def _model_facts(path: Path) -> ModelFacts:
             )
         names = {target: TARGETS.get(target).filename for target in TARGETS.names()}
         files = {target: file.name for target, name in names.items() if (file := exported.file(name)) is not None}
-        if exported.path.is_dir():
-            reduced = {f"onnx-{name}": filename_of(name) for name in PRECISIONS if name != "fp32"}
-            files |= {key: name for key, name in reduced.items() if exported.file(name) is not None}
+        if not is_artifact(exported.path):
+            files |= {one.name: one.filename for one in REDUCED if exported.file(one.filename) is not None}
         spec = exported.metadata.spec.whole()
         is_package = (exported.path / "rdf.yaml").is_file()
         return ModelFacts(

@@ -51,11 +51,11 @@ class ExportOptions:
         spec: What the checkpoint's files do not say or say wrongly, as in --spec pixel_size=0.5.
         card: Name, authors, licence and citation of the model. Default: the card.yaml beside the checkpoint, if any.
         samples: Images that show the model at work: cover, test tensors, comparison of runtimes.
-        precision: Of ONNX files: fp32 (always written), fp16 and int8 (faster on CPUs). Each must find what fp32 finds.
+        precision: fp32 (always), fp16 (onnx, coreml) and int8 (onnx; faster on CPUs). Each must find what fp32 finds.
         calibrate: Folder of images for the ranges of int8 and the comparison of precisions. Default: the samples.
         labelled: Folder of images with true label maps (subfolders images and labels) to judge precisions on.
         allow_loss: Package fp16 and int8 files even if they lose more than the tolerance.
-        static_size: Height and width, in pixels, of images for static formats (onnx_static, coreml, executorch).
+        static_size: Height and width, in pixels, of images for static formats (onnx_static, coreml, ...).
         static_seeds: For how many seeds they have room. A crop of 512 x 512 pixels of dense tissue has 400 to 500.
         static_channels: How many channels they take, for networks that take any number.
         overwrite: Replace an existing output of this tool, if nothing in it was added or changed.

@@ -10,7 +10,7 @@ from .console import result_console, show_table
 if TYPE_CHECKING:
     from ..benchmark.result import Benchmark
     from ..packaging import ZooCheck
-    from ..parity.quantization import PrecisionRecord
+    from ..parity.precision_records import PrecisionRecord
     from ..parity.records import RuntimeRecord
     from ..parity.report import Report
 

@@ -160,7 +160,7 @@ class SegmentationForward(nn.Module):
         if type(self).network_output is SegmentationForward.network_output:
             raise ExportError(
                 "The network alone cannot be written for this kind of network.",
-                hint="Leave executorch out of --targets: torchscript and onnx take every network.",
+                hint="Leave such formats out of --targets: torchscript and onnx take every network.",
             )
 
     def check(self, image: Tensor) -> None:

@@ -15,7 +15,7 @@ from .contents import Contents
 from .samples import Sample
 
 if TYPE_CHECKING:
-    from ..parity.quantization import PrecisionRecord
+    from ..parity.precision_records import PrecisionRecord
     from ..parity.report import Report
 
 __all__ = ["readme", "readme_name"]
@@ -166,7 +166,7 @@ Settings are buffers of the same names, as in `module.get_buffer("seed_threshold
 ### `{name}`: network only
 
 It takes an image of one size that is normalised already, and gives the network's raw output. It finds no instances by
-itself: instanseg-export's docs/executorch.md says how an app gets labels.
+itself: instanseg-export's docs/network.md says how an app gets labels.
 """)
     return "\n".join(parts).strip()
 
@@ -249,32 +249,35 @@ def _outcomes(report: Report) -> str:
     return entries(rows)
 
 
+_OUTCOMES = {"passed": "", "failed": "loses more than the tolerance", "not run": "was not compared"}
+
+
 def _precisions(records: Sequence[PrecisionRecord]) -> str:
     """Return a section on the files of reduced precision; nothing where there are none."""
     if not records:
         return ""
-    from ..parity.quantization import RULE
-    from ..parity.render import PRECISION_COLUMNS, precision_row
+    from ..parity.precision_records import RULE
+    from ..parity.render import PRECISION_COLUMNS, comparisons, precision_row
 
     figures = "\n".join(_figures(PRECISION_COLUMNS, precision_row(record)) for record in records)
     calibrated = [
         f"`{record.file}` was calibrated on {record.calibration_images} images."
         for record in records
-        if record.calibration_images and not record.runtime
+        if record.calibration_images and record.decides
     ]
     lost = [
-        f"**`{precision_row(record)[0]}` loses more than the tolerance**: {escape(record.why)}."
+        f"**`{precision_row(record)[0]}` {_OUTCOMES[record.status]}**: {escape(record.why)}."
         for record in records
         if record.why
     ]
-    files = dict.fromkeys(f"`{record.file}`" for record in records)
-    sources = dict.fromkeys(
-        f"Compared with `model.onnx` on {escape(record.source)}." for record in records if record.source
-    )
+    pairs = dict.fromkeys((record.file, record.reference) for record in records)
+    made = "\n".join(f"- `{file}`: as `{fp32}`, but with the network in smaller numbers." for file, fp32 in pairs)
+    sources = map(escape, comparisons(records))
     return f"""
 ### Reduced precision
 
-{" and ".join(files)}: as `model.onnx`, but with the network in smaller numbers.
+{made}
+
 Input, output and settings are the same; instances differ a little, and need not agree to the pixel.
 
 {figures}

@@ -25,7 +25,7 @@ from .samples import Sample
 if TYPE_CHECKING:
     from ..families.base import SegmentationForward
     from ..families.checkpoint import Checkpoint
-    from ..parity.quantization import PrecisionRecord
+    from ..parity.precision_records import PrecisionRecord
     from ..parity.report import Report
     from ..targets.base import Artifact
 

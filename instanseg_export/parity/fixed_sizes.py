@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import PackageError
 from ..exported_model import ExportedModel
@@ -12,7 +14,7 @@ from ..images.named import NamedImage
 from ..images.synthetic import TELLING
 from ..targets import TARGETS
 
-__all__ = ["fixed_shapes", "with_fixed_sizes"]
+__all__ = ["fitted", "fixed_shapes", "with_fixed_sizes"]
 
 
 def with_fixed_sizes(images: Sequence[NamedImage], shapes: Sequence[tuple[int, ...]]) -> list[NamedImage]:
@@ -45,17 +47,22 @@ def fixed_shapes(model: ExportedModel) -> list[tuple[int, ...]]:
     return list(dict.fromkeys(shapes))
 
 
+def fitted(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return the upper left part of an array, mirrored at its ends where it is smaller than the shape."""
+    cut = values[tuple(slice(size) for size in shape)]
+    missing = [(0, size - has) for size, has in zip(shape, cut.shape, strict=True)]
+    return np.pad(cut, missing, mode="symmetric")
+
+
 def _fit(image: NamedImage, shape: tuple[int, ...]) -> NamedImage | None:
     """Return an image of that shape; None where the number of channels or of axes is another."""
     batch = image.batch()[:1]
     if batch.ndim != len(shape) or batch.shape[1] != shape[1]:
         return None
-    cut = batch[tuple(slice(size) for size in shape)]
-    missing = [(0, size - has) for size, has in zip(shape, cut.shape, strict=True)]
     size = " x ".join(map(str, shape[2:]))
     return NamedImage(
         f"{image.name}, {size}",
-        np.pad(cut, missing, mode="symmetric"),
+        fitted(batch, shape),
         f"the same, cut or mirrored to {size}",
         sample=image.sample,
         dimensions=image.dimensions,

@@ -11,7 +11,7 @@ from ..images.named import NamedImage
 from ..runtimes.outcome import Outcome
 from .compare import Comparison, compare_labels, compare_values
 from .defects import name_defect
-from .quantization import keeps
+from .precision_records import keeps
 from .records import Result, RuntimeRecord, Status, overall
 from .runs import Labels, Row, RuntimeRun
 from .stages import StageDifference, first_difference

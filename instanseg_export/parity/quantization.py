@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from ..errors import ParityError
 from ..evaluation.metrics import F1_MU_THRESHOLDS, Counts, count_pairs
-from ..files import scratch_folder, sha256_of
+from ..files import scratch_folder, sha256_of, size_of
 from ..metadata import SettingValue
 from ..progress import Steps
 from ..runtimes.description import Runtime
@@ -22,109 +21,16 @@ from ..runtimes.process import run_runtime
 from ..runtimes.selection import preferred_runtimes
 from ..targets import target_of
 from .compare import compare_planes
+from .precision_records import FEWEST_MATCHED, MOST_LOST, PrecisionRecord, Score, keeps
 
-__all__ = [
-    "FEWEST_MATCHED",
-    "MOST_LOST",
-    "RULE",
-    "PrecisionFiles",
-    "PrecisionRecord",
-    "Score",
-    "compare_precisions",
-    "keeps",
-    "require_kept",
-]
+__all__ = ["PrecisionFiles", "compare_precisions"]
 
 Labels = npt.NDArray[np.int64]
 
-MOST_LOST = 0.005
-"""Against true labels, F1µ may be lower than that of fp32 by this much."""
-
-FEWEST_MATCHED = 0.97
-"""Without true labels, at least this share of the instances of both files must be pairs with an IoU of 0.5."""
-
-RULE = (
-    f"A file of reduced precision passes when its F1µ against true labels is at most {MOST_LOST} below that of fp32; "
-    f"without true labels, when at least {FEWEST_MATCHED:.0%} of the instances that it and fp32 find are matched pairs "
-    f"(IoU 0.5), or all but one."
-)
-
 _TIME_LIMIT = 600.0
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Score(_Record):
-    """How well label maps agree with others, over all images together.
-
-    Attributes:
-        f1_mu: the mean of F1 over IoU thresholds from 0.5 to 0.9.
-        f1_50: F1 at an IoU of 0.5.
-    """
-
-    f1_mu: float
-    f1_50: float
-
-
-class PrecisionRecord(_Record):
-    """What a file of reduced precision finds.
-
-    Attributes:
-        precision: "fp16" or "int8".
-        file, sha256, size: of the file; its size in bytes.
-        calibration_images, calibration_sha256: of the images that int8 was calibrated on; 0 and empty for others.
-        runtime: in which it was run: the title of one beside ONNX Runtime; empty for ONNX Runtime itself.
-        version: of that.
-        images: on which it was compared with fp32.
-        source: what these are, in plain words.
-        fp32_instances, instances: found in them.
-        matched: pairs of an instance of each with an IoU of at least 0.5.
-        agreement: with fp32's label maps in the place of true ones; None where neither finds anything.
-        labelled_images: with true labels; 0 where none were given.
-        fp32_score, score: of fp32 and of this file against true labels.
-        status: by :data:`RULE`.
-        why: why it failed, with figures.
-        allowed: whether it was packaged all the same, since the user said so.
-    """
-
-    precision: str
-    file: str
-    sha256: str
-    size: int
-    calibration_images: int = 0
-    calibration_sha256: str = ""
-    runtime: str = ""
-    version: str = ""
-    images: int = 0
-    source: str = ""
-    fp32_instances: int = 0
-    instances: int = 0
-    matched: int = 0
-    agreement: Score | None = None
-    labelled_images: int = 0
-    fp32_score: Score | None = None
-    score: Score | None = None
-    status: Literal["passed", "failed"]
-    why: str = ""
-    allowed: bool = False
-
-    @property
-    def matched_share(self) -> float | None:
-        """Instances in matched pairs, of all that the two files find; None where they find nothing."""
-        total = self.fp32_instances + self.instances
-        return 2 * self.matched / total if total else None
-
-    @property
-    def delta_f1_mu(self) -> float | None:
-        """F1µ against true labels less that of fp32; None without true labels."""
-        return None if self.score is None or self.fp32_score is None else self.score.f1_mu - self.fp32_score.f1_mu
-
-    @property
-    def delta_f1_50(self) -> float | None:
-        """F1 at an IoU of 0.5 against true labels less that of fp32; None without true labels."""
-        return None if self.score is None or self.fp32_score is None else self.score.f1_50 - self.fp32_score.f1_50
+_UNNAMED = "onnxruntime"
+"""The runtime that records do not name."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +40,10 @@ class PrecisionFiles:
     Attributes:
         reference: the fp32 file.
         files: precision to file.
-        images: (C, H, W) each; without labels.
+        images: (C, H, W) each, of sizes that the files take; without labels.
         source: what they are, in plain words.
-        labelled: pairs of an image (C, H, W) and its true label maps (T, H, W).
+        labelled: pairs of an image (C, H, W) and its true label maps (T, H, W). Where these are smaller, the image was
+            enlarged from their size, and only what is found in its upper left part is held against them.
     """
 
     reference: Path
@@ -153,10 +60,11 @@ def compare_precisions(
     settings: Mapping[str, SettingValue] | None = None,
     steps: Steps | None = None,
 ) -> tuple[PrecisionRecord, ...]:
-    """Run the fp32 file and the others in ONNX Runtime, in processes of their own, and compare what they find.
+    """Run the fp32 file and the others in one runtime, in processes of their own, and compare what they find.
 
-    The others are also run in each further runtime here whose description says that it judges precisions, and are
-    compared with fp32 in ONNX Runtime there too; one that does not take such a file has no record.
+    It is the first one here that takes such files: for ONNX files ONNX Runtime. The others are also run in each further
+    runtime here whose description says that it judges precisions, and are compared with fp32 in the first one there
+    too; one that does not take such a file has no record. Where no runtime takes such files, a record says so.
 
     Args:
         compared: files and images.
@@ -171,14 +79,16 @@ def compare_precisions(
     truths = [truth for _, truth in compared.labelled]
     with scratch_folder() as folder:
         steps = steps or Steps()
-        runtimes = _runtimes(compared.reference)
+        runtimes, lacking = _runtimes(compared.reference)
+        if lacking:
+            return tuple(_not_run(compared, precision, lacking, allow_loss) for precision in compared.files)
         steps.expect(len(images) * (1 + len(compared.files) * len(runtimes)))
         runners = [_Runner(one, folder, images, settings or {}, steps) for one in runtimes]
         expected = runners[0].run(compared.reference)
         missing = next((error for error in expected.labels if isinstance(error, str)), None)
         if missing is not None:
             raise ParityError(
-                f"{compared.reference.name} failed in ONNX Runtime: {missing}.",
+                f"{compared.reference.name} failed in {runtimes[0].title}: {missing}.",
                 hint="instanseg-export doctor shows what this machine has.",
             )
         reference = [labels for labels in expected.labels if not isinstance(labels, str)]
@@ -190,7 +100,8 @@ def compare_precisions(
                 if found.refused and not first:
                     continue
                 facts = _record_of(precision, file, found.version or expected.version, allow_loss)
-                facts = facts.model_copy(update={"runtime": "" if first else runner.title})
+                shown = {"runtime": runner.shown, "reference_runtime": runners[0].shown}
+                facts = facts.model_copy(update={**shown, "reference": compared.reference.name})
                 failed = next((error for error in found.labels if isinstance(error, str)), None)
                 if failed is not None:
                     why = f"it failed in {runner.title}: {failed}"
@@ -201,11 +112,21 @@ def compare_precisions(
         return tuple(records)
 
 
-def _runtimes(reference: Path) -> list[Runtime]:
-    """Return ONNX Runtime, and the further runtimes here that judge precisions."""
+def _runtimes(reference: Path) -> tuple[list[Runtime], str]:
+    """Return the first runtime here that takes the file, and the further ones that judge precisions; or what lacks."""
     target = target_of(reference).name
-    first, *others = (one for one in preferred_runtimes("cpu") if one.target == target)
-    return [first, *(one for one in others if one.judges_precisions and not probe(one))]
+    fitting = [one for one in preferred_runtimes("cpu") if one.target == target]
+    lacking = {one.name: probe(one) for one in fitting}
+    ready = [one for one in fitting if not lacking[one.name]]
+    if not ready:
+        return [], "; ".join(f"{one.title}: {lacking[one.name]}" for one in fitting) or f"nothing runs {target} files"
+    first, *others = ready
+    return [first, *(one for one in others if one.judges_precisions)], ""
+
+
+def _not_run(compared: PrecisionFiles, precision: str, why: str, allow_loss: bool) -> PrecisionRecord:
+    facts = _record_of(precision, compared.files[precision], "", allow_loss)
+    return facts.model_copy(update={"reference": compared.reference.name, "status": "not run", "why": why})
 
 
 @dataclass(frozen=True)
@@ -236,6 +157,7 @@ class _Runner:
         self._settings = settings
         self._runtime = runtime
         self.title = runtime.title
+        self.shown = "" if runtime.name == _UNNAMED else runtime.title
         self._folder = folder
         self._steps = steps
         self._inputs = [folder / f"image-{index:04d}.npy" for index in range(len(images))]
@@ -274,7 +196,7 @@ def _record_of(precision: str, file: Path, version: str, allow_loss: bool) -> Pr
         precision=precision,
         file=file.name,
         sha256=sha256_of(file),
-        size=file.stat().st_size,
+        size=size_of(file),
         calibration_images=calibration.images if calibration else 0,
         calibration_sha256=calibration.sha256 if calibration else "",
         version=version,
@@ -307,12 +229,17 @@ def _compared(
         row = row.model_copy(
             update={
                 "labelled_images": len(truths),
-                "fp32_score": _score(reference[first:], [truth[None] for truth in truths])[0],
-                "score": _score(found[first:], [truth[None] for truth in truths])[0],
+                "fp32_score": _score(_cut(reference[first:], truths), [truth[None] for truth in truths])[0],
+                "score": _score(_cut(found[first:], truths), [truth[None] for truth in truths])[0],
             }
         )
     why = _loss(row)
     return row.model_copy(update={"status": "failed" if why else "passed", "why": why})
+
+
+def _cut(found: Sequence[Labels], truths: Sequence[Labels]) -> list[Labels]:
+    """Return the parts of label maps that there is truth of."""
+    return [labels[..., : truth.shape[-2], : truth.shape[-1]] for labels, truth in zip(found, truths, strict=True)]
 
 
 def _score(found: Sequence[Labels], truth: Sequence[Labels]) -> tuple[Score | None, Counts]:
@@ -346,31 +273,4 @@ def _loss(record: PrecisionRecord) -> str:
     return (
         f"only {record.matched_share:.1%} of the instances that it ({record.instances}) and fp32 "
         f"({record.fp32_instances}) find in {record.source} are matched pairs; the tolerance is {FEWEST_MATCHED:.0%}"
-    )
-
-
-def keeps(expected: int, found: int, matched: int) -> bool:
-    """Tell whether enough of two sets of instances are matched pairs: nearly all, or all but one."""
-    return expected + found - 2 * matched <= 1 or 2 * matched >= FEWEST_MATCHED * (expected + found)
-
-
-def require_kept(records: Sequence[PrecisionRecord]) -> None:
-    """Refuse files that lose more than the tolerance in ONNX Runtime.
-
-    Raises:
-        ParityError: with the figures of each that fails and is not allowed to.
-    """
-    judged = [record for record in records if not record.runtime]
-    failed = [record for record in judged if record.status == "failed" and not record.allowed]
-    if not failed:
-        return
-    remedies = ["leave that precision out", "--allow-loss packages it all the same"]
-    if any(record.calibration_images for record in failed):
-        remedies.insert(0, "calibrate on more images of the kind that the model is made for (--calibrate FOLDER)")
-    if any(record.score is None for record in failed):
-        remedies.insert(0, "judge it on images with true labels (--labelled FOLDER)")
-    hint = "; ".join(remedies)
-    raise ParityError(
-        " ".join(f"{record.precision} loses too much: {record.why}." for record in failed),
-        hint=f"{hint[0].upper()}{hint[1:]}.",
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..metadata import SettingValue
 from .compare import Comparison
-from .quantization import PrecisionRecord
+from .precision_records import PrecisionRecord
 from .stages import StageDifference
 
 __all__ = [

@@ -23,13 +23,15 @@ from ..runtimes.description import Runtime
 from ..runtimes.probe import probe
 from ..runtimes.registry import list_runtimes
 from ..runtimes.selection import select_runtimes
-from ..targets.quantization import PRECISIONS, filename_of
+from ..targets import is_artifact
 from ..targets.trust import check_trust
 from .compare import FEW_PIXELS, PPM, Comparison
 from .fixed_sizes import fixed_shapes, with_fixed_sizes
 from .judgement import compare_all, judge, judge_network, record_of
 from .pictures import Pictures
-from .quantization import FEWEST_MATCHED, PrecisionFiles, PrecisionRecord, compare_precisions
+from .precision_records import FEWEST_MATCHED, PrecisionRecord
+from .precision_sets import precision_files
+from .quantization import compare_precisions
 from .records import ImageRecord, Machine
 from .report import Report
 from .runs import Row, RuntimeRun, Validation
@@ -136,18 +138,17 @@ def _check_precision(model: ExportedModel) -> None:
 
 
 def _precisions(validation: Validation, settings: Mapping[str, SettingValue]) -> tuple[PrecisionRecord, ...]:
-    """Compare a package's files of reduced precision with its fp32 file."""
+    """Compare a package's files of reduced precision with its fp32 files."""
     model = validation.model
-    reference = model.file(filename_of("fp32"))
-    found = {name: model.file(filename_of(name)) for name in PRECISIONS if name != "fp32"}
-    files = {name: file for name, file in found.items() if file is not None}
-    if reference is None or not files or not model.path.is_dir():
+    if is_artifact(model.path):
         return ()
     pictures = [image for image in validation.images if image.sample] or list(validation.images)
     images = [one for image in pictures for one in image.batch()]
     source = f"{len(images)} image{'s' * (len(images) != 1)}: {', '.join(image.name for image in pictures)}"
-    compared = PrecisionFiles(reference, files, images, source)
-    return compare_precisions(compared, settings=settings, steps=validation.steps)
+    sets = precision_files(model.file, images, source, overridden=bool(settings))
+    return tuple(
+        record for one in sets for record in compare_precisions(one, settings=settings, steps=validation.steps)
+    )
 
 
 def _check_images(images: Sequence[NamedImage], channels: int | None) -> None:

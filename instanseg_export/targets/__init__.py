@@ -36,6 +36,7 @@ TARGETS: Registry[Target] = Registry(
         "exported_program": "instanseg_export.targets.exported_program.target:TARGET",
         "onnx_static": "instanseg_export.targets.onnx.static_target:TARGET",
         "coreml": "instanseg_export.targets.coreml.target:TARGET",
+        "coreml_network": "instanseg_export.targets.coreml.network_target:TARGET",
         "aot_inductor": "instanseg_export.targets.aot_inductor.target:TARGET",
         "executorch": "instanseg_export.targets.executorch.target:TARGET",
     },

@@ -68,7 +68,7 @@ def require_whole(target: Target, path: Path) -> None:
     if not target.whole:
         raise PackageError(
             f"{path} holds the network alone, as all {target.name} files do, and finds no instances by itself.",
-            hint="Use another file of the model (instanseg.pt, model.onnx). docs/executorch.md says how an app decodes "
+            hint="Use another file of the model (instanseg.pt, model.onnx). docs/network.md says how an app decodes "
             "the network's output.",
         )
 

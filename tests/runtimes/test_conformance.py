@@ -32,6 +32,10 @@ class TestCoreMLInterpreter(RuntimeSuite):
     name = "coreml_interpreter"
 
 
+class TestCoreMLNetworkInterpreter(RuntimeSuite):
+    name = "coreml_network_interpreter"
+
+
 class TestExecuTorch(RuntimeSuite):
     name = "executorch"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from support.paths import ROOT
 
-sys.path.insert(0, str(ROOT / "runtimes/coreml_interpreter"))
+sys.path.insert(0, str(ROOT / "runtimes/_shared"))
 
 from mil.operations import OPERATIONS
 
@@ -289,6 +289,66 @@ def _upsample(random: Random) -> Case:
     return inputs, F.interpolate(t(x), scale_factor=(float(rows), float(columns)), mode="nearest")
 
 
+def _conv_transpose(random: Random) -> Case:
+    groups = random.draw(st.sampled_from([1, 2]))
+    x, weight = random.floats((2, 4, 5, 6)), random.floats((4, 6 // groups, 3, 2))
+    bias = random.floats((6,)) if random.flag() else None
+    stride, dilation = random.draw(st.integers(1, 3)), random.draw(st.integers(1, 2))
+    padding = random.draw(st.integers(0, 1))
+    inputs = {
+        "x": x, "weight": weight, "bias": bias, "strides": [stride] * 2, "dilations": [dilation] * 2,
+        "groups": groups, "pad_type": "custom", "pad": [padding] * 4,
+    }  # fmt: skip
+    expected = F.conv_transpose2d(
+        t(x), t(weight), None if bias is None else t(bias), stride, padding, 0, groups, dilation
+    )
+    if random.flag():
+        inputs["output_shape"] = np.array(expected.shape, np.int32)
+    return {name: value for name, value in inputs.items() if value is not None}, expected
+
+
+def _crop(random: Random) -> Case:
+    x = random.floats((2, 7, 8))
+    top, bottom, left, right = random.draw(st.lists(st.integers(0, 3), min_size=4, max_size=4))
+    inputs = {"x": x, "crop_height": [top, bottom], "crop_width": [left, right]}
+    return inputs, F.pad(t(x), [-left, -right, -top, -bottom])
+
+
+def _linear(random: Random) -> Case:
+    x, weight = random.floats((2, 3, 5)), random.floats((4, 5))
+    if random.flag():
+        return {"x": x, "weight": weight}, t(x) @ t(weight).T
+    bias = random.floats((4,))
+    return {"x": x, "weight": weight, "bias": bias}, t(x) @ t(weight).T + t(bias)
+
+
+def _softmax(random: Random) -> Case:
+    x = random.floats(random.shape())
+    axis = random.axis(x.shape) - random.draw(st.sampled_from([0, x.ndim]))
+    return {"x": x, "axis": axis}, t(x).exp() / t(x).exp().sum(axis, keepdim=True)
+
+
+def _layer_norm(random: Random) -> Case:
+    x, count = random.floats((2, 3, 4, 5)), random.draw(st.integers(1, 2))
+    gamma, beta = random.floats(x.shape[-count:]), random.floats(x.shape[-count:])
+    axes = np.arange(-count, 0, dtype=np.int32)
+    dims = list(range(-count, 0))
+    centred = t(x) - t(x).mean(dims, keepdim=True)
+    variance = t(x).var(dims, correction=0, keepdim=True)
+    inputs = {"x": x, "gamma": gamma, "beta": beta, "axes": axes, "epsilon": np.float32(1e-3)}
+    return inputs, centred / (variance + 1e-3).sqrt() * t(gamma) + t(beta)
+
+
+def _upsample_bilinear(random: Random) -> Case:
+    x, aligned = random.floats((1, 2, 3, 4)), random.flag()
+    rows, columns = random.draw(st.sampled_from([1.0, 2.0, 2.5])), random.draw(st.integers(1, 4))
+    inputs = {"x": x, "scale_factor_height": rows, "scale_factor_width": columns, "align_corners": aligned}
+    scale = (rows, float(columns))
+    return inputs, F.interpolate(
+        t(x), scale_factor=scale, mode="bilinear", align_corners=aligned, recompute_scale_factor=True
+    )
+
+
 def _range(random: Random) -> Case:
     start, count = random.draw(st.integers(0, 9)), random.draw(st.integers(1, 9))
     inputs = {"start": np.int32(start), "end": np.int32(start + 2 * count), "step": np.int32(2)}
@@ -324,6 +384,9 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "conv": _conv, "batch_norm": _norm(batch=True), "instance_norm": _norm(batch=False), "max_pool": _max_pool,
     "pad": _pad, "slice_by_index": _slice, "gather": _gather, "gather_along_axis": _gather_along,
     "scatter_along_axis": _scatter, "topk": _topk, "cumsum": _cumsum, "reshape": _reshape, "split": _split,
+    "conv_transpose": _conv_transpose, "crop": _crop, "linear": _linear, "softmax": _softmax,
+    "layer_norm": _layer_norm, "upsample_bilinear": _upsample_bilinear,
+    "gelu": _one(lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2),
     "upsample_nearest_neighbor": _upsample, "range_1d": _range, "fill": _fill, "fill_like": _fill_like,
 }  # fmt: skip
 
@@ -359,6 +422,19 @@ def test_is_what_torch_computes(name: str) -> None:
         ("pad", {"x": np.ones((3, 3), np.float32), "pad": [1, 1], "mode": "reflect"}),
         ("gather", {"x": np.ones((3, 3)), "indices": np.zeros((3, 1), np.int32), "axis": 1, "batch_dims": 1}),
         ("conv", {"x": np.ones((1, 1, 3, 3)), "pad_type": "same"}),
+        ("gelu", {"x": np.ones(3, np.float32), "mode": "TANH_APPROXIMATION"}),
+        ("layer_norm", {"x": np.ones((2, 3), np.float32), "axes": [0]}),
+        (
+            "conv_transpose",
+            {
+                "x": np.ones((1, 1, 3, 3)),
+                "weight": np.ones((1, 1, 2, 2)),
+                "strides": [1, 1],
+                "dilations": [1, 1],
+                "groups": 1,
+                "output_shape": [1, 1, 5, 5],
+            },
+        ),
         ("concat", {"values": (np.ones(3), np.ones(3)), "axis": 0, "interleave": True}),
     ],
 )

@@ -35,6 +35,10 @@ class TestCoreML(TargetSuite):
     name = "coreml"
 
 
+class TestCoreMLNetwork(TargetSuite):
+    name = "coreml_network"
+
+
 class TestExecuTorch(TargetSuite):
     name = "executorch"
 

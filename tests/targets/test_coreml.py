@@ -89,6 +89,17 @@ def test_weights_are_stored_and_indices_are_computed(demo: tuple[Path, Segmentat
     assert (demo[0] / PROGRAM).stat().st_size < 3e6
 
 
+def test_no_two_values_of_a_program_have_one_name(demo: tuple[Path, SegmentationForward]) -> None:
+    """A saved program knows values by their names alone, and coremltools' passes give some twice."""
+    from coremltools.proto import Model_pb2
+
+    spec = Model_pb2.Model()
+    spec.ParseFromString((demo[0] / PROGRAM).read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    names = [output.name for operation in block.operations for output in operation.outputs]
+    assert len(set(names)) == len(names) > 100
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -135,7 +146,7 @@ def test_a_package_of_others_says_nothing_of_itself(demo: tuple[Path, Segmentati
 
 
 def test_without_coremltools_the_words_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("instanseg_export.targets.coreml.target.find_spec", lambda name: None)
+    monkeypatch.setattr("instanseg_export.targets.coreml.write.find_spec", lambda name: None)
     checkpoint = load_checkpoint(DEMO)
     with pytest.raises(ExportError, match="coremltools is missing"):
         write_artifact("coreml", build_forward(checkpoint), checkpoint, tmp_path / "model.mlpackage")

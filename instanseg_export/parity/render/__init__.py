@@ -3,6 +3,6 @@
 from .html import render_html
 from .markdown import render_markdown
 from .summary import summarise
-from .tables import PRECISION_COLUMNS, precision_row
+from .tables import PRECISION_COLUMNS, comparisons, precision_row
 
-__all__ = ["PRECISION_COLUMNS", "precision_row", "render_html", "render_markdown", "summarise"]
+__all__ = ["PRECISION_COLUMNS", "comparisons", "precision_row", "render_html", "render_markdown", "summarise"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..quantization import PrecisionRecord
+from ..precision_records import PrecisionRecord
 from ..records import ReportData, RuntimeRecord, label_of, largest_network_difference, worst
 
 __all__ = ["summarise"]
@@ -62,14 +62,15 @@ def summarise(report: ReportData) -> str:
 
 
 def _precision_sentence(record: PrecisionRecord) -> str:
+    name = f"{record.file} in {record.runtime}" if record.runtime else record.file
     if record.why:
-        return f"{record.file} loses too much{' (allowed)' if record.allowed else ''}: {record.why}."
+        return f"{record.outcome}{' (allowed)' if record.allowed else ''}: {record.why}."
     if record.score is not None:
         return (
-            f"{record.file}: F1µ {record.score.f1_mu:.4f} against the labels of {record.labelled_images} images, "
+            f"{name}: F1µ {record.score.f1_mu:.4f} against the labels of {record.labelled_images} images, "
             f"{record.delta_f1_mu:+.4f} to fp32."
         )
-    return f"{record.file}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
+    return f"{name}: {record.matched_share or 1:.1%} of its instances and fp32's are matched pairs."
 
 
 def _rounding(report: ReportData, runtime: RuntimeRecord) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from ..compare import Comparison
-from ..quantization import RULE, PrecisionRecord
+from ..precision_records import RULE, PrecisionRecord
 from ..records import ImageRecord, ReportData, Result, RuntimeRecord, Status, largest_network_difference, worst
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RESULT_COLUMNS",
     "RUNTIME_COLUMNS",
     "by_image",
+    "comparisons",
     "facts",
     "image_row",
     "label_of_result",
@@ -145,13 +147,21 @@ def precision_facts(report: ReportData) -> list[str]:
     """Return what explains the table of precisions, one sentence each."""
     facts = [f"{precision_row(record)[0]}: {record.why}." for record in report.precisions if record.why]
     for record in report.precisions:
-        if record.calibration_images and not record.runtime:
+        if record.calibration_images and record.decides:
             facts.append(
                 f"{record.file} was calibrated on {record.calibration_images} images "
                 f"(SHA-256 {record.calibration_sha256[:12]})."
             )
-    sources = dict.fromkeys(record.source for record in report.precisions if record.source)
-    return [*facts, *(f"Compared with fp32 in ONNX Runtime on: {source}." for source in sources), RULE]
+    return [*facts, *comparisons(report.precisions), RULE]
+
+
+def comparisons(records: Sequence[PrecisionRecord]) -> list[str]:
+    """Say of each fp32 file in which runtime it was run, on which images, and which files were compared with it."""
+    sentences = []
+    for record in (one for one in records if one.source and one.decides):
+        runtime = record.reference_runtime or "ONNX Runtime"
+        sentences.append(f"Compared with {record.reference} (fp32) in {runtime} on {record.source}.")
+    return list(dict.fromkeys(sentences))
 
 
 def result_row(report: ReportData, result: Result) -> list[str]:

@@ -1,4 +1,4 @@
-"""From a captured static form to an ML program."""
+"""From what is captured of a forward, for one size, to an ML program."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["convert"]
 
 
 def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
-    """Return the program as a ``coremltools`` model in float32, for iOS 17, macOS 14 and later.
+    """Return the program as a ``coremltools`` model for iOS 17, macOS 14 and later, with the types that it has.
 
     Args:
-        captured: the static form; it is not changed.
+        captured: the static form, or the network alone; it is not changed.
         metadata: what the file says of itself.
 
     Raises:
@@ -40,7 +40,7 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
             convert_to="milinternal",
             outputs=[ct.TensorType(name=name) for name in captured.stage_names],
             minimum_deployment_target=ct.target.iOS17,
-            # In float16, labels beyond 2,048 would be rounded.
+            # The whole in float16 would round labels beyond 2,048; half.py says what may be of that type.
             compute_precision=ct.precision.FLOAT32,
             pass_pipeline=passes,
         )
@@ -50,7 +50,8 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT32,
-            pass_pipeline=ct.PassPipeline.EMPTY,
+            # Earlier passes give one name to several values, and a saved program knows values by their names.
+            pass_pipeline=ct.PassPipeline(["common::dedup_op_and_var_names"], "unique names"),
             skip_model_load=True,
         )
 

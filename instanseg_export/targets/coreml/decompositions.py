@@ -31,6 +31,10 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
         aten.full.default: _scalar,
         aten.ones.default: partial(_scalar_of, 1),
         aten.zeros.default: partial(_scalar_of, 0),
+        **{
+            operator: partial(_with_number, operator)
+            for operator in (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor)
+        },
     }
 
 
@@ -69,3 +73,12 @@ def _divide_whole(x: Tensor, y: Any, *, rounding_mode: str | None = None) -> Any
     if x.dtype.is_floating_point or rounding_mode is None:
         return NotImplemented
     return torch.floor(x.to(torch.float32) / y).to(x.dtype)
+
+
+def _with_number(operator: Any, x: Any, y: Any, **more: Any) -> Any:
+    """Give a number beside a float16 tensor that type: the converter would make both float32, and all that follows."""
+    import torch
+
+    if more or not isinstance(x, torch.Tensor) or x.dtype != torch.float16 or isinstance(y, torch.Tensor):
+        return NotImplemented
+    return operator(x, torch.full([1], y, dtype=torch.float16))

@@ -40,7 +40,8 @@ def write_package(spec: Any, weights: bytes, metadata: ModelMetadata, path: Path
     """
     about = spec.description.metadata
     about.Clear()
-    about.shortDescription = f"{metadata.spec.name}: image in, label map out"
+    what = "image in, label map out" if metadata.whole else "network only: normalised image in, its raw output out"
+    about.shortDescription = f"{metadata.spec.name}: {what}"
     about.versionString = metadata.version
     digest = _digest(spec.mlProgram.SerializeToString(deterministic=True), weights)
     about.userDefined[METADATA_KEY] = metadata.model_copy(update={"graph_sha256": digest}).text()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...files import scratch_folder
 from ...metadata import ModelMetadata
-from ..capture import capture_static
-from ..steps import export_step
-from .package import read_package, write_package
+from ..capture import CapturedProgram, capture_static
+from .package import read_package
+from .write import unavailable, write_program
 
 if TYPE_CHECKING:
     from ...families.base import SegmentationForward
@@ -34,23 +32,19 @@ class CoreMLTarget:
 
     def unavailable(self) -> str | None:
         """See :class:`targets.base.Target`."""
-        if find_spec("coremltools") is None:
-            return "coremltools is missing; install it with: pip install 'instanseg-export[coreml]'"
-        return None
+        return unavailable()
 
     def write(self, forward: SegmentationForward, metadata: ModelMetadata, path: Path) -> None:
         """See :class:`targets.base.Target`."""
-        from .convert import convert
 
-        name = metadata.spec.name
-        with export_step("capture", self.name, name):
-            captured = capture_static(forward, metadata)
-        with export_step("translate", self.name, name), scratch_folder() as folder:
-            model = convert(captured, metadata)
-            model.save(str(folder / "model.mlpackage"))
-            # Small constants stand in the program, and so do all weights of a small network.
-            weights = b"".join(path.read_bytes() for path in folder.rglob("weight.bin"))
-        write_package(model.get_spec(), weights, metadata, path)
+        def capture() -> CapturedProgram:
+            if metadata.precision == "fp32":
+                return capture_static(forward, metadata)
+            from .half import with_half_network
+
+            return capture_static(with_half_network(forward), metadata)
+
+        write_program(self.name, capture, metadata, path)
 
     def read_metadata(self, path: Path) -> ModelMetadata | None:
         """See :class:`targets.base.Target`."""

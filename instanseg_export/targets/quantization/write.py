@@ -1,4 +1,4 @@
-"""From an exported fp32 ONNX file to one of reduced precision."""
+"""From an exported fp32 file to one of reduced precision."""
 
 from __future__ import annotations
 
@@ -10,22 +10,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExportError
-from ...files import sha256_of, staged_file
+from ...files import sha256_of, size_of, staged_file, staged_part
 from ...images.image_sets import ImageSet
 from ...metadata import Calibration, ModelMetadata
-from .. import require_metadata
+from .. import TARGETS, require_metadata
 from ..base import Artifact
 from ..onnx.embedded import with_metadata
-from . import filename_of
+from .reduced import Reduced, reduced_file
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["write_precision"]
+    from ...families.base import SegmentationForward
+
+__all__ = ["write_precision", "write_reduced"]
+
+
+def write_reduced(reduced: Reduced, forward: SegmentationForward, calibration: ImageSet, folder: Path) -> Artifact:
+    """Write a file of reduced precision beside the fp32 file of the same target, in the same folder.
+
+    Args:
+        reduced: which.
+        forward: that the fp32 file was written from.
+        calibration: images that show the ranges of values that int8 has to cover; fp16 needs none.
+        folder: of both files.
+
+    Raises:
+        ExportError: the network cannot be converted.
+        OutputError: the file cannot be written.
+        PackageError: the fp32 file is damaged, or was not written by this package.
+    """
+    source = folder / reduced.reference
+    if reduced.target == "onnx":
+        return write_precision(reduced.precision, source, calibration, folder)
+    metadata = require_metadata(source).model_copy(update={"precision": reduced.precision})
+    path = folder / reduced.filename
+    with staged_part(path) as staged:
+        TARGETS.get(reduced.target).write(forward, metadata, staged)
+    return Artifact(reduced.name, path, sha256_of(path), size_of(path))
 
 
 def write_precision(precision: str, source: Path, calibration: ImageSet, folder: Path) -> Artifact:
-    """Write the file of a precision beside the fp32 file that it is made from.
+    """Write the ONNX file of a precision beside the fp32 file that it is made from.
 
     Everything outside of the network is that of the fp32 file: inputs, settings, stages, output, metadata. The metadata
     says which precision it is and, for int8, on what it was calibrated.
@@ -62,10 +88,11 @@ def write_precision(precision: str, source: Path, calibration: ImageSet, folder:
             f"The network of {metadata.spec.name} cannot be converted to {precision}: {reason}",
             hint=f"Export without {precision}, and please report this with the output of --debug.",
         ) from error
-    path = folder / filename_of(precision)
+    reduced = reduced_file("onnx", precision)
+    path = folder / reduced.filename
     with staged_file(path) as staged:
         staged.write_bytes(data)
-    return Artifact(f"onnx-{precision}", path, sha256_of(path), path.stat().st_size)
+    return Artifact(reduced.name, path, sha256_of(path), path.stat().st_size)
 
 
 def _convert(precision: str, model: onnx.ModelProto, metadata: ModelMetadata, calibration: ImageSet) -> onnx.ModelProto:

@@ -215,7 +215,9 @@ def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tm
         "labelled": labelled,
         "validate": False,
     }
-    with pytest.raises(ParityError, match=r"int8 loses too much: F1µ .* falls from 1\.0000 to 0\.\d{4}") as caught:
+    with pytest.raises(
+        ParityError, match=r"model.int8.onnx loses too much: F1µ .* falls from 1\.0000 to 0\.\d{4}"
+    ) as caught:
         export(DEMO, output=tmp_path / "refused", **options)
     assert "--calibrate" in caught.value.hint
     assert "--allow-loss" in caught.value.hint

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+
+from .layers import LAYERS, as_tensor, refuse, whole_numbers
 
 Array = NDArray[Any]
 Inputs = Mapping[str, Any]
@@ -24,21 +25,8 @@ DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _torch(array: Any) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _whole(values: Any) -> list[int]:
-    return [int(value) for value in values]
-
-
-def _refuse(unless: bool, what: str) -> None:
-    if not unless:
-        raise NotImplementedError(what)
-
-
 def _axes(inputs: Inputs) -> tuple[int, ...] | None:
-    return None if inputs.get("axes") is None else tuple(_whole(inputs["axes"]))
+    return None if inputs.get("axes") is None else tuple(whole_numbers(inputs["axes"]))
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Operation:
@@ -58,41 +46,9 @@ def _reduce(function: Callable[..., Any]) -> Operation:
     return reduce
 
 
-def _padding(inputs: Inputs) -> list[int]:
-    """Return what is added before and after each spatial axis of a convolution or pooling."""
-    kind = str(inputs.get("pad_type", "valid"))
-    _refuse(kind in ("valid", "custom"), f"padding of the kind {kind}")
-    return _whole(inputs["pad"]) if kind == "custom" else [0, 0, 0, 0]
-
-
-def _padded(x: Any, pad: list[int], value: float) -> torch.Tensor:
-    top, bottom, left, right = pad
-    return F.pad(_torch(x), [left, right, top, bottom], value=value) if any(pad) else _torch(x)
-
-
-def conv(inputs: Inputs) -> Array:
-    bias = inputs.get("bias")
-    found: Array = F.conv2d(
-        _padded(inputs["x"], _padding(inputs), 0.0),
-        _torch(inputs["weight"]),
-        None if bias is None else _torch(bias),
-        stride=_whole(inputs["strides"]),
-        dilation=_whole(inputs["dilations"]),
-        groups=int(inputs["groups"]),
-    ).numpy()
-    return found
-
-
-def max_pool(inputs: Inputs) -> Array:
-    _refuse(not inputs.get("ceil_mode", False), "a pooling that rounds its size up")
-    x = _padded(inputs["x"], _padding(inputs), -np.inf)
-    found: Array = F.max_pool2d(x, _whole(inputs["kernel_sizes"]), stride=_whole(inputs["strides"])).numpy()
-    return found
-
-
 def pad(inputs: Inputs) -> Array:
-    _refuse(str(inputs.get("mode", "constant")) == "constant", f"padding by {inputs.get('mode')}")
-    x, amounts = inputs["x"], _whole(inputs["pad"])
+    refuse(str(inputs.get("mode", "constant")) == "constant", f"padding by {inputs.get('mode')}")
+    x, amounts = inputs["x"], whole_numbers(inputs["pad"])
     before = [(0, 0)] * (x.ndim - len(amounts) // 2)
     widths = [*before, *zip(amounts[::2], amounts[1::2], strict=True)]
     return np.pad(x, widths, constant_values=x.dtype.type(inputs.get("constant_val", 0)))
@@ -104,9 +60,9 @@ def slice_by_index(inputs: Inputs) -> Array:
     begin_mask, end_mask, squeeze_mask = (
         none if inputs.get(name) is None else list(inputs[name]) for name in ("begin_mask", "end_mask", "squeeze_mask")
     )
-    strides = [1] * x.ndim if inputs.get("stride") is None else _whole(inputs["stride"])
+    strides = [1] * x.ndim if inputs.get("stride") is None else whole_numbers(inputs["stride"])
     places: list[Any] = []
-    for axis, (begin, end) in enumerate(zip(_whole(inputs["begin"]), _whole(inputs["end"]), strict=True)):
+    for axis, (begin, end) in enumerate(zip(whole_numbers(inputs["begin"]), whole_numbers(inputs["end"]), strict=True)):
         if squeeze_mask[axis]:
             places.append(begin)
         else:
@@ -116,27 +72,27 @@ def slice_by_index(inputs: Inputs) -> Array:
 
 
 def gather(inputs: Inputs) -> Array:
-    _refuse(not int(inputs.get("batch_dims", 0)), "a gather by batches")
+    refuse(not int(inputs.get("batch_dims", 0)), "a gather by batches")
     found: Array = np.take(inputs["x"], inputs["indices"], axis=int(inputs["axis"]))
     return found
 
 
 def gather_along_axis(inputs: Inputs) -> Array:
-    indices = _torch(inputs["indices"]).long()
-    found: Array = torch.gather(_torch(inputs["x"]), int(inputs["axis"]), indices).numpy()
+    indices = as_tensor(inputs["indices"]).long()
+    found: Array = torch.gather(as_tensor(inputs["x"]), int(inputs["axis"]), indices).numpy()
     return found
 
 
 def scatter_along_axis(inputs: Inputs) -> Array:
-    data, updates, mode = _torch(inputs["data"].copy()), _torch(inputs["updates"]), str(inputs["mode"])
-    axis, indices = int(inputs["axis"]), _torch(inputs["indices"]).long()
+    data, updates, mode = as_tensor(inputs["data"].copy()), as_tensor(inputs["updates"]), str(inputs["mode"])
+    axis, indices = int(inputs["axis"]), as_tensor(inputs["indices"]).long()
     reduced = {"max": "amax", "min": "amin", "mul": "prod"}
     if mode == "update":
         data = data.scatter(axis, indices, updates)
     elif mode == "add":
         data = data.scatter_add(axis, indices, updates)
     else:
-        _refuse(mode in reduced, f"a scatter by {mode}")
+        refuse(mode in reduced, f"a scatter by {mode}")
         data = data.scatter_reduce(axis, indices, updates, reduced[mode], include_self=True)
     found: Array = data.numpy()
     return found
@@ -150,14 +106,14 @@ def topk(inputs: Inputs) -> tuple[Array, Array]:
 
 
 def cumsum(inputs: Inputs) -> Array:
-    _refuse(not inputs.get("exclusive", False) and not inputs.get("reverse", False), "another kind of running sum")
+    refuse(not inputs.get("exclusive", False) and not inputs.get("reverse", False), "another kind of running sum")
     x = inputs["x"]
     return np.cumsum(x, axis=int(inputs["axis"]), dtype=x.dtype)
 
 
 def reshape(inputs: Inputs) -> Array:
     x = inputs["x"]
-    sizes = [x.shape[axis] if size == 0 else size for axis, size in enumerate(_whole(inputs["shape"]))]
+    sizes = [x.shape[axis] if size == 0 else size for axis, size in enumerate(whole_numbers(inputs["shape"]))]
     found: Array = x.reshape(sizes)
     return found
 
@@ -169,31 +125,9 @@ def split(inputs: Inputs) -> tuple[Array, ...]:
     return tuple(np.split(x, int(inputs["num_splits"]), axis))
 
 
-def upsample_nearest_neighbor(inputs: Inputs) -> Array:
-    rows, columns = float(inputs["scale_factor_height"]), float(inputs["scale_factor_width"])
-    _refuse(rows == int(rows) and columns == int(columns), "growing by a part of a pixel")
-    found: Array = inputs["x"].repeat(int(rows), 2).repeat(int(columns), 3)
-    return found
-
-
 def real_div(inputs: Inputs) -> Array:
     x, y = inputs["x"], inputs["y"]
     found: Array = x / y if np.asarray(x).dtype.kind == "f" else np.trunc(x / y).astype(np.int32)
-    return found
-
-
-def instance_norm(inputs: Inputs) -> Array:
-    gamma, beta = (None if inputs.get(name) is None else _torch(inputs[name]) for name in ("gamma", "beta"))
-    epsilon = float(inputs.get("epsilon", 1e-5))
-    found: Array = F.instance_norm(_torch(inputs["x"]), weight=gamma, bias=beta, eps=epsilon).numpy()
-    return found
-
-
-def batch_norm(inputs: Inputs) -> Array:
-    gamma, beta = (None if inputs.get(name) is None else _torch(inputs[name]) for name in ("gamma", "beta"))
-    mean, variance = _torch(inputs["mean"]), _torch(inputs["variance"])
-    epsilon = float(inputs.get("epsilon", 1e-5))
-    found: Array = F.batch_norm(_torch(inputs["x"]), mean, variance, gamma, beta, eps=epsilon).numpy()
     return found
 
 
@@ -204,7 +138,7 @@ def range_1d(inputs: Inputs) -> Array:
 
 def fill(inputs: Inputs) -> Array:
     value = np.asarray(inputs["value"])
-    return np.full(_whole(inputs["shape"]), value, dtype=value.dtype)
+    return np.full(whole_numbers(inputs["shape"]), value, dtype=value.dtype)
 
 
 def fill_like(inputs: Inputs) -> Array:
@@ -213,11 +147,12 @@ def fill_like(inputs: Inputs) -> Array:
 
 
 def concat(inputs: Inputs) -> Array:
-    _refuse(not inputs.get("interleave", False), "a concatenation of alternating slices")
+    refuse(not inputs.get("interleave", False), "a concatenation of alternating slices")
     return np.concatenate(inputs["values"], int(inputs["axis"]))
 
 
 OPERATIONS: dict[str, Operation] = {
+    **LAYERS,
     "add": _binary(np.add),
     "sub": _binary(np.subtract),
     "mul": _binary(np.multiply),
@@ -246,8 +181,8 @@ OPERATIONS: dict[str, Operation] = {
     "exp": _unary(np.exp),
     "log": lambda inputs: np.log(inputs["x"] + np.float32(inputs.get("epsilon", 1e-45))),
     "rsqrt": lambda inputs: 1 / np.sqrt(inputs["x"] + np.float32(inputs.get("epsilon", 1e-12))),
-    "sigmoid": lambda inputs: torch.sigmoid(_torch(inputs["x"])).numpy(),
-    "tanh": lambda inputs: torch.tanh(_torch(inputs["x"])).numpy(),
+    "sigmoid": lambda inputs: torch.sigmoid(as_tensor(inputs["x"])).numpy(),
+    "tanh": lambda inputs: torch.tanh(as_tensor(inputs["x"])).numpy(),
     "relu": lambda inputs: np.maximum(inputs["x"], inputs["x"].dtype.type(0)),
     "clip": lambda inputs: np.clip(inputs["x"], inputs["alpha"], inputs["beta"]),
     "cast": lambda inputs: np.asarray(inputs["x"]).astype(DTYPES[str(inputs["dtype"])]),
@@ -255,9 +190,9 @@ OPERATIONS: dict[str, Operation] = {
     "identity": _unary(np.copy),
     "expand_dims": lambda inputs: np.expand_dims(inputs["x"], _axes(inputs) or ()),
     "squeeze": lambda inputs: np.squeeze(inputs["x"], _axes(inputs)),
-    "transpose": lambda inputs: np.transpose(inputs["x"], _whole(inputs["perm"])),
+    "transpose": lambda inputs: np.transpose(inputs["x"], whole_numbers(inputs["perm"])),
     "reverse": lambda inputs: np.flip(inputs["x"], _axes(inputs)),
-    "tile": lambda inputs: np.tile(inputs["x"], _whole(inputs["reps"])),
+    "tile": lambda inputs: np.tile(inputs["x"], whole_numbers(inputs["reps"])),
     "stack": lambda inputs: np.stack(inputs["values"], int(inputs["axis"])),
     "matmul": lambda inputs: np.matmul(
         np.swapaxes(inputs["x"], -1, -2) if inputs.get("transpose_x") else inputs["x"],
@@ -268,10 +203,6 @@ OPERATIONS: dict[str, Operation] = {
     "reduce_max": _reduce(np.max),
     "reduce_min": _reduce(np.min),
     "concat": concat,
-    "conv": conv,
-    "batch_norm": batch_norm,
-    "instance_norm": instance_norm,
-    "max_pool": max_pool,
     "pad": pad,
     "slice_by_index": slice_by_index,
     "gather": gather,
@@ -281,7 +212,6 @@ OPERATIONS: dict[str, Operation] = {
     "cumsum": cumsum,
     "reshape": reshape,
     "split": split,
-    "upsample_nearest_neighbor": upsample_nearest_neighbor,
     "range_1d": range_1d,
     "fill": fill,
     "fill_like": fill_like,
