@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .. import __version__
-from ..errors import OutputError
+from ..errors import OutputError, RuntimeUnavailableError
 from ..exported_model import open_model
 from ..files import check_apart, scratch_folder
 from ..inference.model import Ready, get_ready
@@ -94,6 +95,8 @@ def segment_slide(
         axes = ready.contract.dimensions
         kinds = [kind for kind in KINDS if not (kind == "geojson" and axes == 3)]
         check_kinds(kinds, volume=axes == 3)
+        if options.scheduler is not None:
+            _check_shared(Path(model), slide)
         address = _address(slide, axes).for_workers(scratch)
         if isinstance(address.location, Path):
             check_apart(folder, [address.location])
@@ -151,6 +154,24 @@ def _address(slide: Any, axes: int) -> SlideAddress:
     return SlideAddress(GivenArray((slide,)), axes)
 
 
+def _check_shared(model: Path, slide: Any) -> None:
+    """Refuse what workers on other machines cannot see.
+
+    Raises:
+        RuntimeUnavailableError: the model is a zip, or the slide an array in memory.
+    """
+    if model.is_file() and zipfile.is_zipfile(model) and model.suffix == ".zip":
+        raise RuntimeUnavailableError(
+            f"{model} is unpacked on this machine, where the workers of a scheduler do not see it.",
+            hint="Unzip it on shared storage, and give the folder.",
+        )
+    if isinstance(slide, np.ndarray):
+        raise RuntimeUnavailableError(
+            "An array in memory is not seen by the workers of a scheduler.",
+            hint="Write it to shared storage, as a TIFF or OME-Zarr, and give the path.",
+        )
+
+
 @contextmanager
 def _opened(model: Path, options: RunOptions) -> Iterator[Ready]:
     """Choose a file of the model and what runs it."""
@@ -204,7 +225,8 @@ def _do_tiles(run: _Run, tell: Tell | None) -> TilesDone:
         there.append(run.address.location)
     with connected(options.scheduler, workers=options.workers, device=ready.device) as cluster:
         tiles = [plan.grid[index] for index in plan.tiles]
-        needs = Needs.of([ready.file], there)
+        # The record of the run too: a folder of the same name on a worker's own disk is not this one.
+        needs = Needs.of([ready.file, *run.job.files.folder.glob("job.json")], there)
         return run_tiles(cluster, work, tiles, run.job.files, needs, strict=options.strict, tell=hear)
 
 

@@ -79,6 +79,7 @@ class Family:
         signatures: by which its weights are told from others, the most specific first; also those of networks that it
             knows by name and cannot read.
         foreign: exported files that others wrote.
+        percentiles: by which its forwards normalise, low and high.
         numbers_per_pixel: float32 numbers that the network holds at a time for each pixel of the image, from the
             description, the target's name and the image's channels; None where nobody measured it.
     """
@@ -90,4 +91,5 @@ class Family:
     run_files: tuple[str, ...] = ()
     signatures: tuple[WeightSignature, ...] = ()
     foreign: ForeignFiles | None = None
+    percentiles: tuple[float, float] = (0.1, 99.9)
     numbers_per_pixel: Callable[[Any, str, int], float] | None = None

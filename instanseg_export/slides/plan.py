@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingError
+from ..checkpoints.single_file import parse_spec
+from ..errors import SettingError, SpecError, UnknownNameError
+from ..families.registry import FAMILIES
 from ..files import sha256_of
 from ..images.channels import choose_channels
 from ..inference.finish import structure_names
 from ..inference.image_options import ImageOptions
-from ..inference.model import Ready
+from ..inference.model import PERCENTILES, Ready
 from ..inference.normalisation import is_standard
 from ..inference.tile_options import TileOptions
 from ..progress import Progress
@@ -212,8 +214,19 @@ def _normalised(ready: Ready, histogram: Any, info: SlideInfo) -> tuple[Intensit
             "Intensities: each channel goes from 0 to 1 by its 0.1 and 99.9 percentiles already, so that the slide is "
             "taken as normalised.",
         )
-    scale = Intensities.standard(histogram) if is_standard(ready) else Intensities.by_percentiles(histogram)
-    return scale, settings, ""
+    if is_standard(ready):
+        return Intensities.standard(histogram), settings, ""
+    return Intensities.by_percentiles(histogram, *_percentiles(ready)), settings, ""
+
+
+def _percentiles(ready: Ready) -> tuple[float, float]:
+    """Ask the model's family; a file runs also where its family is not installed or its description does not fit."""
+    if ready.metadata is None:
+        return PERCENTILES
+    try:
+        return FAMILIES.get(parse_spec(ready.metadata.spec.whole(), ready.file).family).percentiles
+    except (SpecError, UnknownNameError):
+        return PERCENTILES
 
 
 def _pixel_size_notes(

@@ -121,6 +121,9 @@ class FamilySuite:
             load_checkpoint(tmp_path / name, spec={"no_such_field": "1"})
         assert caught.value.hint
 
+    def test_it_says_how_it_normalises(self, checkpoint: Checkpoint, forward: SegmentationForward) -> None:
+        assert FAMILIES.get(checkpoint.spec.family).percentiles == forward.percentiles
+
     def test_something_is_found(self, forward: SegmentationForward, image: Array) -> None:
         assert _call(forward, image)[0].any(), "the other tests need an image in which the network finds something"
 

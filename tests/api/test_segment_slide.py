@@ -231,6 +231,7 @@ def test_volumes_go_through_in_blocks(volumes: Path, tmp_path: Path) -> None:
     labels = labels_of(result, next(iter(result.counts)))
     assert labels.shape == (40, 60, 64)
     assert np.unique(labels).size - 1 == sum(result.counts.values()) > 3
+    assert any("1 and 99.8 percentiles" in note for note in result.notes), "EmbedSeg has percentiles of its own"
     assert not (result.folder / "objects.geojson").exists()
     assert (result.folder / "objects.parquet").exists()
 

@@ -11,6 +11,7 @@ from ..spec_family import restore_by_spec
 from .build import OVERRIDES, build_network
 from .memory import numbers_per_pixel
 from .reader import READER, RUN_FILES
+from .settings import PERCENTILES
 from .spec import EmbedSeg3DSpec, EmbedSegSpec
 from .weights import SIGNATURES
 
@@ -34,6 +35,7 @@ def _family(spec: type[EmbedSegSpec]) -> Family:
         readers=(READER,),
         run_files=RUN_FILES,
         signatures=SIGNATURES,
+        percentiles=PERCENTILES,
         numbers_per_pixel=numbers_per_pixel,
     )
 

@@ -16,7 +16,7 @@ from ...stages.pad import crop_axis, pad_axis
 from ..base import SegmentationForward
 from ..checkpoint import Checkpoint
 from ..settings import Value, resolve_settings
-from .settings import EMBEDSEG_SETTINGS
+from .settings import EMBEDSEG_SETTINGS, PERCENTILES
 from .spec import EmbedSegSpec
 
 __all__ = ["EmbedSegForward", "Intermediates"]
@@ -69,7 +69,7 @@ class EmbedSegForward(SegmentationForward):
 
     @property
     def percentiles(self) -> tuple[float, float]:
-        return 1.0, 99.8
+        return PERCENTILES
 
     @property
     def stage_names(self) -> tuple[str, ...]:
