@@ -167,9 +167,9 @@ class _Large(Mean):
 def test_what_float16_cannot_hold_is_refused(tmp_path: Path) -> None:
     image = np.zeros((3, 32, 32), np.float32)
     image[:, 8:20, 8:25] = 200
-    (compared,) = precision_files(_small(tmp_path, _Large(), 32), [image], "an image")
+    (compared,) = precision_files(_small(tmp_path, _Large(), 32), [image, image.swapaxes(1, 2)], "two images")
     (record,) = compare_precisions(compared)
-    assert (record.status, record.fp32_instances, record.instances) == ("failed", 1, 0)
+    assert (record.status, record.fp32_instances, record.instances) == ("failed", 2, 0)
     with pytest.raises(ParityError, match=r"model\.fp16\.mlpackage loses too much: only 0\.0%") as caught:
         require_kept([record])
     assert "--allow-loss" in caught.value.hint
