@@ -198,7 +198,7 @@ def test_other_networks_are_converted_too(shared: Path, tmp_path: Path, variant:
     write_reduced(reduced, forward, calibration_set([], []), tmp_path)
     image = read_image(shared / "data/examples/Fluorescence_example.tif").array[:, 130 : 130 + SIDE, 210 : 210 + SIDE]
     image = np.concatenate([image] * channels)[:channels].astype(np.float32)
-    (compared,) = precision_files(lambda name: tmp_path / name, [image], "a piece")
+    (compared,) = precision_files({FP32: tmp_path / FP32, FP16: tmp_path / FP16}.get, [image], "a piece")
     (record,) = compare_precisions(compared)
     assert record.status == "passed", record
     assert record.instances > 2
