@@ -441,3 +441,10 @@ def test_is_what_torch_computes(name: str) -> None:
 def test_forms_that_are_not_known_are_refused(name: str, inputs: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
         OPERATIONS[name](inputs)
+
+
+@pytest.mark.parametrize("name", ["rsqrt", "log", "add", "relu", "sigmoid", "clip", "reduce_mean", "square", "sqrt"])
+def test_float16_stays_float16(name: str) -> None:
+    x = np.array([0.25, 1, 4], np.float16)
+    inputs = {"x": x, "y": x, "alpha": x[0], "beta": x[1], "epsilon": np.float16(0), "axes": [0], "keep_dims": True}
+    assert np.asarray(OPERATIONS[name](inputs)).dtype == np.float16

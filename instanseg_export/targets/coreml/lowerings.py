@@ -24,6 +24,7 @@ def lowerings_in_use() -> Iterator[None]:
     before = dict(known)
     known.update(
         {
+            "div": _div(known["div"]),
             "gather": _gather,
             "index_select": _index_select,
             "scatter": _scatter("update"),
@@ -38,6 +39,22 @@ def lowerings_in_use() -> Iterator[None]:
     finally:
         known.clear()
         known.update(before)
+
+
+def _div(of_the_converter: Any) -> Any:
+    """Divide float16 by float16 as such: the converter makes both float32, and all that follows."""
+
+    def lower(context: Any, node: Any) -> None:
+        from coremltools.converters.mil import Builder
+        from coremltools.converters.mil.mil import types
+
+        x, y = _inputs(context, node, 2)
+        if len(node.inputs) == 2 and x.dtype == y.dtype == types.fp16:
+            context.add(Builder.real_div(x=x, y=y, name=node.name))
+        else:
+            of_the_converter(context, node)
+
+    return lower
 
 
 def _whole(index: Any) -> Any:

@@ -12,7 +12,16 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from instanseg_export import ExportError, ParityError, export, inspect, read_image, validate
+from instanseg_export import (
+    ExportError,
+    ParityError,
+    build_forward,
+    export,
+    inspect,
+    load_checkpoint,
+    read_image,
+    validate,
+)
 from instanseg_export.api.export import ExportResult
 from instanseg_export.api.inspect import ModelFacts
 from instanseg_export.images.image_sets import calibration_set
@@ -167,13 +176,33 @@ class _Large(Mean):
 def test_what_float16_cannot_hold_is_refused(tmp_path: Path) -> None:
     image = np.zeros((3, 32, 32), np.float32)
     image[:, 8:20, 8:25] = 200
-    (compared,) = precision_files(_small(tmp_path, _Large(), 32), [image], "an image")
+    (compared,) = precision_files(_small(tmp_path, _Large(), 32), [image, image.swapaxes(1, 2)], "two images")
     (record,) = compare_precisions(compared)
-    assert (record.status, record.fp32_instances, record.instances) == ("failed", 1, 0)
+    assert (record.status, record.fp32_instances, record.instances) == ("failed", 2, 0)
     with pytest.raises(ParityError, match=r"model\.fp16\.mlpackage loses too much: only 0\.0%") as caught:
         require_kept([record])
     assert "--allow-loss" in caught.value.hint
     require_kept([record.model_copy(update={"allowed": True})])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["nuclei_cells_channelnet", "multihead_seeds2_coords4"])
+def test_other_networks_are_converted_too(shared: Path, tmp_path: Path, variant: str) -> None:
+    """With instance norm, and numbers beside tensors."""
+    checkpoint = load_checkpoint(shared / "checkpoints" / variant)
+    forward = build_forward(checkpoint)
+    channels = forward.channels or 2
+    static = StaticShape(SIDE, SIDE, 64, None if forward.channels else channels)
+    write_artifact("coreml", forward, checkpoint, tmp_path / FP32, static)
+    (reduced,) = check_precisions(["fp16"], ["coreml"])
+    write_reduced(reduced, forward, calibration_set([], []), tmp_path)
+    image = read_image(shared / "data/examples/Fluorescence_example.tif").array[:, 130 : 130 + SIDE, 210 : 210 + SIDE]
+    image = np.concatenate([image] * channels)[:channels].astype(np.float32)
+    (compared,) = precision_files({FP32: tmp_path / FP32, FP16: tmp_path / FP16}.get, [image], "a piece")
+    (record,) = compare_precisions(compared)
+    assert record.status == "passed", record
+    assert record.instances > 2
+    assert _types(tmp_path / FP16)["conv"] == _types(tmp_path / FP16)["relu"]
 
 
 @pytest.mark.parametrize(
