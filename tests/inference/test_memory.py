@@ -83,7 +83,7 @@ def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
         run(demo_package, path, output=tmp_path / "out")
     assert "40000 x 40000 pixels for the model" in caught.value.message
     assert caught.value.message.count(" GB") == 2
-    for words in ("--region X Y WIDTH HEIGHT", "--channels", "--pixel-size", "tiles", "QuPath", "--ignore-memory"):
+    for words in ("--region X Y WIDTH HEIGHT", "--channels", "--pixel-size", "--tiled", "--ignore-memory"):
         assert words in caught.value.hint
     assert not (tmp_path / "out").exists()
     part = run(demo_package, path, output=tmp_path / "part", region=(30_000, 20_000, 64, 64))

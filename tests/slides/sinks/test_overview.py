@@ -39,18 +39,18 @@ def test_density_is_per_square_millimetre_of_the_plane(tmp_path: Path) -> None:
     frame = _frame((1280, 2560), spacing=(0.5, 0.5))
     places = [(10, 10), (11, 15), (1279.9, 2559.9), (640, 0)]
     density = _density(frame, [ObjectRecord(k, (_part(*place),)) for k, place in enumerate(places, 1)], tmp_path)
-    assert (density.edge, density.counts.shape, density.unit) == (20, (1, 64, 128), "per square millimetre")
+    assert (density.edge, density.counts.shape, density.unit) == (64, (1, 20, 40), "per square millimetre")
     per_area = density.per_area()[0]
-    assert per_area[0, 0] == pytest.approx(2 / 1e-4)
-    assert per_area[63, 127] == pytest.approx(1e4)
-    assert per_area[32, 0] == pytest.approx(1e4)
+    assert per_area[0, 0] == pytest.approx(2 / 0.032**2)
+    assert per_area[19, 39] == pytest.approx(1 / 0.032**2)
+    assert per_area[10, 0] == pytest.approx(1 / 0.032**2)
     assert np.count_nonzero(per_area) == 3
 
 
 def test_squares_at_the_border_count_the_area_that_they_have(tmp_path: Path) -> None:
-    density = _density(_frame((20, 36)), [ObjectRecord(1, (_part(18, 34),))], tmp_path)
-    assert (density.edge, density.unit) == (16, "per megapixel")
-    assert density.per_area()[0, 1, 2] == pytest.approx(1e6 / (4 * 4))
+    density = _density(_frame((80, 144)), [ObjectRecord(1, (_part(70, 140),))], tmp_path)
+    assert (density.edge, density.unit) == (64, "per megapixel")
+    assert density.per_area()[0, 1, 2] == pytest.approx(1e6 / (16 * 16))
 
 
 def test_a_nucleus_and_its_cell_count_once(tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_a_nucleus_and_its_cell_count_once(tmp_path: Path) -> None:
 
 
 def test_volumes_are_seen_from_above(tmp_path: Path) -> None:
-    frame = _frame((9, 64, 64), spacing=(2.0, 0.5, 0.5))
-    density = _density(frame, [ObjectRecord(1, (_part(1, 20, 40),)), ObjectRecord(2, (_part(8, 20, 40),))], tmp_path)
+    frame = _frame((9, 256, 256), spacing=(2.0, 0.5, 0.5))
+    density = _density(frame, [ObjectRecord(1, (_part(1, 80, 160),)), ObjectRecord(2, (_part(8, 80, 160),))], tmp_path)
     assert density.counts[0, 1, 2] == 2
-    assert density.per_area().max() == pytest.approx(2 / (8e-3**2))
+    assert density.per_area().max() == pytest.approx(2 / (32e-3**2))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 90_000), (90_000, 5), (30_000, 42_000), (7, 300, 200)])
