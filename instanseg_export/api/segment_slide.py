@@ -41,7 +41,7 @@ from ..slides.sources.open import open_slide
 from ..slides.sources.remote import is_url
 from ..slides.tile_file import TileResults
 from ..slides.tile_work import SegmentTiles
-from ..slides.written import LABELS, OVERVIEW, check_results, clear_results, write_record
+from ..slides.written import LABELS, OVERVIEW, check_results, staged_results
 from ..targets.trust import check_trust
 from .options import RunKeywords, RunOptions
 
@@ -101,27 +101,28 @@ def segment_slide(
         if isinstance(address.location, Path):
             check_apart(folder, [address.location])
         names = (LABELS, *(KINDS[kind] for kind in kinds), OVERVIEW)
-        _check_free(folder, names, options)
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file.", hint="Give a folder for the results with --output.")
+        in_the_way = check_results(folder, names, resume=options.resume, overwrite=options.overwrite)
         with open_slide(address) as source:
             plan = make_plan(source, ready, options, options, progress)
         identity = plan.identity(ready, address)
         with open_job(folder, identity, resume=options.resume, overwrite=options.overwrite) as job:
-            clear_results(folder, names, resumed=job.resumed, overwrite=options.overwrite)
             run = _Run(ready, address, plan, options, job, progress)
             done = _do_tiles(run, tell)
-            decision, results = _decide(run)
+            decision, results = _decide(run, done)
             frame = plan.frame(ready, decision.structures, _hash(identity))
-            written, counts = _write(run, frame, decision, results, kinds)
-            notes = (*plan.notes, *seam_notes(decision, plan.grid.halo), *_failures(done))
-            facts = _facts(run, frame, decision, done, counts, notes)
-            written = (*written, write_record(folder, facts, written))
+            notes = (*plan.notes, *seam_notes(decision, plan.grid.halo), *_of_tiles(done))
+            with staged_results(folder, job.files.folder, in_the_way) as made:
+                counts = _write(run, made.place, frame, decision, results, kinds)
+                made.facts = _facts(run, frame, decision, done, counts, notes)
             if not options.keep_tiles:
                 job.forget_tiles()
     return SlideResult(
         model=Path(model),
         slide=str(plan.info.path),
         folder=folder,
-        written=written,
+        written=made.written,
         counts=counts,
         plane=plan.geometry.shape,
         pixel_size=plan.geometry.pixel_size,
@@ -181,13 +182,6 @@ def _opened(model: Path, options: RunOptions) -> Iterator[Ready]:
         yield ready
 
 
-def _check_free(folder: Path, names: tuple[str, ...], options: RunOptions) -> None:
-    """Say early what is in the way, before a folder is made."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file.", hint="Give a folder for the results with --output.")
-    check_results(folder, names, resumed=(folder / "tiles").is_dir(), overwrite=options.overwrite)
-
-
 def _do_tiles(run: _Run, tell: Tell | None) -> TilesDone:
     plan, ready, options = run.plan, run.ready, run.options
     local = options.scheduler is None and ready.device == "cpu"
@@ -230,34 +224,29 @@ def _do_tiles(run: _Run, tell: Tell | None) -> TilesDone:
         return run_tiles(cluster, work, tiles, run.job.files, needs, strict=options.strict, tell=hear)
 
 
-def _decide(run: _Run) -> tuple[Decision, TileResults]:
+def _decide(run: _Run, done: TilesDone) -> tuple[Decision, TileResults]:
     """Choose which object of which tile stays."""
     if run.progress is not None:
         run.progress("matching objects at seams", 0, 1)
     results = TileResults(run.job.files.path)
-    wanted = set(run.plan.tiles)
-    there = [index for index in sorted(run.job.files.finished()) if index in wanted]
-    return decide((results.objects(index) for index in there), run.plan.grid), results
+    return decide((results.objects(index) for index in sorted(done.finished)), run.plan.grid), results
 
 
 def _write(
-    run: _Run, frame: Frame, decision: Decision, results: TileResults, kinds: list[str]
-) -> tuple[tuple[Path, ...], dict[str, int]]:
-    """Write the label pyramid, the objects and the picture."""
-    folder, plan = run.job.folder, run.plan
-    pyramid = folder / LABELS
+    run: _Run, folder: Path, frame: Frame, decision: Decision, results: TileResults, kinds: list[str]
+) -> dict[str, int]:
+    """Write the label pyramid, the objects and the picture into a folder, and return the number of objects."""
+    plan = run.plan
 
     def window(box: Box) -> Any:
         return paint(box, decision, plan.grid, results.labels)
 
-    write_label_zarr(pyramid, window, frame, progress=run.progress)
+    write_label_zarr(folder / LABELS, window, frame, progress=run.progress)
     records = records_of(decision, plan.grid, results, plan.columns)
     objects = write_objects(folder, records, frame, kinds=kinds, total=decision.counts.objects, progress=run.progress)
-    overview = folder / OVERVIEW
     with open_slide(run.address) as source:
-        write_overview(overview, objects.density, frame, _small(run, source))
-    counts = dict(zip(frame.structures, objects.counts, strict=True))
-    return (pyramid, *objects.files.values(), overview), counts
+        write_overview(folder / OVERVIEW, objects.density, frame, _small(run, source))
+    return dict(zip(frame.structures, objects.counts, strict=True))
 
 
 def _small(run: _Run, source: Any) -> Any:
@@ -285,11 +274,19 @@ def _hash(identity: Any) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _failures(done: TilesDone) -> list[str]:
-    if not done.failed:
-        return []
-    first = min(done.failed)
-    return [f"Tile {first} failed: {done.failed[first].reason}. --resume tries failed tiles again."]
+def _of_tiles(done: TilesDone) -> list[str]:
+    """Return sentences on what became of tiles."""
+    notes = []
+    if done.failed:
+        first = min(done.failed)
+        notes.append(f"Tile {first} failed: {done.failed[first].reason}.")
+    incomplete = sum(report.counts.get("incomplete", 0.0) > 0 for report in done.finished.values())
+    if incomplete:
+        notes.append(
+            f"Labels of {incomplete:,} tiles may be incomplete: some masks there are so winding, or so many over one "
+            "another, that the file's fixed steps end before. Files of other formats (torchscript, onnx) find them all."
+        )
+    return notes
 
 
 def _facts(

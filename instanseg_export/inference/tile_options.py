@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,5 +67,5 @@ class TileOptions:
 
     @property
     def asks_for_tiles(self) -> bool:
-        """Return whether something was chosen that means tiles alone."""
-        return bool(self.tiled or self.annotation or self.tissue or self.workers or self.scheduler or self.resume)
+        """Return whether something was chosen that only means something in tiles."""
+        return any(getattr(self, one.name) != one.default for one in fields(TileOptions))

@@ -167,6 +167,8 @@ def make_plan(
     histogram = count_plane(source, geometry, chosen, area, progress)
     intensities, settings, why = _normalised(ready, histogram, info)
     notes = (*info.notes, *_pixel_size_notes(info, given, geometry, ready), *area.notes, why, *intensities.notes)
+    if ready.contract.output("masks") is not None:
+        notes = (*notes, "The model's masks may overlap: in tiles, only its label map is kept.")
     names = tuple(plain(info.channel_names[channel], 80) for channel in chosen)
     return Plan(
         info=info,

@@ -99,7 +99,7 @@ class _Opened:
     def do(self, tile: Tile, path: Path) -> Mapping[str, float]:
         """See :class:`.engine.work.OpenWork`."""
         raw = self._plane.read(tile.seen)
-        labels, further = self._segment(self._work.intensities.apply(raw))
+        labels, further, incomplete = self._segment(self._work.intensities.apply(raw))
         found = self._find(tile, labels, raw, further)
         if self._work.area is not None and len(found):
             counts = self._work.area.counts(self._work.geometry.to_full(found.centroid)[:, -2:])
@@ -107,18 +107,19 @@ class _Opened:
                 labels = _without(labels, found, ~counts)
                 found = self._find(tile, labels, raw, further)
         save_tile(path, found, labels)
-        return {"objects": float(len(found))}
+        return {"objects": float(len(found)), "incomplete": float(incomplete)}
 
-    def _segment(self, seen: npt.NDArray[np.float32]) -> tuple[Labels, Mapping[str, npt.NDArray[Any]]]:
-        """Return the label maps (T, *seen) and what the model gives beside them."""
+    def _segment(self, seen: npt.NDArray[np.float32]) -> tuple[Labels, Mapping[str, npt.NDArray[Any]], bool]:
+        """Return the label maps (T, *seen), what the model gives beside them, and whether it says that they may be
+        incomplete."""
         shape = seen.shape[1:]
         given, taken = self._folder / "tile.npy", self._folder / "tile.npz"
         save(given, _padded(seen, self._work.size)[None])
         outcome = self._session.run(given, taken)
-        labels, further, _ = results_of(self._work.ready, self._name, outcome)
+        labels, further, incomplete = results_of(self._work.ready, self._name, outcome)
         taken.unlink(missing_ok=True)
         cut = labels[(slice(None), *(slice(0, length) for length in shape))]
-        return np.ascontiguousarray(cut, dtype=np.int32), further
+        return np.ascontiguousarray(cut, dtype=np.int32), further, bool(incomplete)
 
     def _find(
         self,

@@ -1,88 +1,122 @@
-"""The files of a finished run: which there are, that nobody's are replaced, and what says that they are whole."""
+"""The results of a run in its folder: put there together, known again later, and never in the place of anything else.
+
+They are made in a folder of the run's own. A list of their hashes is written before they are moved, so that a run that
+is killed meanwhile knows which of the files in its folder are its own.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import InstansegExportError, OutputError
 from ..files import sha256_of, staged_file
+from ..files.journal import note_written
 from ..files.words import cannot_write
 from ..untrusted.json_texts import load_json
 
-__all__ = ["LABELS", "OVERVIEW", "RECORD", "check_results", "clear_results", "write_record"]
+__all__ = ["LABELS", "OVERVIEW", "RECORD", "Results", "check_results", "staged_results"]
 
 RECORD, LABELS, OVERVIEW = "run.json", "labels.zarr", "overview.png"
 _FORMAT = "instanseg-export slide 1"
+_STAGED, _LIST = "results", "results.json"
 
 
-def check_results(folder: Path, names: Sequence[str], *, resumed: bool, overwrite: bool) -> list[Path]:
+def check_results(folder: Path, names: Sequence[str], *, resume: bool, overwrite: bool) -> list[Path]:
     """Return what is in the way of results in a folder, and may go.
 
     Args:
         folder: of the results.
         names: of the files and folders that will be written.
-        resumed: whether an unfinished run of ours is in the folder: what it wrote goes.
-        overwrite: whether results of a finished run may go, if nobody changed them.
+        resume: whether what an unfinished run left may go.
+        overwrite: whether results of any run may go.
 
     Raises:
-        OutputError: something is in the way that this tool did not write, or that was changed since.
+        OutputError: something is in the way that no run into this folder wrote, or that was changed since, or that may
+            not go.
     """
     there = [folder / name for name in (RECORD, *names) if (folder / name).exists()]
-    if there and not (resumed and RECORD not in (path.name for path in there)):
-        if not overwrite:
-            raise OutputError(
-                f"{there[0]} exists already.", hint="Pass --overwrite to replace it, or choose another --output."
-            )
-        _check_ours(folder, there)
-    return there
-
-
-def clear_results(folder: Path, names: Sequence[str], *, resumed: bool, overwrite: bool) -> None:
-    """Make the names of results free in a folder.
-
-    Raises:
-        OutputError: as for :func:`check_results`; or something cannot be deleted.
-    """
-    there = check_results(folder, names, resumed=resumed, overwrite=overwrite)
-    try:
-        for path in there:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    except OSError as error:
-        raise cannot_write(error, folder) from error
-
-
-def _check_ours(folder: Path, there: Sequence[Path]) -> None:
-    record = folder / RECORD
-    try:
-        found = load_json(record, "the record of a run", OutputError)
-        hashes = found["written"] if found["format"] == _FORMAT else None
-    except (InstansegExportError, KeyError, TypeError):
-        hashes = None
+    if not there:
+        return []
+    finished = (folder / RECORD).exists()
+    if not overwrite and (finished or not resume):
+        raise OutputError(
+            f"{there[0]} exists already.", hint="Pass --overwrite to replace it, or choose another --output."
+        )
+    known = _hashes(folder / RECORD if finished else folder / "tiles" / _LIST)
     for path in there:
-        known = path == record if isinstance(hashes, dict) else False
-        if not known and not (isinstance(hashes, dict) and hashes.get(path.name) == sha256_of(path)):
+        if path.name != RECORD and known.get(path.name) != sha256_of(path):
             raise OutputError(
                 f"{path} was not written by a run into this folder, or was changed since.",
                 hint="Move it away, or choose another --output.",
             )
+    return there
 
 
-def write_record(folder: Path, facts: Mapping[str, Any], written: Sequence[Path]) -> Path:
-    """Write what a run was and found; with it the run is finished.
+def _hashes(path: Path) -> Mapping[str, Any]:
+    """Return the hashes that a run noted; none where it did not."""
+    try:
+        found = load_json(path, "the record of a run", OutputError)
+        written = found["written"] if found["format"] == _FORMAT else {}
+    except (InstansegExportError, KeyError, TypeError):
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+@dataclass
+class Results:
+    """Results in the making.
+
+    Attributes:
+        place: a folder to make them in.
+        facts: what the record of the run says; plain values that JSON holds.
+        written: where they are in the end.
+    """
+
+    place: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    written: tuple[Path, ...] = ()
+
+
+@contextmanager
+def staged_results(folder: Path, tiles: Path, in_the_way: Sequence[Path]) -> Iterator[Results]:
+    """Yield a folder for results, which are put in place when the block ends well, the record last.
 
     Args:
-        folder: of the results.
-        facts: plain values that JSON holds.
-        written: the other results.
+        folder: where they go.
+        tiles: the folder of the run's own.
+        in_the_way: what :func:`check_results` returned.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: they cannot be put there.
     """
-    record = {"format": _FORMAT, **facts, "written": {path.name: sha256_of(path) for path in written}}
-    with staged_file(folder / RECORD) as place:
+    place = tiles / _STAGED
+    results = Results(place)
+    try:
+        shutil.rmtree(place, ignore_errors=True)  # of a run that was killed here
+        place.mkdir()
+        yield results
+        made = sorted(place.iterdir())
+        record = {"format": _FORMAT, **results.facts, "written": {path.name: sha256_of(path) for path in made}}
+        (tiles / _LIST).unlink(missing_ok=True)
+        _write(tiles / _LIST, record)
+        for path in in_the_way:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in made:
+            path.rename(folder / path.name)
+            note_written(folder / path.name)
+        _write(folder / RECORD, record)
+        place.rmdir()
+    except OSError as error:
+        raise cannot_write(error, folder) from error
+    results.written = (*(folder / path.name for path in made), folder / RECORD)
+
+
+def _write(path: Path, record: Mapping[str, Any]) -> None:
+    with staged_file(path) as place:
         place.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return folder / RECORD

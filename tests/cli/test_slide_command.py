@@ -49,7 +49,8 @@ def test_for_people(command: Command, demo_package: Path) -> None:
         ([IMAGE, IMAGE, "--tiled"], ["one image is segmented at a time"]),
         ([IMAGE, "--tiled", "--table", "csv"], ["--table has no effect in tiles"]),
         ([IMAGE, "--tiled"], ["pixel size", "--pixel-size"]),
-        ([IMAGE, "--tile", "50", "--resume", "--pixel-size", "0.5"], ["leave nothing in the middle"]),
+        ([IMAGE, "--tile", "50", "--pixel-size", "0.5"], ["leave nothing in the middle"]),
+        ([IMAGE, IMAGE, "--strict"], ["one image is segmented at a time"]),
         ([IMAGE, "--tile", "-1"], ["size of a tile"]),
         (["https://127.0.0.1:9/slide.zarr", "--tiled"], ["https://127.0.0.1:9/slide.zarr"]),
     ],
@@ -68,7 +69,8 @@ def test_what_does_not_fit_into_memory_goes_through_in_tiles(
 ) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: (1e6, ""))
     monkeypatch.chdir(tmp_path)
-    options = RunOptions(pixel_size=0.5, tile=160, halo=30)
+    options = RunOptions(pixel_size=0.5)
+    assert not options.asks_for_tiles
     status = run_command(demo_package, [IMAGE], options, recursive=False, as_json=False, quiet=False)
     assert status == 0
     said = capsys.readouterr()

@@ -68,13 +68,13 @@ def open_job(folder: Path, identity: Identity, *, resume: bool = False, overwrit
         overwrite: give up a run that was begun there.
 
     Yields:
-        The run, until the block ends; the tiles' files stay.
+        The run, until the block ends; the tiles' files stay. A run that fails before its first tile leaves nothing.
 
     Raises:
         OutputError: an unfinished run is there and neither ``resume`` nor ``overwrite`` is set; it is another run;
             another process is at work on it; ``tiles`` is none of ours; or the folder cannot be written.
     """
-    tiles = folder / _TILES
+    tiles, made = folder / _TILES, not folder.exists()
     record = {"format": _FORMAT, "identity": {topic: dict(values) for topic, values in identity.items()}}
     # What JSON makes of it is what a resume will find: tuples become lists.
     record = json.loads(json.dumps(record))
@@ -96,7 +96,15 @@ def open_job(folder: Path, identity: Identity, *, resume: bool = False, overwrit
         if not resumed:
             _write(tiles / _RECORD, json.dumps(record, indent=1), folder)
         note_written(tiles)
-        yield Job(folder, TileFiles(tiles), resumed)
+        try:
+            yield Job(folder, TileFiles(tiles), resumed)
+        except BaseException:
+            if not resumed and not any(tiles.glob("*.npz")):
+                shutil.rmtree(tiles, ignore_errors=True)
+                if made:
+                    with contextlib.suppress(OSError):  # something else is in it
+                        folder.rmdir()
+            raise
 
 
 def _read(tiles: Path, folder: Path) -> Identity:
