@@ -113,7 +113,7 @@ def segment_slide(
             decision, results = _decide(run, done)
             frame = plan.frame(ready, decision.structures, _hash(identity))
             notes = (*plan.notes, *seam_notes(decision, plan.grid.halo), *_of_tiles(done))
-            with staged_results(folder, job.files.folder, in_the_way) as made:
+            with staged_results(job, in_the_way) as made:
                 counts = _write(run, made.place, frame, decision, results, kinds)
                 made.facts = _facts(run, frame, decision, done, counts, notes)
             if not options.keep_tiles:

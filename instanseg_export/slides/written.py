@@ -19,12 +19,12 @@ from ..files import sha256_of, staged_file
 from ..files.journal import note_written
 from ..files.words import cannot_write
 from ..untrusted.json_texts import load_json
+from .engine.job import Job, results_list_of
 
 __all__ = ["LABELS", "OVERVIEW", "RECORD", "Results", "check_results", "staged_results"]
 
 RECORD, LABELS, OVERVIEW = "run.json", "labels.zarr", "overview.png"
 _FORMAT = "instanseg-export slide 1"
-_STAGED, _LIST = "results", "results.json"
 
 
 def check_results(folder: Path, names: Sequence[str], *, resume: bool, overwrite: bool) -> list[Path]:
@@ -48,7 +48,7 @@ def check_results(folder: Path, names: Sequence[str], *, resume: bool, overwrite
         raise OutputError(
             f"{there[0]} exists already.", hint="Pass --overwrite to replace it, or choose another --output."
         )
-    known = _hashes(folder / RECORD if finished else folder / "tiles" / _LIST)
+    known = _hashes(folder / RECORD if finished else results_list_of(folder))
     for path in there:
         if path.name != RECORD and known.get(path.name) != sha256_of(path):
             raise OutputError(
@@ -84,18 +84,17 @@ class Results:
 
 
 @contextmanager
-def staged_results(folder: Path, tiles: Path, in_the_way: Sequence[Path]) -> Iterator[Results]:
+def staged_results(job: Job, in_the_way: Sequence[Path]) -> Iterator[Results]:
     """Yield a folder for results, which are put in place when the block ends well, the record last.
 
     Args:
-        folder: where they go.
-        tiles: the folder of the run's own.
+        job: the run.
         in_the_way: what :func:`check_results` returned.
 
     Raises:
         OutputError: they cannot be put there.
     """
-    place = tiles / _STAGED
+    folder, place = job.folder, job.results
     results = Results(place)
     try:
         shutil.rmtree(place, ignore_errors=True)  # of a run that was killed here
@@ -103,8 +102,8 @@ def staged_results(folder: Path, tiles: Path, in_the_way: Sequence[Path]) -> Ite
         yield results
         made = sorted(place.iterdir())
         record = {"format": _FORMAT, **results.facts, "written": {path.name: sha256_of(path) for path in made}}
-        (tiles / _LIST).unlink(missing_ok=True)
-        _write(tiles / _LIST, record)
+        job.results_list.unlink(missing_ok=True)
+        _write(job.results_list, record)
         for path in in_the_way:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path in made:

@@ -26,9 +26,10 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Identity", "Job", "open_job"]
+__all__ = ["Identity", "Job", "open_job", "results_list_of"]
 
 _TILES, _RECORD, _LOCK = "tiles", "job.json", "job.lock"
+_RESULTS, _RESULTS_LIST = "results", "results.json"
 _FORMAT = "instanseg-export tiles 1"
 _SHOWN = 3
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -45,6 +46,8 @@ class Job:
     Attributes:
         folder: where the results go.
         files: those of its tiles.
+        results: a folder for results in the making.
+        results_list: what says which results in ``folder`` are this run's.
         resumed: whether an earlier process began it.
     """
 
@@ -52,9 +55,22 @@ class Job:
     files: TileFiles
     resumed: bool
 
+    @property
+    def results(self) -> Path:
+        return self.files.folder / _RESULTS
+
+    @property
+    def results_list(self) -> Path:
+        return results_list_of(self.folder)
+
     def forget_tiles(self) -> None:
         """Delete the files of the tiles, when the results are there."""
-        shutil.rmtree(self.files.folder, ignore_errors=True)
+        _forget(self.files.folder, self.folder)
+
+
+def results_list_of(folder: Path) -> Path:
+    """Return where a run into a folder notes which results there are its own."""
+    return folder / _TILES / _RESULTS_LIST
 
 
 @contextmanager
@@ -100,7 +116,7 @@ def open_job(folder: Path, identity: Identity, *, resume: bool = False, overwrit
             yield Job(folder, TileFiles(tiles), resumed)
         except BaseException:
             if not resumed and not any(tiles.glob("*.npz")):
-                shutil.rmtree(tiles, ignore_errors=True)
+                _forget(tiles, folder)
                 if made:
                     with contextlib.suppress(OSError):  # something else is in it
                         folder.rmdir()
@@ -158,12 +174,23 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 
 
 def _empty(tiles: Path, folder: Path) -> None:
+    """Delete what a run has in its folder, and nothing else that lies there."""
     try:
-        for entry in tiles.iterdir():
-            if entry.name not in (_LOCK, _RECORD) and not entry.is_dir():
-                entry.unlink()
+        TileFiles(tiles).delete()
+        for name in (_RESULTS_LIST, _RECORD):
+            (tiles / name).unlink(missing_ok=True)
+        if (tiles / _RESULTS).is_dir():
+            shutil.rmtree(tiles / _RESULTS)
     except OSError as error:
         raise cannot_write(error, folder) from error
+
+
+def _forget(tiles: Path, folder: Path) -> None:
+    """Delete the folder of a run, unless something else lies in it."""
+    with contextlib.suppress(InstansegExportError, OSError):
+        _empty(tiles, folder)
+        (tiles / _LOCK).unlink(missing_ok=True)
+        tiles.rmdir()
 
 
 def _write(path: Path, text: str, folder: Path) -> None:

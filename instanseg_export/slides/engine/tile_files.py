@@ -96,6 +96,16 @@ class TileFiles:
             raise cannot_write(error, self.folder) from error
         return frozenset(found)
 
+    def delete(self) -> None:
+        """Delete all files of tiles and the journal.
+
+        Raises:
+            OSError: one cannot be deleted.
+        """
+        for entry in self.folder.iterdir():
+            if entry.name == _JOURNAL or _FINISHED.fullmatch(entry.name) or _PARTIAL.fullmatch(entry.name):
+                entry.unlink()
+
     def note(self, report: TileReport) -> None:
         """Add what became of a tile to the journal.
 

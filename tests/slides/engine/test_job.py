@@ -34,6 +34,28 @@ def test_a_resumed_run_finds_its_tiles(tmp_path: Path) -> None:
         assert job.files.finished() == {3}
 
 
+def test_what_others_put_beside_tiles_stays(tmp_path: Path) -> None:
+    begin(tmp_path / "out")
+    mine = tmp_path / "out" / "tiles" / "mine.txt"
+    mine.write_text("mine")
+    with open_job(tmp_path / "out", IDENTITY, overwrite=True) as job:
+        assert mine.exists()
+        job.forget_tiles()
+    assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
+    mine.unlink()
+    mine.parent.rmdir()
+    begin(tmp_path / "out")
+    with open_job(tmp_path / "out", IDENTITY, resume=True) as job:
+        job.forget_tiles()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_that_fails_before_its_first_tile_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no worker"), open_job(tmp_path / "a" / "out", IDENTITY):
+        raise ValueError("no worker")
+    assert not (tmp_path / "a" / "out").exists()
+
+
 def test_to_resume_what_was_not_begun_begins_it(tmp_path: Path) -> None:
     with open_job(tmp_path / "out", IDENTITY, resume=True) as job:
         assert not job.resumed
