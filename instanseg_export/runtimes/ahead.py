@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +17,18 @@ from ..files import scratch_folder, size_of
 from ..targets import known_target, require_metadata
 from .outcome import Outcome
 from .probe import probe
-from .process import run_runtime
+from .process import has_comparable_stages, run_runtime
 from .registry import list_runtimes
 
-__all__ = ["ProgramsAhead", "run_ahead"]
+__all__ = ["ProgramsAhead", "is_room", "run_ahead"]
 
 _MEMORY_OF_A_PROGRAM = 3e9
 """Bytes that an export and a program, on the images of a package, take beside each other for a small network."""
 
 _MEMORY_PER_WEIGHT = 8
 """Bytes more, for each byte of the file."""
+
+Spare = Callable[[], None]
 
 
 class _AbandonedError(Exception):
@@ -44,7 +46,7 @@ class _Job:
     name: str
     file: Path
     places: tuple[int, ...]
-    stages: bool
+    stages_from: int | None
     finished: threading.Event = field(default_factory=threading.Event)
     outcomes: list[Outcome] | None = None
     error: Exception | None = None
@@ -54,16 +56,19 @@ class ProgramsAhead:
     """Programs that wait or run; made by :func:`run_ahead`.
 
     One runs at a time beside this process. A thread that asks for results which are not there yet does not sit idle: it
-    runs the programs that wait.
+    runs the programs that wait, or else does what there is to do in spare time.
     """
 
-    def __init__(self, images: Sequence[npt.NDArray[np.float32]], samples: Sequence[int], folder: Path) -> None:
+    def __init__(
+        self, images: Sequence[npt.NDArray[np.float32]], samples: Sequence[int], folder: Path, spare: Spare | None
+    ) -> None:
         self._folder = folder
+        self._spare = spare
         self._all = tuple(range(len(images)))
         self._samples = tuple(samples)
         self._shapes = [image.shape for image in images]
         self._waiting: deque[_Job] = deque()
-        self._known: dict[tuple[str, tuple[int, ...], bool], _Job] = {}
+        self._known: dict[tuple[str, tuple[int, ...], int | None], _Job] = {}
         self._change = threading.Condition()
         self._open = True
         for place, image in enumerate(images):
@@ -72,7 +77,7 @@ class ProgramsAhead:
         self._thread.start()
 
     def start(self, target: str, file: Path) -> None:
-        """Run all runtimes that take a file on all images, and on the samples for their stages too.
+        """Run all runtimes that take a file on all images, and then on the samples for their stages too.
 
         Where there is little memory, or only one core, nothing is run. Neither is a file that holds the network alone,
         which takes what the reference makes of an image.
@@ -82,38 +87,46 @@ class ProgramsAhead:
             file: which this package wrote.
         """
         writer = known_target(target)
-        if not _is_room(file) or (writer is not None and not writer.whole):
+        if not is_room(file) or (writer is not None and not writer.whole):
             return
         fits = (target, file.name)
-        names = [one.name for one in list_runtimes() if (one.target, one.filename) == fits and one.offers("cpu")]
+        runtimes = [one for one in list_runtimes() if (one.target, one.filename) == fits and one.offers("cpu")]
         shape = None if writer is None or writer.dynamic_shapes else require_metadata(file).image_shape
         fitting = tuple(place for place in self._all if shape in (None, self._shapes[place]))
-        jobs = [_Job(name, file, fitting, stages=False) for name in names]
-        if self._samples and writer is not None and writer.exposes_stages:
-            jobs += [_Job(name, file, self._samples, stages=True) for name in names]
+        jobs = []
+        for runtime in runtimes:
+            samples = [place for place in self._samples if place in fitting and has_comparable_stages(runtime)]
+            jobs.append(_Job(runtime.name, file, (*fitting, *samples), len(fitting) if samples else None))
         with self._change:
-            self._known |= {(job.name, job.places, job.stages): job for job in jobs}
-            if shape is None:
-                self._waiting.extend(jobs)
-            else:  # files of fixed sizes take longest, and what takes longest begins first
-                self._waiting.extendleft(reversed(jobs))
+            self._known |= {(job.name, job.places, job.stages_from): job for job in jobs}
+            # The default formats come first and are run fastest. What takes longest begins first, so that the short
+            # ones can fill both cores at the end.
+            self._waiting.extendleft(reversed(jobs))
             self._change.notify()
 
-    def take(self, name: str, places: Sequence[int], *, stages: bool) -> list[Outcome] | None:
+    def take(self, name: str, places: Sequence[int], stages_from: int | None) -> list[Outcome] | None:
         """Return what a runtime found in images, by their places; None where it was not started on just these.
+
+        Args:
+            name: of the runtime.
+            places: of the images.
+            stages_from: the first of ``places`` whose stages are wanted; None for none.
 
         Raises:
             OutputError: the disk is full, so that the program cannot write what it found.
         """
-        job = self._known.pop((name, tuple(places), stages), None)
+        job = self._known.pop((name, tuple(places), stages_from), None)
         if job is None:
             return None
         while not job.finished.is_set():
             other = self._next()
-            if other is None:
-                job.finished.wait()
-            else:
+            if other is not None:
                 self._run(other)
+                continue
+            spare, self._spare = self._spare, None
+            if spare is not None:
+                spare()
+            job.finished.wait()
         if job.error is not None:
             raise job.error
         return job.outcomes
@@ -154,13 +167,12 @@ class ProgramsAhead:
         runtime = next(one for one in list_runtimes() if one.name == job.name)
         if probe(runtime):
             return None
-        kind = "stages" if job.stages else "labels"
         return run_runtime(
             runtime,
             job.file,
             [self._input(place) for place in job.places],
-            [self._folder / f"{kind}-{job.name}-{place:03d}.npz" for place in job.places],
-            stages=job.stages,
+            [self._folder / f"{job.name}-{index:03d}.npz" for index in range(len(job.places))],
+            stages_from=job.stages_from,
             on_image=self._require_open,
         )
 
@@ -170,25 +182,29 @@ class ProgramsAhead:
 
 
 @contextmanager
-def run_ahead(images: Sequence[npt.NDArray[np.float32]], samples: Sequence[int]) -> Iterator[ProgramsAhead]:
+def run_ahead(
+    images: Sequence[npt.NDArray[np.float32]], samples: Sequence[int], spare: Spare | None = None
+) -> Iterator[ProgramsAhead]:
     """Yield what runs programs on images, until the block ends; then their results are gone too.
 
     Args:
         images: float32 (B, C, H, W), or (B, C, D, H, W).
         samples: places of those whose stages are wanted.
+        spare: called once, if ever there is nothing to do but to wait for a program.
 
     Raises:
         OutputError: there is no room for the images.
     """
     with scratch_folder() as folder:
-        ahead = ProgramsAhead(images, samples, folder)
+        ahead = ProgramsAhead(images, samples, folder, spare)
         try:
             yield ahead
         finally:
             ahead.close()
 
 
-def _is_room(file: Path) -> bool:
+def is_room(file: Path) -> bool:
+    """Tell whether this machine has cores and memory for another program on a file beside what runs."""
     import psutil
 
     needed = _MEMORY_OF_A_PROGRAM + _MEMORY_PER_WEIGHT * size_of(file)

@@ -14,13 +14,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import OutputError
 from ..files import scratch_folder, staged_folder
 from ..plain_text import plain
 from .description import Build, Runtime
 
-__all__ = ["CACHE_VARIABLE", "build", "build_folder", "command_of", "fill_in", "missing_build"]
+__all__ = ["CACHE_VARIABLE", "Buildable", "build", "build_folder", "command_of", "fill_in", "missing_build"]
 
 CACHE_VARIABLE = "INSTANSEG_EXPORT_CACHE"
 """The environment variable that names another folder for builds."""
@@ -31,24 +32,41 @@ _LIMIT = 1800.0
 _COMPLAINT = re.compile(r"^\W*(?:npm )?(?:error\b|ERR!)\W*", re.IGNORECASE)
 
 
+class Buildable(Protocol):
+    """What can be built: a runtime, or something else whose folder holds sources.
+
+    Attributes:
+        name: of the folder of its builds.
+        folder: where its sources lie, as its recipe says.
+        build: the recipe; None where nothing is to be built.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def build(self) -> Build | None: ...
+
+
 def command_of(runtime: Runtime) -> list[str]:
     """Return what starts a runtime, without the arguments of the protocol."""
     return fill_in(runtime.program, runtime, str(build_folder(runtime)) if runtime.build else "")
 
 
-def build_folder(runtime: Runtime) -> Path:
+def build_folder(runtime: Buildable) -> Path:
     """Return the folder where the build of a runtime lies, or would lie."""
     assert runtime.build is not None
     digest = _hash_of(runtime.build, _folder_of_sources(runtime))
     return _cache_folder() / "runtimes" / f"{runtime.name}-{digest[:16]}"
 
 
-def missing_build(runtime: Runtime) -> str:
+def missing_build(runtime: Buildable) -> str:
     """Return that a runtime has to be built; empty where it is, or needs no building."""
     return "" if runtime.build is None or build_folder(runtime).is_dir() else "it is not built yet"
 
 
-def build(runtime: Runtime) -> str:
+def build(runtime: Buildable) -> str:
     """Build a runtime and put the outcome into the cache, unless it is there.
 
     Returns:
@@ -80,7 +98,7 @@ def build(runtime: Runtime) -> str:
     return ""
 
 
-def fill_in(command: Sequence[str], runtime: Runtime, built: str = "") -> list[str]:
+def fill_in(command: Sequence[str], runtime: Buildable, built: str = "") -> list[str]:
     """Return a command with its placeholders replaced."""
     places = {"{python}": sys.executable, "{folder}": str(runtime.folder), "{build}": built}
     filled = []
@@ -91,7 +109,7 @@ def fill_in(command: Sequence[str], runtime: Runtime, built: str = "") -> list[s
     return filled
 
 
-def _folder_of_sources(runtime: Runtime) -> Path:
+def _folder_of_sources(runtime: Buildable) -> Path:
     assert runtime.build is not None
     return (runtime.folder / runtime.build.sources).resolve()
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from ..errors import RuntimeUnavailableError
 from ..metadata import SettingValue
-from ..targets import known_target
-from ..targets.capabilities import require_stages
 from .build import command_of
 from .description import Runtime
 
@@ -42,7 +40,6 @@ class Call:
         *,
         device: str = "cpu",
         settings: Mapping[str, SettingValue] | None = None,
-        stages: bool = False,
         split: bool = False,
         repeat: int = 1,
         threads: int | None = None,
@@ -51,11 +48,8 @@ class Call:
         """Return the call that asks for this; :func:`.process.run_runtime` describes the arguments.
 
         Raises:
-            PackageError: stages are asked for, and files of the format do not give them.
             RuntimeUnavailableError: ``split`` is asked for, and the runtime has no ``splits``.
         """
-        if stages and (target := known_target(runtime.target)) is not None:
-            require_stages(target)
         if split and not runtime.splits:
             raise RuntimeUnavailableError(
                 f"{runtime.title} cannot time the parts of a run.",
@@ -64,8 +58,6 @@ class Call:
         arguments = [*command_of(runtime), "--model", str(model.resolve()), "--device", device, "--repeat", str(repeat)]
         if settings:
             arguments += ["--settings", json.dumps(dict(settings))]
-        if stages:
-            arguments.append("--stages")
         if split:
             arguments.append("--split")
         return cls(runtime, model, tuple(arguments), _environment(runtime, threads, quiet))

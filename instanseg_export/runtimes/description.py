@@ -137,6 +137,8 @@ class Description(_Table):
         start_limit: seconds that it may take to start and to load a file.
         needs_exporter: it may import instanseg_export, and rebuilds the forward from the file's description.
         streams: it takes images one by one from its stdin (``--stream``), so that it loads its model once for many.
+        mixes: it can give the stages of some images after the labels of others (``--stages-from``), so that it starts
+            once for both.
         splits: it can time normalisation and network by themselves (``--split``).
         exact: it computes in float32. One that rounds more passes as files of reduced precision do, never fails a
             report, and is neither the reference nor what ``run`` picks.
@@ -158,6 +160,7 @@ class Description(_Table):
     start_limit: float = Field(default=120.0, gt=0, le=86_400)
     needs_exporter: bool = False
     streams: bool = False
+    mixes: bool = False
     splits: bool = False
     exact: bool = True
     judges_precisions: bool = False

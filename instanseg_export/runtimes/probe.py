@@ -13,7 +13,7 @@ from ..untrusted.boundary import plain
 from .build import build, fill_in, missing_build
 from .description import Program, Runtime
 
-__all__ = ["make_ready", "probe"]
+__all__ = ["make_ready", "missing_program", "probe"]
 
 _LIMIT = 30.0
 """Seconds that a program may take to tell its version."""
@@ -24,7 +24,7 @@ def probe(runtime: Runtime) -> str:
     return (
         runtime.defect
         or _missing_modules(runtime.probe.modules)
-        or next(filter(None, map(_missing_program, runtime.probe.programs)), "")
+        or next(filter(None, map(missing_program, runtime.probe.programs)), "")
         or (_command_fails(fill_in(runtime.probe.command, runtime)) if runtime.probe.command else "")
         or missing_build(runtime)
     )
@@ -53,7 +53,8 @@ def _has_module(name: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _missing_program(program: Program) -> str:
+def missing_program(program: Program) -> str:
+    """Return that a program is not on the path, or too old; empty if neither."""
     place = shutil.which(program.name)
     if place is None:
         return f"there is no program {program.name} on the path"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,13 @@ class RuntimeSession:
     def running(self) -> bool:
         """Tell whether there is a program that waits for images."""
         return self._program is not None and not self._program.ended
+
+    def launch(self) -> None:
+        """Start the program, unless it runs, and do not wait for it: it loads its model beside what the caller does."""
+        if self._hopeless is None and not self.running and self._call.runtime.streams:
+            self._abandon()
+            with contextlib.suppress(OSError):  # the first image will tell
+                self._program = Program(self._call)
 
     def start(self) -> Outcome:
         """Start the program, unless it runs, and wait until its model is loaded.

@@ -111,29 +111,21 @@ class RuntimeSuite:
 
     @pytest.fixture
     def call(self, runtime: Runtime, model: Path, images: Sequence[Array], tmp_path: Path) -> Callable[..., _Ended]:
-        """Call the program, as the protocol says, on the images, and then on one that is not there."""
+        """Call the program on the images, as the protocol says."""
 
-        def call(*more: str, missing: bool = False, file: Path = model, stdin: str | None = None) -> _Ended:
-            inputs = _save(images, tmp_path)
-            inputs += [tmp_path / "missing.npy"] if missing else []
-            outputs = [path.with_suffix(".npz") for path in inputs]
-            named = () if stdin is not None else ("--input", *map(str, inputs), "--output", *map(str, outputs))
-            done = subprocess.run(
-                [
-                    *(*command_of(runtime), "--model", str(file), "--device", self.device, "--repeat", "2"),
-                    *(*named, *more),
-                ],
-                env=_environment(runtime, tmp_path),
-                cwd=tmp_path,
-                input=stdin or "",
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT,
-                check=False,
-            )
-            return _Ended([json.loads(line) for line in done.stdout.splitlines()], done.returncode, outputs)
+        def call(*more: str, file: Path = model, stdin: str | None = None) -> _Ended:
+            return _call(runtime, file, self.device, _save(images, tmp_path), *more, stdin=stdin)
 
         return call
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def done(
+        cls, runtime: Runtime, model: Path, images: Sequence[Array], tmp_path_factory: pytest.TempPathFactory
+    ) -> _Ended:
+        """What the program did with the images, and then with one that is not there."""
+        folder = tmp_path_factory.mktemp("done")
+        return _call(runtime, model, cls.device, [*_save(images, folder), folder / "missing.npy"])
 
     @pytest.fixture
     def session(self, runtime: Runtime, model: Path) -> Iterator[RuntimeSession]:
@@ -174,15 +166,13 @@ class RuntimeSuite:
         assert isinstance(lacking, str)
         assert probe(runtime) == lacking
 
-    def test_the_protocol(self, call: Callable[..., _Ended], images: Sequence[Array], runtime: Runtime) -> None:
+    def test_the_protocol(self, done: _Ended, images: Sequence[Array], runtime: Runtime) -> None:
         """A line when it is ready, then one for each image, and nothing else on stdout."""
-        done = call()
         ready, *rows = done.lines
         name = LABELS if _is_whole(runtime) else NETWORK
         assert ready["ready"] is True
-        assert done.status == 0
-        assert [Path(row["input"]).name for row in rows] == ["0.npy", "1.npy"]
-        for row, image, output in zip(rows, images, done.outputs, strict=True):
+        assert [Path(row["input"]).name for row in rows] == ["0.npy", "1.npy", "missing.npy"]
+        for row, image, output in zip(rows[:2], images, done.outputs[:2], strict=True):
             assert row["version"]
             assert row["device"].startswith(self.device)
             assert row["load_s"] >= 0
@@ -237,18 +227,30 @@ class RuntimeSuite:
         forward: SegmentationForward,
         images: Sequence[Array],
     ) -> None:
-        target = known_target(runtime.target)
-        if target is None or not target.exposes_stages:
-            pytest.skip(f"{runtime.target} files do not give stages")
-        for outcome, image in zip(outcomes(stages=True), images, strict=True):
+        _require_stages(runtime)
+        for outcome, image in zip(outcomes(stages_from=0), images, strict=True):
             expected = forward.stages(torch.from_numpy(image))
             found = outcome.stages()
             assert set(found) == set(expected)
             for name, value in expected.items():
                 np.testing.assert_allclose(found[name], value.numpy(), rtol=1e-3, atol=1e-3, err_msg=name)
 
-    def test_an_image_that_fails_is_a_line_and_the_others_are_run(self, call: Callable[..., _Ended]) -> None:
-        done = call(missing=True)
+    def test_stages_are_given_from_a_place_on(
+        self,
+        runtime: Runtime,
+        outcomes: Callable[..., list[Outcome]],
+        forward: SegmentationForward,
+        images: Sequence[Array],
+    ) -> None:
+        """By one program if it mixes, and by two if it does not."""
+        _require_stages(runtime)
+        first, second = outcomes(stages_from=1)
+        assert first.stages() == {}
+        assert set(second.stages()) == set(forward.stages(torch.from_numpy(images[1])))
+        for outcome, image in zip((first, second), images, strict=True):
+            np.testing.assert_array_equal(outcome.labels(), _labels(forward, image))
+
+    def test_an_image_that_fails_is_a_line_and_the_others_are_run(self, done: _Ended) -> None:
         *sound, failed = done.lines
         assert all(not row.get("error") for row in sound)
         assert Path(failed["input"]).name == "missing.npy"
@@ -259,20 +261,17 @@ class RuntimeSuite:
         self,
         runtime: Runtime,
         session: RuntimeSession,
-        outcomes: Callable[..., list[Outcome]],
+        done: _Ended,
         images: Sequence[Array],
         tmp_path: Path,
     ) -> None:
         """One program for all images of a runtime that streams, also after an image that failed."""
         name = LABELS if _is_whole(runtime) else NETWORK
-        expected = []
-        for outcome in outcomes():
-            assert outcome.output is not None
-            expected.append(np.load(outcome.output)[name])
+        expected = [np.load(path)[name] for path in done.outputs[:2]]
         started = session.start()
         assert started.error == ""
         assert session.running == runtime.streams == bool(started.version)
-        for turn in (0, 1, 0):
+        for turn in (0, 1, 0) if runtime.streams else (1,):
             source, destination = tmp_path / f"{turn}.npy", tmp_path / "session.npz"
             np.save(source, images[turn])
             outcome = session.run(source, destination)
@@ -318,6 +317,32 @@ class RuntimeSuite:
         for outcome in outcomes(device="no-such-device"):
             assert outcome.unavailable
             assert "runs on" in outcome.error
+
+
+def _call(
+    runtime: Runtime, model: Path, device: str, images: Sequence[Path], *more: str, stdin: str | None = None
+) -> _Ended:
+    """Run a program twice on each image, which are named to it unless it reads them from its input."""
+    outputs = [path.with_suffix(".npz") for path in images]
+    named = () if stdin is not None else ("--input", *map(str, images), "--output", *map(str, outputs))
+    folder = images[0].parent
+    done = subprocess.run(
+        [*command_of(runtime), "--model", str(model), "--device", device, "--repeat", "2", *named, *more],
+        env=_environment(runtime, folder),
+        cwd=folder,
+        input=stdin or "",
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT,
+        check=False,
+    )
+    return _Ended([json.loads(line) for line in done.stdout.splitlines()], done.returncode, outputs)
+
+
+def _require_stages(runtime: Runtime) -> None:
+    target = known_target(runtime.target)
+    if target is None or not target.exposes_stages:
+        pytest.skip(f"{runtime.target} files do not give stages")
 
 
 def _is_whole(runtime: Runtime) -> bool:

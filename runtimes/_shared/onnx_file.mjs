@@ -3,7 +3,7 @@
 //
 // Settings are initializers that a caller may override. onnxruntime-node ignores them where it is given any, and
 // onnxruntime-web refuses them, so that a setting is changed by writing its value over the file's own.
-// The numbers of fields are those of onnx.proto.
+// The numbers of fields are those of onnx.proto. Runs in Node and in web pages.
 
 const MODEL = { graph: 7, metadata: 14 };
 const ENTRY = { key: 1, value: 2 };
@@ -12,8 +12,13 @@ const TENSOR = { dims: 1, type: 2, name: 8, raw: 9 };
 const VALUE_INFO = { name: 1 };
 const DATA_TYPES = { float: 1, int64: 7, bool: 9 };
 
-/** Yields the fields of a protobuf message: number, and where its bytes lie, or its value where it is a number. */
-function* fields(bytes, start = 0, end = bytes.length) {
+/**
+ * Yields the fields of a protobuf message: number, where its bytes lie, or its value where it is a number.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Generator<{field: number, value?: number, start?: number, end?: number}>}
+ */
+export function* fields(bytes, start = 0, end = bytes.length) {
   let at = start;
   const number = () => {
     let value = 0;
@@ -38,12 +43,33 @@ function* fields(bytes, start = 0, end = bytes.length) {
   }
 }
 
-function text(bytes, { start, end }) {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+/** Returns the text of a field. */
+export function text(bytes, { start, end }) {
+  return new TextDecoder().decode(bytes.subarray(start, end));
 }
 
-/** Returns a message field with its tag and length, in protobuf's encoding. */
-function encoded(field, content) {
+/**
+ * Returns one array of bytes after the other.
+ *
+ * @param {Uint8Array[]} parts
+ */
+export function joined(parts) {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/**
+ * Returns a message field with its tag and length, in protobuf's encoding.
+ *
+ * @param {number} field
+ * @param {Uint8Array} content
+ */
+export function encoded(field, content) {
   const head = [];
   for (const number of [field * 8 + 2, content.length]) {
     let rest = number;
@@ -53,7 +79,7 @@ function encoded(field, content) {
     }
     head.push(rest);
   }
-  return Buffer.concat([Buffer.from(head), content]);
+  return joined([Uint8Array.from(head), content]);
 }
 
 /**
@@ -110,7 +136,8 @@ export function setScalar(bytes, name, value) {
  * @param {string[]} names of the tensors
  */
 export function withOutputs(bytes, names) {
-  const outputs = names.map((name) => encoded(GRAPH.output, encoded(VALUE_INFO.name, Buffer.from(name))));
+  const utf8 = new TextEncoder();
+  const outputs = names.map((name) => encoded(GRAPH.output, encoded(VALUE_INFO.name, utf8.encode(name))));
   // Protobuf joins a message that stands there twice, here the graph.
-  return outputs.length ? Buffer.concat([bytes, encoded(MODEL.graph, Buffer.concat(outputs))]) : bytes;
+  return outputs.length ? joined([bytes, encoded(MODEL.graph, joined(outputs))]) : bytes;
 }

@@ -52,6 +52,7 @@ export async function openSession(ort, request, version, options) {
       for (const [stage, name] of Object.entries(stages)) outputs[`stage.${stage}`] = arrays[name];
       return outputs;
     },
+    close: () => session.release(),
   };
 }
 

@@ -20,6 +20,7 @@ const OPTIONS = {
   repeat: { type: 'string', default: '1' },
   settings: { type: 'string', default: '{}' },
   stages: { type: 'boolean', default: false },
+  'stages-from': { type: 'string' },
 };
 
 /** Reads a command line; --input and --output take all words up to the next option. */
@@ -36,7 +37,9 @@ function parse(words) {
   if (!values.model || images !== (values.output?.length ?? 0) || values.stream === images > 0) {
     throw new Error('--model is needed, and either --stream or --input and --output with the same number of files');
   }
-  return { ...values, repeat: Math.max(1, Number(values.repeat)), settings: JSON.parse(values.settings) };
+  const from = values['stages-from'];
+  const stagesFrom = values.stages ? 0 : from === undefined ? Infinity : Number(from);
+  return { ...values, repeat: Math.max(1, Number(values.repeat)), settings: JSON.parse(values.settings), stagesFrom };
 }
 
 /** Yields the images and where their results go: those of the command line, or those that come on stdin. */
@@ -84,27 +87,39 @@ async function runOne(session, source, destination, repeat) {
  *
  * @param {string} runtime the name to report
  * @param {function(object): Promise<object>} open loads the model and returns a session: `version`, `device`, and
- *     `run(image)`, which gives arrays by name; may throw UnavailableError
+ *     `run(image)`, which gives arrays by name, and `close()`; may throw UnavailableError
  * @param {string[]} words the arguments
  */
 export async function serve(runtime, open, words) {
   const say = (row) => fs.writeSync(1, `${JSON.stringify({ runtime, ...row })}\n`);
   const failure = (error) => String(error?.message ?? error).replace(/\s*\n\s*/g, ' ');
+  const end = (error) => {
+    say({ error: failure(error), input: null, unavailable: error instanceof UnavailableError });
+    process.exitCode = 1;
+  };
   const start = performance.now();
   let request, session;
   try {
     request = parse(words);
-    session = await open(request);
+    session = await open({ ...request, stages: request.stagesFrom === 0 });
   } catch (error) {
-    say({ error: failure(error), input: null, unavailable: error instanceof UnavailableError });
-    process.exitCode = 1;
-    return;
+    return end(error);
   }
   const load_s = (performance.now() - start) / 1000;
   const about = { version: session.version, device: session.device, load_s };
   say({ ready: true, ...about });
+  let place = 0;
   try {
     for await (const { input, output } of images(request)) {
+      if (place > 0 && place === request.stagesFrom) {
+        try {
+          await session.close(); // first, so that there are never two in memory
+          session = await open({ ...request, stages: true });
+        } catch (error) {
+          return end(error);
+        }
+      }
+      place++;
       try {
         const result = await runOne(session, input, output, request.repeat);
         say({ input, ...about, ...result, peak_mb: peakMemoryMb() });

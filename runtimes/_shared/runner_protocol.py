@@ -3,7 +3,7 @@
 A runtime is a program that is called as::
 
     runner --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] --device D --repeat N
-           [--settings JSON] [--stages] [--split]
+           [--settings JSON] [--stages | --stages-from PLACE] [--split]
     runner --model FILE --stream --device D --repeat N [--settings JSON] [--stages] [--split]
 
 With ``--stream``, which a program offers by ``streams`` in its runtime.toml, the images come on stdin as JSON objects
@@ -12,10 +12,12 @@ the next is read, and the program ends at the end of its input.
 
 An input is an image, float32 (B, C, H, W), or (B, C, D, H, W) for a volume. An output holds ``instance_segmentation``
 (B, T, H, W) or (B, T, D, H, W), further results of the model under their own names and, with ``--stages``,
-``stage.<name>`` for each stage that the file can give. On stdout the program writes one JSON object per
-line: first ``{"ready": true, ...}`` when the model is loaded, then one per image as it finishes. An object with
-``error`` stands for an image that failed or, when its ``input`` is null, for the end of the program; ``unavailable``
-then says that the machine or the format lacks what was asked for (a GPU), rather than that the file is at fault.
+``stage.<name>`` for each stage that the file can give. With ``--stages-from``, which a program offers by ``mixes`` in
+its runtime.toml, that concerns the inputs from a place on, the first being 0: those before it are run as without
+stages, and only then the file is loaded for the others. On stdout the program writes one JSON object per line: first
+``{"ready": true, ...}`` when the model is loaded, then one per image as it finishes. An object with ``error`` stands
+for an image that failed or, when its ``input`` is null, for the end of the program; ``unavailable`` then says that the
+machine or the format lacks what was asked for (a GPU), rather than that the file is at fault.
 With ``--split``, which a program offers by ``splits`` in its runtime.toml, an image's object holds ``split_s``: seconds
 of ``normalisation`` and ``network``, the rest of a run being post-processing; or ``not_split``, which says why not.
 The number of threads is no option: it is in OMP_NUM_THREADS, which most libraries read by themselves.
@@ -24,12 +26,14 @@ The number of threads is no option: it is in OMP_NUM_THREADS, which most librari
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -189,6 +193,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--stages-from", type=int)
     parser.add_argument("--split", action="store_true")
     arguments = parser.parse_args(argv)
     if len(arguments.input) != len(arguments.output) or bool(arguments.input) == arguments.stream:
@@ -254,6 +259,17 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, UnavailableError) else f"{type(error).__name__}: {error}"
 
 
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """Do not look for cycles in what is being loaded, nor later, when the process ends: half a second with PyTorch."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit status: 0 when every image was run.
 
@@ -263,26 +279,37 @@ def serve(runtime: str, open_session: Callable[[Request], Session], argv: Sequen
         argv: the arguments; by default the program's own.
     """
     arguments = _arguments(argv)
+    stages_from = 0 if arguments.stages else arguments.stages_from
     lines = _claim_stdout()
 
     def say(**row: Any) -> None:
         lines.write(json.dumps({"runtime": runtime, **row}) + "\n")
         lines.flush()
 
+    def load(*, stages: bool) -> Session | None:
+        request = Request(arguments.model, arguments.device, arguments.settings, stages, arguments.split)
+        try:
+            with _nothing_is_garbage():
+                return open_session(request)
+        except Exception as error:
+            lacking = isinstance(error, UnavailableError | ModuleNotFoundError)
+            say(error=_words(error), input=None, unavailable=lacking)
+            return None
+
     start = time.perf_counter()
-    try:
-        session = open_session(
-            Request(arguments.model, arguments.device, arguments.settings, arguments.stages, arguments.split)
-        )
-    except Exception as error:
-        lacking = isinstance(error, UnavailableError | ModuleNotFoundError)
-        say(error=_words(error), input=None, unavailable=lacking)
+    session = load(stages=stages_from == 0)
+    if session is None:
         return 1
     about = {"version": session.version, "device": session.device, "load_s": time.perf_counter() - start}
     say(ready=True, **about)
     status = 0
     try:
-        for source, destination in _images(arguments):
+        for place, (source, destination) in enumerate(_images(arguments)):
+            if place and place == stages_from:
+                session = None  # first, so that there are never two in memory
+                session = load(stages=True)
+                if session is None:
+                    return 1
             try:
                 result = _run_one(session, Path(source), destination, arguments.repeat, arguments.split)
             except Exception as error:

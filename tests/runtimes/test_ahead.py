@@ -32,7 +32,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def know(*folders: Path) -> None:
         monkeypatch.setattr(module, "list_runtimes", lambda: [read_runtime(folder) for folder in folders])
-        monkeypatch.setattr(module, "_is_room", lambda file: True)
+        monkeypatch.setattr(module, "is_room", lambda file: True)
 
     return know
 
@@ -43,33 +43,48 @@ def test_results_come_in_any_order(model: Path, write_runtime: Write, known: Cal
     with run_ahead(IMAGES, [1]) as ahead:
         ahead.start("torchscript", model)
         for name in ("quick", "slow"):
-            everything = ahead.take(name, [0, 1], stages=False)
-            assert everything is not None
-            assert [int(outcome.labels().sum()) for outcome in everything] == [0, 64]
-            samples = ahead.take(name, [1], stages=True)
-            assert samples is not None
-            assert [int(outcome.labels().sum()) for outcome in samples] == [64]
-        assert ahead.take("lacking", [0, 1], stages=False) is None
+            found = ahead.take(name, [0, 1, 1], 2)
+            assert found is not None
+            assert [int(outcome.labels().sum()) for outcome in found] == [0, 64, 64]
+        assert ahead.take("lacking", [0, 1, 1], 2) is None
+
+
+def test_spare_time_is_used_while_a_program_runs(
+    tmp_path: Path, model: Path, write_runtime: Write, known: Callable[..., None]
+) -> None:
+    """The program waits for what is done in it."""
+    started, done = tmp_path / "started", tmp_path / "done"
+    waits = f"open({str(started)!r}, 'w').close()\nwhile not os.path.exists({str(done)!r}): time.sleep(0.05)"
+    known(write_runtime("waits", source=program(before=waits)))
+    with run_ahead(IMAGES, [], spare=lambda: done.touch(exist_ok=False)) as ahead:
+        ahead.start("torchscript", model)
+        while not started.exists():
+            time.sleep(0.05)
+        found = ahead.take("waits", [0, 1], None)
+        assert found is not None
+        assert [outcome.error for outcome in found] == ["", ""]
+        ahead.start("torchscript", model)
+        assert ahead.take("waits", [0, 1], None) is not None
 
 
 def test_what_was_not_started_is_not_there(model: Path, write_runtime: Write, known: Callable[..., None]) -> None:
     known(write_runtime("sound", source=program()))
     with run_ahead(IMAGES, []) as ahead:
-        assert ahead.take("sound", [0, 1], stages=False) is None
+        assert ahead.take("sound", [0, 1], None) is None
         ahead.start("onnx", model)
         ahead.start("torchscript", model)
-        assert ahead.take("sound", [0], stages=False) is None, "it was started on two images"
-        assert ahead.take("sound", [1], stages=True) is None, "there are no samples"
-        assert ahead.take("other", [0, 1], stages=False) is None
-        assert ahead.take("sound", [0, 1], stages=False) is not None
-        assert ahead.take("sound", [0, 1], stages=False) is None, "results are taken once"
+        assert ahead.take("sound", [0], None) is None, "it was started on two images"
+        assert ahead.take("sound", [0, 1, 1], 2) is None, "there are no samples"
+        assert ahead.take("other", [0, 1], None) is None
+        assert ahead.take("sound", [0, 1], None) is not None
+        assert ahead.take("sound", [0, 1], None) is None, "results are taken once"
 
 
 def test_a_crash_is_an_outcome(model: Path, write_runtime: Write, known: Callable[..., None]) -> None:
     known(write_runtime("fragile", source=program(during="os.kill(os.getpid(), signal.SIGSEGV)")))
     with run_ahead(IMAGES, []) as ahead:
         ahead.start("torchscript", model)
-        found = ahead.take("fragile", [0, 1], stages=False)
+        found = ahead.take("fragile", [0, 1], None)
     assert found is not None
     assert all("SIGSEGV" in outcome.error for outcome in found)
 
@@ -99,4 +114,4 @@ def test_where_there_is_no_room_nothing_is_started(
     monkeypatch.setattr(module, "_MEMORY_OF_A_PROGRAM", 1e18)
     with run_ahead(IMAGES, []) as ahead:
         ahead.start("torchscript", model)
-        assert ahead.take("sound", [0, 1], stages=False) is None
+        assert ahead.take("sound", [0, 1], None) is None

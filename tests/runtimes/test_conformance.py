@@ -32,10 +32,12 @@ class TestCoreMLInterpreter(RuntimeSuite):
     name = "coreml_interpreter"
 
 
+@pytest.mark.slow
 class TestCoreMLNetworkInterpreter(RuntimeSuite):
     name = "coreml_network_interpreter"
 
 
+@pytest.mark.slow
 class TestExecuTorch(RuntimeSuite):
     name = "executorch"
 
@@ -54,8 +56,14 @@ class TestExportedProgram(RuntimeSuite):
     name = "exported_program"
 
 
+@pytest.mark.slow
 class TestAotInductor(RuntimeSuite):
     name = "aot_inductor"
+
+
+@pytest.mark.slow
+class TestAotInductorNetwork(RuntimeSuite):
+    name = "aot_inductor_network"
 
 
 class TestOpenVino(RuntimeSuite):

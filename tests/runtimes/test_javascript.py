@@ -57,9 +57,14 @@ def rows(report: Report) -> dict[str, tuple[str, str]]:
     return {runtime.name: (runtime.status, runtime.why) for runtime in report.runtimes}
 
 
+@pytest.fixture(scope="module")
+def report(demo_package: Path) -> Report:
+    """Of the demo, with its own settings."""
+    return validate(demo_package, images=images(), runtimes=JAVASCRIPT_RUNTIMES)
+
+
 @needs_node
-def test_they_find_the_same_cells_as_pytorch(demo_package: Path) -> None:
-    report = validate(demo_package, images=images(), runtimes=JAVASCRIPT_RUNTIMES)
+def test_they_find_the_same_cells_as_pytorch(report: Report) -> None:
     for name in JAVASCRIPT_RUNTIMES:
         assert rows(report)[name] == ("passed", ""), report.summary()
         record = next(runtime for runtime in report.runtimes if runtime.name == name)
@@ -70,14 +75,14 @@ def test_they_find_the_same_cells_as_pytorch(demo_package: Path) -> None:
 
 
 @needs_node
-def test_settings_of_every_kind_reach_them_or_are_refused_in_words(demo_package: Path) -> None:
+def test_settings_of_every_kind_reach_them_or_are_refused_in_words(demo_package: Path, report: Report) -> None:
     """Neither library takes a setting as an input."""
     settings = {"min_size": 120, "normalize": "always", "cleanup_fragments": False, "seed_threshold": 0.75}
     changed = validate(demo_package, images=images()[:1], runtimes=JAVASCRIPT_RUNTIMES, settings=settings)
-    plain = validate(demo_package, images=images()[:1], runtimes=JAVASCRIPT_RUNTIMES)
     for name in JAVASCRIPT_RUNTIMES:
         assert rows(changed)[name][0] == "passed", changed.summary()
-        assert changed.results_of(name)[0].instances != plain.results_of(name)[0].instances
+        assert changed.results_of(name)[0].image == report.results_of(name)[0].image
+        assert changed.results_of(name)[0].instances != report.results_of(name)[0].instances
     fixed = validate(
         demo_package,
         images=images()[:1],

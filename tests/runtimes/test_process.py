@@ -21,7 +21,7 @@ ON_SECOND = "if image.max() == 222: "
 
 
 def run(
-    folder: Path, tmp_path: Path, time_limit: float = 20.0, stages: bool = False, model: Path | None = None
+    folder: Path, tmp_path: Path, time_limit: float = 20.0, stages_from: int | None = None, model: Path | None = None
 ) -> list[Outcome]:
     """Run a runtime on three images of 8 x 8; the second can be told by its maximum of 222."""
     images = []
@@ -32,7 +32,12 @@ def run(
         np.save(images[-1], image)
     outputs = [path.with_suffix(".npz") for path in images]
     return run_runtime(
-        read_runtime(folder), model or tmp_path / "model", images, outputs, time_limit=time_limit, stages=stages
+        read_runtime(folder),
+        model or tmp_path / "model",
+        images,
+        outputs,
+        time_limit=time_limit,
+        stages_from=stages_from,
     )
 
 
@@ -110,7 +115,10 @@ def test_messages_of_programs_name_no_temporary_place(tmp_path: Path, write_runt
     ],
     ids=["silent", "talking", "one endless line", "closed"],
 )
-def test_a_hang_costs_one_image_and_its_time_limit(tmp_path: Path, write_runtime: Write, during: str) -> None:
+def test_a_hang_costs_one_image_and_its_time_limit(
+    tmp_path: Path, write_runtime: Write, during: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instanseg_export.runtimes.program._AFTER_LAST", 1.0)
     start = time.monotonic()
     folder = write_runtime("slow", source=program(during=during), start_limit=10)
     first, second, third = run(folder, tmp_path, time_limit=2)
@@ -202,3 +210,49 @@ def test_only_one_that_can_is_asked_to_time_the_parts_of_a_run(tmp_path: Path, w
         else:
             with pytest.raises(RuntimeUnavailableError, match="cannot time the parts of a run"):
                 run_runtime(*call, split=True)
+
+
+_MIXES = """parser.add_argument("--stages-from", type=int, default=0)
+parser.add_argument("--stages\""""
+
+
+@pytest.mark.parametrize("mixes", [True, False])
+@pytest.mark.parametrize("dies", [None, 0, 1, 2, 3])
+def test_labels_and_then_stages_of_the_same_images(
+    tmp_path: Path, write_runtime: Write, mixes: bool, dies: int | None
+) -> None:
+    """A program that mixes is started once for both, another twice; one that dies costs one image, whichever it is."""
+    np.save(tmp_path / "dark.npy", np.zeros((1, 2, 8, 8), dtype=np.float32))
+    np.save(tmp_path / "bright.npy", np.full((1, 2, 8, 8), 200, dtype=np.float32))
+    during = f"""place = int(os.path.basename(destination)[0])
+    with open({str(tmp_path / "starts")!r}, "a") as starts:
+        starts.write(f"{{os.getpid()}} ")
+    if place == {dies!r}:
+        os._exit(7)
+    asked = arguments.stages or "--stages-from" in sys.argv
+    labels += 10 * (asked and arguments.output.index(destination) >= getattr(arguments, "stages_from", 0))"""
+    source = program(during=during)
+    if mixes:
+        source = source.replace('parser.add_argument("--stages"', _MIXES)
+    folder = write_runtime("both", source=source, more=f"mixes = {str(mixes).lower()}")
+    inputs = [tmp_path / name for name in ("dark.npy", "bright.npy") * 2]
+    outputs = [tmp_path / f"{place}.npz" for place in range(4)]
+    outcomes = run_runtime(read_runtime(folder), tmp_path / "model", inputs, outputs, stages_from=2)
+    assert [place for place, outcome in enumerate(outcomes) if outcome.error] == ([] if dies is None else [dies])
+    found = [0 if outcome.error else int(outcome.labels().max()) for outcome in outcomes]
+    assert found == [value if place != dies else 0 for place, value in enumerate((0, 1, 10, 11))]
+    if dies is None:
+        assert len(set((tmp_path / "starts").read_text().split())) == (1 if mixes else 2)
+
+
+def test_the_file_may_be_loaded_again_in_the_time_of_a_start(tmp_path: Path, write_runtime: Write) -> None:
+    """A program that mixes loads it before the first image with stages."""
+    np.save(tmp_path / "image.npy", np.zeros((1, 2, 8, 8), dtype=np.float32))
+    during = "time.sleep(1.5 * (arguments.output.index(destination) in {slow}))"
+    for slow, late in ((1, []), (2, [2])):
+        source = program(during=during.format(slow={slow})).replace('parser.add_argument("--stages"', _MIXES)
+        folder = write_runtime(f"slow_at_{slow}", source=source, more="mixes = true")
+        outputs = [tmp_path / f"{place}.npz" for place in range(3)]
+        call = (read_runtime(folder), tmp_path / "model", [tmp_path / "image.npy"] * 3, outputs)
+        outcomes = run_runtime(*call, stages_from=1, time_limit=0.7)
+        assert [place for place, outcome in enumerate(outcomes) if outcome.error] == late

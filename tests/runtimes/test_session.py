@@ -101,6 +101,17 @@ def test_a_program_that_dies_between_two_images_costs_none(images: Images, write
         assert images.run(session).error == ""
 
 
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_program_is_launched_ahead_once(images: Images, write_runtime: Write, streams: bool) -> None:
+    folder = write_runtime("some", source=program(NOTE), more=f"streams = {str(streams).lower()}")
+    with images.open(folder) as session:
+        for _ in range(2):
+            session.launch()
+        assert eventually(lambda: len(images.starts()) == streams, 20)
+        assert images.run(session).error == ""
+        assert len(images.starts()) == 1
+
+
 def test_an_image_that_fails_does_not_end_the_program(images: Images, write_runtime: Write) -> None:
     during = ON_222 + "print(json.dumps({'input': source, 'error': f'no: {source}'}), flush=True); continue"
     with images.open(write_runtime("some", source=program(NOTE, during), more="streams = true")) as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from .operations import OPERATIONS
 
+_FRAMEWORKS = ("executorch", "pandas", "sklearn", "tensorflow", "torchao", "torchvision", "xgboost")
 _PROGRAM, _WEIGHTS = "Data/com.apple.CoreML/model.mlmodel", "Data/com.apple.CoreML/weights"
 
 
@@ -29,6 +31,8 @@ class MilProgram:
     """
 
     def __init__(self, path: Path) -> None:
+        # coremltools loads, for ten seconds, every framework it finds that it could convert from, and needs none here.
+        sys.modules.update({name: None for name in _FRAMEWORKS if name not in sys.modules})  # type: ignore[misc]
         from coremltools.converters.mil.frontend.milproto.load import load
         from coremltools.proto import Model_pb2
 

@@ -13,19 +13,28 @@ import java.util.Map;
  * The arguments of a runner.
  *
  * <pre>
- * --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] [--device D] [--repeat N] [--settings JSON] [--stages]
+ * --model FILE --input a.npy [b.npy ...] --output a.npz [b.npz ...] [--device D] [--repeat N] [--settings JSON] [--stages | --stages-from N]
  * --model FILE --stream [--device D] [--repeat N] [--settings JSON] [--stages]
  * </pre>
  *
- * @param request what to load
+ * @param request what to load, for the first image
  * @param images those that are named; none with {@code --stream}
  * @param stream whether the images come on stdin
  * @param repeat how often each image is run, at least once
+ * @param stagesFrom the place of the first image whose stages are wanted
  */
-public record CommandLine(Request request, List<ImageFiles> images, boolean stream, int repeat) {
+public record CommandLine(Request request, List<ImageFiles> images, boolean stream, int repeat, int stagesFrom) {
 
-    private static final List<String> OPTIONS =
-            List.of("--model", "--input", "--output", "--stream", "--device", "--repeat", "--settings", "--stages");
+    private static final List<String> OPTIONS = List.of(
+            "--model",
+            "--input",
+            "--output",
+            "--stream",
+            "--device",
+            "--repeat",
+            "--settings",
+            "--stages",
+            "--stages-from");
 
     /**
      * Reads the arguments.
@@ -58,13 +67,15 @@ public record CommandLine(Request request, List<ImageFiles> images, boolean stre
         for (int index = 0; index < inputs.size(); index++) {
             images.add(new ImageFiles(inputs.get(index), Path.of(outputs.get(index))));
         }
+        String from = one(values, "--stages-from", Integer.toString(Integer.MAX_VALUE));
+        int stagesFrom = values.containsKey("--stages") ? 0 : Integer.parseInt(from);
         Request request = new Request(
                 Path.of(one(values, "--model", null)),
                 one(values, "--device", "cpu"),
                 settings(one(values, "--settings", "{}")),
-                values.containsKey("--stages"));
+                stagesFrom == 0);
         int repeat = Math.max(1, Integer.parseInt(one(values, "--repeat", "1")));
-        return new CommandLine(request, images, stream, repeat);
+        return new CommandLine(request, images, stream, repeat, stagesFrom);
     }
 
     private static String one(Map<String, List<String>> values, String option, String otherwise) {

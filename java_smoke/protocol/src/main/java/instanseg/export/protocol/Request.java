@@ -18,6 +18,11 @@ public record Request(Path model, String device, JsonObject settings, boolean st
         return new Request(model, "cpu", new JsonObject(), false);
     }
 
+    /** The same with its stages. */
+    public Request withStages() {
+        return new Request(model, device, settings, true);
+    }
+
     /**
      * Makes sure that the device is the CPU.
      *

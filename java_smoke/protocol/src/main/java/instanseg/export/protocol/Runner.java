@@ -76,32 +76,48 @@ public final class Runner {
             sayEnd(error);
             return 2;
         }
+        int stagesFrom = Math.min(command.stagesFrom(), command.images().size());
+        List<ImageFiles> first = command.images().subList(0, stagesFrom == 0 ? command.images().size() : stagesFrom);
+        List<ImageFiles> rest = command.images().subList(first.size(), command.images().size());
+        Map<String, Object> about = new LinkedHashMap<>();
+        boolean sound = true;
         long start = System.nanoTime();
-        try (Session session = opener.open(command.request())) {
-            Map<String, Object> about = new LinkedHashMap<>();
-            about.put("version", session.version());
-            about.put("device", session.device());
-            about.put("load_s", secondsSince(start));
-            say("ready", true, about);
-            return runAll(session, command, about);
+        try {
+            try (Session session = opener.open(command.request())) {
+                about.put("version", session.version());
+                about.put("device", session.device());
+                about.put("load_s", secondsSince(start));
+                say("ready", true, about);
+                sound &= runAll(session, first, command.repeat(), about);
+                sound &= !command.stream() || runStream(session, command.repeat(), about);
+            }
+            if (!rest.isEmpty()) {
+                try (Session session = opener.open(command.request().withStages())) {
+                    sound &= runAll(session, rest, command.repeat(), about);
+                }
+            }
+            return sound ? 0 : 1;
         } catch (Exception | LinkageError | OutOfMemoryError error) {
             sayEnd(error);
             return 1;
         }
     }
 
-    private int runAll(Session session, CommandLine command, Map<String, Object> about) throws IOException {
+    private boolean runAll(Session session, List<ImageFiles> images, int repeat, Map<String, Object> about) {
         boolean sound = true;
-        for (ImageFiles image : command.images()) {
-            sound &= runAndSay(session, image, command.repeat(), about);
+        for (ImageFiles image : images) {
+            sound &= runAndSay(session, image, repeat, about);
         }
-        if (command.stream()) {
-            BufferedReader lines = new BufferedReader(new InputStreamReader(images, StandardCharsets.UTF_8));
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                sound &= runAndSay(session, ImageFiles.parse(line), command.repeat(), about);
-            }
+        return sound;
+    }
+
+    private boolean runStream(Session session, int repeat, Map<String, Object> about) throws IOException {
+        boolean sound = true;
+        BufferedReader lines = new BufferedReader(new InputStreamReader(images, StandardCharsets.UTF_8));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            sound &= runAndSay(session, ImageFiles.parse(line), repeat, about);
         }
-        return sound ? 0 : 1;
+        return sound;
     }
 
     private boolean runAndSay(Session session, ImageFiles image, int repeat, Map<String, Object> about) {

@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import instanseg.export.testing.RunnerCall;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -67,6 +68,21 @@ class RunnerTest {
         assertEquals(4, call.lines().size());
         assertTrue(call.lines().get(2).has("error"));
         assertFalse(call.lines().get(3).has("error"));
+        assertTrue(Files.exists(call.output(2)));
+    }
+
+    @Test
+    void stagesAreLoadedForTheImagesFromAPlaceOn() throws Exception {
+        RunnerCall call = new RunnerCall(work).image(IMAGE).missingImage().image(IMAGE);
+        List<Boolean> opened = new ArrayList<>();
+        Runner.Opener opener = request -> {
+            opened.add(request.stages());
+            return new Model(image -> image);
+        };
+        assertEquals(1, call.run(opener, "--model", "m", "--stages-from", "2"));
+        assertEquals(List.of(false, true), opened);
+        assertEquals(4, call.lines().size());
+        assertTrue(call.lines().get(2).has("error"));
         assertTrue(Files.exists(call.output(2)));
     }
 
