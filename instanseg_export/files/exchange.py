@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
+from ..interruption import raise_swallowed
 from .claim import Claim, free_name, identity_of
 from .journal import note_written
 from .marker import Seen
@@ -57,6 +58,7 @@ def put_in_place(claim: Claim, pieces: Sequence[Piece]) -> None:
             alone; the finished outputs got names beside it, which the message gives.
         OSError: the system refuses.
     """
+    raise_swallowed()
     with held_signals():
         before = [piece.seen for piece in pieces]
         claim.record["outputs"] = {

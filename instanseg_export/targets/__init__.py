@@ -38,6 +38,7 @@ TARGETS: Registry[Target] = Registry(
         "coreml": "instanseg_export.targets.coreml.target:TARGET",
         "coreml_network": "instanseg_export.targets.coreml.network_target:TARGET",
         "aot_inductor": "instanseg_export.targets.aot_inductor.target:TARGET",
+        "aot_inductor_network": "instanseg_export.targets.aot_inductor.network_target:TARGET",
         "executorch": "instanseg_export.targets.executorch.target:TARGET",
     },
 )

@@ -21,7 +21,7 @@ def changeable(program: ExportedProgram) -> ExportedProgram:
     from torch.export import ExportedProgram
 
     module = copy.deepcopy(program.graph_module)
-    return ExportedProgram(
+    made = ExportedProgram(
         root=module,
         graph=module.graph,
         graph_signature=copy.deepcopy(program.graph_signature),
@@ -31,6 +31,10 @@ def changeable(program: ExportedProgram) -> ExportedProgram:
         constants=program.constants,
         verifiers=program.verifiers,
     )
+    # Symbols of sizes are shared with all that is made of one trace, and with them what other translations assume of
+    # sizes: for this program counts what tracing assumed.
+    made._guards_code = list(program._guards_code)
+    return made
 
 
 def graphs(program: ExportedProgram) -> Iterator[GraphModule]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ..errors import InstansegExportError, UnsafeFileError
 from ..limits import MAX_ZIP_BASE, MAX_ZIP_MEMBERS, MAX_ZIP_RATIO
 from .boundary import parsing, plain, regular_file
 
-__all__ = ["check_zip", "unpack"]
+__all__ = ["check_zip", "naming", "unpack"]
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -83,6 +84,19 @@ def unpack(path: Path, folder: Path, error: type[InstansegExportError], *, hint:
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as source, target.open("xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
+
+
+@contextmanager
+def naming(path: Path, folder: Path) -> Iterator[None]:
+    """Let messages name a zip and what is in it, not the folder that it is unpacked to."""
+    try:
+        yield
+    except InstansegExportError as error:
+        inside, itself = f"{path}: ", str(path)
+        error.message = error.message.replace(f"{folder}/", inside).replace(str(folder), itself)
+        error.hint = error.hint.replace(f"{folder}/", inside).replace(str(folder), itself)
+        error.args = (error.message,)
+        raise
 
 
 def _check_sizes(path: Path, members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> None:

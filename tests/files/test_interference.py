@@ -72,6 +72,7 @@ def test_some_steps(scenario: str, event: str, states: set[str], fast_folder: Pa
     assert set(interfere(scenario, event, 9, fast_folder)) == states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", ["SIGKILL", "SIGTERM"])
 def test_every_step_of_replacing_a_folder(event: str, fast_folder: Path) -> None:
     counts = interfere("replaced folder", event, 1, fast_folder)

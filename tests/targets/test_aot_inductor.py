@@ -10,7 +10,7 @@ import torch
 
 from instanseg_export import build_forward, export, inspect, load_checkpoint, run, validate
 from instanseg_export.api.inspect import CheckpointFacts
-from instanseg_export.errors import ExportError, UntrustedFileError
+from instanseg_export.errors import ExportError, PackageError, UntrustedFileError
 from instanseg_export.targets import TARGETS, write_artifact
 from instanseg_export.targets.capture import capture
 from instanseg_export.targets.program import calls
@@ -53,6 +53,7 @@ def test_a_refusal_comes_before_anything_is_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["instanseg", "embedseg", "iaunet"])
 def test_only_forwards_with_open_loops_say_so(family: str, tmp_path: Path) -> None:
     """What is captured shows it: a loop over the rows of a tensor, whose number is in no shape."""
@@ -84,6 +85,28 @@ def test_machine_code_is_run_only_once_it_is_trusted(small: Path) -> None:
 def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "C++ compiler" in str(TARGETS.get("aot_inductor").unavailable())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["instanseg", "embedseg", "iaunet"])
+def test_the_network_alone_of_every_family_is_compiled(family: str, tmp_path: Path) -> None:
+    makers = {
+        "instanseg": lambda: load_checkpoint(DEMO),
+        "embedseg": lambda: load_checkpoint(write_embedseg_run(tmp_path / "run", 2)),
+        "iaunet": lambda: random_checkpoint(RESNET),
+    }
+    result = export(
+        makers[family](),
+        targets=["torchscript", "aot_inductor_network"],
+        static_size=(64, 96),
+        output=tmp_path / "model",
+    )
+    assert result.report is not None
+    assert result.report.passed
+    (row,) = (one for one in result.report.runtimes if one.name == "aot_inductor_network")
+    assert row.status == "passed"
+    with pytest.raises(PackageError, match="network alone"):
+        run(tmp_path / "model" / "network_compiled.pt2", DEMO_IMAGES / "histology.png", trust=True, output=tmp_path)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.capture import capture, shared_captures
+from instanseg_export.targets.program import changeable
 from instanseg_export.testing.small_forward import SmallForward, small_checkpoint
 from support.graph_hashes import onnx_hash, torchscript_hash
 
@@ -156,3 +157,11 @@ def test_the_garbage_collector_is_as_it_was(running: bool) -> None:
         assert gc.isenabled() == running
     finally:
         (gc.enable if enabled else gc.disable)()
+
+
+def test_what_another_translation_assumes_of_sizes_is_no_guard_of_a_program() -> None:
+    """All that is made of one trace shares its symbols of sizes, and what was assumed of them since."""
+    program = capture(SmallForward(), ()).program
+    image = next(node for node in program.graph.nodes if node.op == "placeholder" and node.name == "image")
+    bool(image.meta["val"].shape[2] * 3 > 40)  # asking assumes the answer
+    assert changeable(program)._guards_code == program._guards_code == []

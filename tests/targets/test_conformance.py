@@ -35,10 +35,12 @@ class TestCoreML(TargetSuite):
     name = "coreml"
 
 
+@pytest.mark.slow
 class TestCoreMLNetwork(TargetSuite):
     name = "coreml_network"
 
 
+@pytest.mark.slow
 class TestExecuTorch(TargetSuite):
     name = "executorch"
 
@@ -51,6 +53,7 @@ class TestExportedProgram(TargetSuite):
     name = "exported_program"
 
 
+@pytest.mark.slow
 class TestAotInductor(TargetSuite):
     name = "aot_inductor"
 
@@ -59,6 +62,11 @@ class TestAotInductor(TargetSuite):
 
     def test_nothing_of_this_machine_is_in_it(self, *_: object, **__: object) -> None:
         pytest.skip("it is for this machine alone, as docs/embedseg.md says")
+
+
+@pytest.mark.slow
+class TestAotInductorNetwork(TestAotInductor):
+    name = "aot_inductor_network"
 
 
 class TestFolder(TargetSuite):

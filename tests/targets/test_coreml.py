@@ -77,6 +77,7 @@ def test_the_demo_finds_the_same_cells(demo: tuple[Path, SegmentationForward], s
     assert found[2] == 0
 
 
+@pytest.mark.slow
 def test_nuclei_and_cells_in_any_number_of_channels(shared: Path, tmp_path: Path) -> None:
     path, forward = _write(shared / "checkpoints/nuclei_cells_channelnet", tmp_path, channels=2)
     assert require_metadata(path).image_shape == (1, 2, SIDE, SIDE)

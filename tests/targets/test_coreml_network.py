@@ -67,6 +67,7 @@ def test_the_interpreter_finds_what_the_network_finds(family: str, tmp_path: Pat
     np.testing.assert_allclose(found["network"][real], expected[real], rtol=0, atol=1e-4 * max(largest, 1.0))
 
 
+@pytest.mark.slow
 def test_everything_says_that_it_is_the_network_only(tmp_path: Path) -> None:
     """Document, description, report; and what needs labels refuses it."""
     result = export(

@@ -178,6 +178,7 @@ def test_the_demo_finds_the_same_cells_in_every_size(demo_program: Path, tmp_pat
         np.testing.assert_array_equal(outcome.labels(), expected.numpy())
 
 
+@pytest.mark.slow
 def test_volumes_are_found_alike(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(write_volume_run(tmp_path / "run"))
     forward = build_forward(checkpoint)

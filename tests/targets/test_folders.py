@@ -332,11 +332,11 @@ def test_stages_are_refused_where_the_format_has_none(
     paths = [tmp_path / "image.npy"], [tmp_path / "labels.npz"]
     model = result.folder / "model.bundle"
     if able:
-        (outcome,) = run_runtime(find_runtime(runtime), model, *paths, stages=True)
+        (outcome,) = run_runtime(find_runtime(runtime), model, *paths, stages_from=0)
         assert "network" in outcome.stages()
         return
     with pytest.raises(PackageError, match="folder files do not give the stages") as caught:
-        run_runtime(find_runtime(runtime), model, *paths, stages=True)
+        run_runtime(find_runtime(runtime), model, *paths, stages_from=0)
     assert "torchscript" in caught.value.hint
 
 

@@ -133,6 +133,7 @@ def test_nothing_of_this_machine_is_in_the_file(exported: Exported, variant: str
     assert not re.search(rb'File \\?"|line \d+, in |Traceback', content)
 
 
+@pytest.mark.slow
 @each_target
 def test_file_is_the_same_in_another_process(exported: Exported, shared: Path, tmp_path: Path, target: str) -> None:
     """The processes differ in the hashes of their strings and in the folder that they run in.

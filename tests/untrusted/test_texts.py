@@ -15,7 +15,7 @@ from instanseg_export.errors import CardError, SettingError
 from instanseg_export.plain_text import controls
 from instanseg_export.untrusted.json_texts import load_json, load_json_text
 from instanseg_export.untrusted.yaml_texts import load_yaml, load_yaml_text
-from support.hostile_checkpoints import YAMLS, yaml_laugh
+from support.hostile_checkpoints.yamls import YAMLS, yaml_laugh
 
 FILE = Path("file")
 WHAT = "a card"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..capture import CapturedProgram, collection_paused
 from .compute_constants import STORED, compute_constants
 from .decompositions import decompositions
+from .lean_import import only_what_converts_torch
 from .lowerings import lowerings_in_use
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def convert(captured: CapturedProgram, metadata: ModelMetadata) -> Any:
     Raises:
         Exception: an operator has no translation; the converter raises errors of many kinds.
     """
-    with _quiet(), collection_paused(), lowerings_in_use():
+    with _quiet(), only_what_converts_torch():
         import coremltools as ct
-
+    with _quiet(), collection_paused(), lowerings_in_use():
         passes = ct.PassPipeline.DEFAULT
         passes.set_options("common::const_elimination", {"skip_const_by_size": str(STORED)})
         program = ct.convert(

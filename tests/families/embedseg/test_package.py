@@ -23,6 +23,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     return export(write_volume_run(folder / "nuclei_3d"), output=folder / "package")
 
 
+@pytest.mark.slow
 def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: ExportResult) -> None:
     assert exported.report is not None
     assert exported.report.passed, exported.report.summary()
@@ -30,6 +31,7 @@ def test_the_runtimes_agree_on_volumes_and_the_zoo_s_test_passes(exported: Expor
     assert {check.weights: check.failures for check in exported.zoo} == {"torchscript": (), "onnx": ()}
 
 
+@pytest.mark.slow
 def test_the_description_has_three_axes_with_their_own_distances(exported: ExportResult) -> None:
     rdf = yaml.safe_load((exported.folder / "model.yml").read_text())
     for tensor in (rdf["inputs"][0], rdf["outputs"][0]):
@@ -41,6 +43,7 @@ def test_the_description_has_three_axes_with_their_own_distances(exported: Expor
     assert macros == ["colour_labels.ijm"]
 
 
+@pytest.mark.slow
 def test_run_reads_a_volume_and_writes_one(exported: ExportResult, tmp_path: Path) -> None:
     volume = draw_spheres(5, 1, (20, 40, 44))[0].astype(np.uint8)
     tifffile.imwrite(
@@ -61,6 +64,7 @@ def test_run_reads_a_volume_and_writes_one(exported: ExportResult, tmp_path: Pat
     assert result.overlay.is_file()
 
 
+@pytest.mark.slow
 def test_a_volume_of_other_voxels_is_resampled_along_each_axis(exported: ExportResult, tmp_path: Path) -> None:
     volume = draw_spheres(6, 1, (10, 40, 44))[0].astype(np.uint8)
     metadata = {"axes": "ZYX", "unit": "um", "spacing": 1.0}
@@ -70,6 +74,7 @@ def test_a_volume_of_other_voxels_is_resampled_along_each_axis(exported: ExportR
     assert read_image(result.labels, 3).array.shape == (1, 10, 40, 44)
 
 
+@pytest.mark.slow
 def test_a_real_volume(exported: ExportResult, shared: Path, tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     with h5py.File(shared / "data" / "volume" / "1135_mini.h5") as file:
@@ -80,6 +85,7 @@ def test_a_real_volume(exported: ExportResult, shared: Path, tmp_path: Path) -> 
     assert read_image(result.labels, 3).array.shape == (1, *raw.shape)
 
 
+@pytest.mark.slow
 def test_an_image_into_a_model_of_volumes_is_refused(exported: ExportResult, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "flat.tif", np.zeros((40, 40), np.uint8))
     with pytest.raises(ImageError, match="flat image, and the model takes volumes"):

@@ -10,7 +10,7 @@ from support.iaunet_models import RESNET, SWIN, random_checkpoint
 
 
 class TestIAUNet(FamilySuite):
-    @pytest.fixture(scope="class", params=[RESNET, SWIN], ids=["resnet", "swin"])
+    @pytest.fixture(scope="class", params=[RESNET, pytest.param(SWIN, marks=pytest.mark.slow)], ids=["resnet", "swin"])
     @classmethod
     def checkpoint(cls, request: pytest.FixtureRequest) -> Checkpoint:
         return random_checkpoint(request.param)

@@ -60,7 +60,9 @@ def synthetic_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 # The same labels in every format
 
 
-@pytest.mark.parametrize("shape", [(2, 97, 110), (1, 31, 65), (1, 1, 1), (1, 1, 40)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [pytest.param((2, 97, 110), marks=pytest.mark.slow), (1, 31, 65), (1, 1, 1), (1, 1, 40)], ids=str
+)
 def test_formats_agree_to_the_last_bit(synthetic_files: Files, shape: tuple[int, int, int]) -> None:
     batch, height, width = shape
     stages = synthetic_files.agreed(cells_image(synthetic_files.spec, height, width, 4, batch))

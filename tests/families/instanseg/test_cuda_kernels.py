@@ -8,11 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from instanseg_export import build_forward, load_checkpoint
-from instanseg_export.targets import write_artifact
-from instanseg_export.targets.static import StaticShape
 from support.cuda_kernels import HOST_DRIVEN, OPSET, nodes_on_the_host, operators
-from support.paths import DEMO
 
 
 def _file(folder: Path, nodes: list[onnx.NodeProto], kind: int) -> Path:
@@ -37,12 +33,9 @@ def test_a_node_without_a_kernel_is_seen(
     assert nodes_on_the_host(_file(tmp_path, [helper.make_node(operator, ["x"], ["y"])], kind)) == expected
 
 
-def test_a_static_file_runs_on_cuda_alone(tmp_path: Path) -> None:
-    checkpoint = load_checkpoint(DEMO)
-    file = tmp_path / "model_static.onnx"
-    write_artifact("onnx_static", build_forward(checkpoint), checkpoint, file, StaticShape(64, 96, 20))
-    assert nodes_on_the_host(file) == {}
-    assert not HOST_DRIVEN & operators(file)
+def test_a_static_file_runs_on_cuda_alone(demo_static: Path) -> None:
+    assert nodes_on_the_host(demo_static) == {}
+    assert not HOST_DRIVEN & operators(demo_static)
 
 
 def test_of_a_dynamic_file_the_floods_run_on_the_cpu(demo_package: Path) -> None:

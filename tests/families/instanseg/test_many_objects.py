@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 
 from instanseg_export import build_forward
@@ -13,6 +14,7 @@ from instanseg_export.targets import write_artifact
 from support.planted import planted_checkpoint, planted_image
 
 
+@pytest.mark.slow
 def test_ten_thousand_objects_are_the_same_in_both_formats(tmp_path: Path) -> None:
     checkpoint = planted_checkpoint()
     forward = build_forward(checkpoint, {"min_size": 0})

@@ -71,6 +71,7 @@ def assert_formats_agree(folder: Path, forward: Any, shapes: list[tuple[int, int
     assert found >= 10  # of a random network, whose masks are mostly crumbs
 
 
+@pytest.mark.slow
 def test_both_formats_agree_at_any_size(package: Path) -> None:
     forward = build_forward(load_checkpoint(package / "instanseg.pt"))
     assert_formats_agree(package, forward, SHAPES)

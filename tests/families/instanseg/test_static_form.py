@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tifffile
 import torch
 from torch import Tensor
 
@@ -30,6 +31,7 @@ from instanseg_export.checkpoints import Checkpoint
 from instanseg_export.errors import ExportError, ImageError, SettingError
 from instanseg_export.families.base import SegmentationForward
 from instanseg_export.images.named import NamedImage
+from instanseg_export.images.synthetic import draw_nuclei
 from instanseg_export.targets import require_metadata, write_artifact
 from instanseg_export.targets.static import StaticShape
 from support.embedseg_runs import write_embedseg_run
@@ -110,18 +112,9 @@ def test_more_seeds_than_there_is_room_for_are_told(shared: Path, seeds: int) ->
     assert (count.item(), incomplete.item(), just_complete.item()) == (found, 1, 0)
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo as a static ONNX file of 96 x 128 with room for 40 seeds."""
-    checkpoint = load_checkpoint(DEMO)
-    path = tmp_path_factory.mktemp("static") / "model_static.onnx"
-    write_artifact("onnx_static", build_forward(checkpoint), checkpoint, path, StaticShape(96, 128, 40))
-    return path
-
-
-def test_a_static_onnx_file_finds_what_the_forward_finds(file: Path, shared: Path) -> None:
+def test_a_static_onnx_file_finds_what_the_forward_finds(demo_static: Path, shared: Path) -> None:
     forward = build_forward(load_checkpoint(DEMO))
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(demo_static), providers=["CPUExecutionProvider"])
     for name in ("Fluorescence_example.tif", "HE_example.tif"):
         image = np.ascontiguousarray(real_image(shared, name, 3)[:, :, :96, :128])
         labels, count, incomplete = session.run(None, {"image": image})
@@ -130,8 +123,8 @@ def test_a_static_onnx_file_finds_what_the_forward_finds(file: Path, shared: Pat
         np.testing.assert_array_equal(labels, forward(torch.from_numpy(image)).numpy())
 
 
-def test_a_static_onnx_file_has_fixed_sizes_and_no_loops_and_stores_no_index(file: Path) -> None:
-    model = onnx.shape_inference.infer_shapes(onnx.load(file), strict_mode=True)
+def test_a_static_onnx_file_has_fixed_sizes_and_no_loops_and_stores_no_index(demo_static: Path) -> None:
+    model = onnx.shape_inference.infer_shapes(onnx.load(demo_static), strict_mode=True)
     assert not NO_LOOPS & {node.op_type for node in model.graph.node}
     values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
     assert len(values) > 500
@@ -139,42 +132,45 @@ def test_a_static_onnx_file_has_fixed_sizes_and_no_loops_and_stores_no_index(fil
         assert all(size.HasField("dim_value") for size in value.type.tensor_type.shape.dim), value.name
     weights = sum(tensor.numel() for tensor in load_checkpoint(DEMO).network.state_dict().values())
     assert sum(np.prod(tensor.dims) for tensor in model.graph.initializer) < 1.2 * weights
-    metadata = require_metadata(file)
+    metadata = require_metadata(demo_static)
     assert (metadata.image_shape, metadata.seed_capacity) == ((1, 3, 96, 128), 40)
 
 
-def test_run_takes_the_size_and_refuses_what_has_no_room(file: Path, shared: Path, tmp_path: Path) -> None:
+def test_run_takes_the_size_and_refuses_what_has_no_room(demo_static: Path, shared: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="takes images of 1 x 3 x 96 x 128 only"):
-        run(file, DEMO_IMAGES / "histology.png", output=tmp_path / "a")
+        run(demo_static, DEMO_IMAGES / "histology.png", output=tmp_path / "a")
     image, options = DEMO_IMAGES / "histology.png", RunOptions(region=(0, 0, 128, 96), pixel_size=0.5)
-    assert run(file, image, replace(options, output=tmp_path / "b")).found[0].instances > 3
+    assert run(demo_static, image, replace(options, output=tmp_path / "b")).found[0].instances > 3
+    crowded = tmp_path / "crowded.tif"
+    tifffile.imwrite(
+        crowded, draw_nuclei(1, 3, 96, 128).astype(np.uint8), photometric="minisblack", metadata={"axes": "CYX"}
+    )
     with pytest.raises(ImageError, match=r"has \d+ seeds, more than the file has room for") as caught:
-        run(_crowded_file(tmp_path), image, replace(options, output=tmp_path / "c"))
+        run(demo_static, crowded, replace(options, output=tmp_path / "c", region=None))
     assert "--static-seeds" in (caught.value.hint or "")
     assert not (tmp_path / "c").exists()
 
 
-def test_other_sizes_are_rows_that_were_not_run(file: Path) -> None:
+def test_other_sizes_are_rows_that_were_not_run(demo_static: Path) -> None:
     """In a benchmark and in a report, whose words name no place where a file lies."""
     generator = np.random.default_rng(0)
     images = [
         NamedImage(f"{height} x {width}", generator.uniform(0, 255, (3, height, width)).astype(np.float32))
         for height, width in ((96, 128), (64, 64))
     ]
-    measured = bench(file, images=images, turns=1, runtimes=["onnxruntime_static"])
-    report = validate(file, images=images, runtimes=["onnxruntime_static", "torchscript"])
+    measured = bench(demo_static, images=images, turns=1, runtimes=["onnxruntime_static"])
+    report = validate(demo_static, images=images, runtimes=["onnxruntime_static", "torchscript"])
     found = {row.image: (row.status, row.why) for row in measured.rows}
-    why = (
-        f"{file.name} takes images of 1 x 3 x 96 x 128 only (batch, channels, sizes), and the image has 1 x 3 x 64 x 64"
-    )
+    takes = f"{demo_static.name} takes images of 1 x 3 x 96 x 128 only (batch, channels, sizes)"
+    why = f"{takes}, and the image has 1 x 3 x 64 x 64"
     assert found["96 x 128"][0] == "measured"
     assert found["64 x 64"] == ("not run", why)
     assert next((one.status, one.why) for one in report.results if one.image == "64 x 64") == ("not run", why)
-    assert str(file.parent) not in report.model_dump_json()
+    assert str(demo_static.parent) not in report.model_dump_json()
 
 
-def test_inspect_says_the_size_and_the_room(file: Path) -> None:
-    facts = inspect(file)
+def test_inspect_says_the_size_and_the_room(demo_static: Path) -> None:
+    facts = inspect(demo_static)
     assert isinstance(facts, ModelFacts)
     assert (facts.image_shape, facts.seed_capacity) == ((1, 3, 96, 128), 40)
     assert ("image size", "96 x 128 only, with room for 40 seeds; all settings are fixed") in facts.rows()
@@ -201,13 +197,6 @@ def test_an_export_refuses_before_it_writes_anything(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="takes too much memory"):
         export(DEMO, replace(options, static_seeds=8192, settings={"window_size": 100}))
     assert not (tmp_path / "out").exists()
-
-
-def _crowded_file(folder: Path) -> Path:
-    checkpoint = load_checkpoint(DEMO)
-    path = folder / "model_static.onnx"
-    write_artifact("onnx_static", build_forward(checkpoint), checkpoint, path, StaticShape(96, 128, 2))
-    return path
 
 
 def _checkpoint(kind: str, folder: Path) -> tuple[Checkpoint, dict[str, Any]]:

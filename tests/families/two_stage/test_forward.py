@@ -122,12 +122,14 @@ def assert_files_agree(model: Model, image: np.ndarray) -> None:
     assert model.eager(image)[0].max() > 8
 
 
+@pytest.mark.slow
 def test_classified_files_agree(classified: Model) -> None:
     assert_files_agree(classified, histology())
     names = [output.name for output in classified.session.get_outputs()]
     assert names == ["instance_segmentation", "detection_logits", "detection_classes"]
 
 
+@pytest.mark.slow
 def test_positivity_files_agree_on_five_channels(positivity: Model, markers: np.ndarray) -> None:
     assert_files_agree(positivity, markers)
     labels, logits = positivity.onnx(markers)
@@ -273,6 +275,7 @@ def test_crops_are_made_in_chunks_however_many_cells_there_are(classified: Model
     assert largest_batch(trunk, lambda: classified.eager(image)) == 32
 
 
+@pytest.mark.slow
 def test_positivity_judges_each_channel_by_itself_and_all_cells_together(
     positivity: Model, markers: np.ndarray
 ) -> None:
@@ -288,6 +291,7 @@ def test_positivity_judges_each_channel_by_itself_and_all_cells_together(
         np.testing.assert_allclose(logits[0, :, channel], expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_channels_of_positivity_change_places_with_those_of_the_image(positivity: Model, markers: np.ndarray) -> None:
     order = [3, 0, 4, 1, 2]
     labels, logits = positivity.eager(markers)

@@ -76,6 +76,7 @@ def _types(path: Path) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_network_is_in_float16_and_what_follows_in_float32(result: ExportResult) -> None:
     from coremltools.proto import MIL_pb2
 
@@ -91,6 +92,7 @@ def test_the_network_is_in_float16_and_what_follows_in_float32(result: ExportRes
     assert sizes[1] < 0.55 * sizes[0]
 
 
+@pytest.mark.slow
 def test_it_says_what_it_is(result: ExportResult) -> None:
     plain, half = require_metadata(result.folder / FP32), require_metadata(result.folder / FP16)
     assert half == plain.model_copy(update={"precision": "fp16", "graph_sha256": half.graph_sha256})
@@ -102,6 +104,7 @@ def test_it_says_what_it_is(result: ExportResult) -> None:
     assert whole.files == {"torchscript": "instanseg.pt", "coreml": FP32, "coreml-fp16": FP16}
 
 
+@pytest.mark.slow
 def test_it_is_judged_beside_fp32_in_the_same_runtime(result: ExportResult) -> None:
     (record,) = result.precisions
     assert (record.file, record.reference) == (FP16, FP32)

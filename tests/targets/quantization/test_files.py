@@ -195,6 +195,7 @@ def test_report_has_a_table_of_its_own_for_precisions(result: ExportResult, tmp_
     assert "whole package" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_what_loses_cells_is_refused_and_can_be_allowed(result: ExportResult, tmp_path: Path) -> None:
     """Calibrated on an image of faint noise alone, the ranges are too narrow for any cell."""
     images, labelled = tmp_path / "noise", tmp_path / "labelled"
