@@ -7,30 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.single_file import parse_spec
-from ..errors import SettingError, SpecError, UnknownNameError
-from ..families.registry import FAMILIES
+from ..errors import SettingError
 from ..files import sha256_of
 from ..images.channels import choose_channels
 from ..inference.finish import structure_names
 from ..inference.image_options import ImageOptions
-from ..inference.model import PERCENTILES, Ready
-from ..inference.normalisation import is_standard
+from ..inference.model import Ready
+from ..inference.normalisation import is_standard, percentiles_of
 from ..inference.tile_options import TileOptions
 from ..progress import Progress
 from ..untrusted.boundary import plain
-from .area import Area, choose_area
 from .columns import ObjectColumns
 from .engine.job import Identity
 from .grid import Grid, make_grid
-from .histogram import count_plane
-from .intensities import Intensities, is_normalised
-from .levels import PlaneGeometry, lay_plane
+from .plane.area import Area, choose_area
+from .plane.histogram import count_plane
+from .plane.intensities import Intensities, is_normalised
+from .plane.levels import PlaneGeometry, lay_plane
+from .plane.thumbnail import read_thumbnail
+from .plane.tissue import Tissue, find_tissue
 from .sinks.record import Frame
 from .sources.address import SlideAddress
 from .sources.source import SlideInfo, SlideSource
-from .thumbnail import read_thumbnail
-from .tissue import Tissue, find_tissue
 
 __all__ = ["Plan", "make_plan"]
 
@@ -148,7 +146,7 @@ def make_plan(
     """
     info = source.info
     chosen = tuple(choose_channels(info.channel_names, info.path, options.channels or None, ready.contract.channels))
-    tissue = _tissue(source, chosen, progress) if tiles.tissue else None
+    tissue = _tissue(source, chosen, progress, tolerant=not tiles.strict) if tiles.tissue else None
     annotation = None if tiles.annotation is None else Path(tiles.annotation)
     area = choose_area(info, region=options.region, annotation=annotation, tissue=tissue)
     box = area.box(info)
@@ -164,9 +162,17 @@ def make_plan(
     tile, halo = tiles.sizes(len(geometry.shape))
     grid = make_grid(geometry.shape, tile if size is None else size, halo)
     # At the level that is read: a finer one is noisier, and has other percentiles than what the model sees.
-    histogram = count_plane(source, geometry, chosen, area, progress)
+    histogram = count_plane(source, geometry, chosen, area, progress, tolerant=not tiles.strict)
     intensities, settings, why = _normalised(ready, histogram, info)
     notes = (*info.notes, *_pixel_size_notes(info, given, geometry, ready), *area.notes, why, *intensities.notes)
+    if histogram.unread:
+        unread = "1 part" if len(histogram.unread) == 1 else f"{len(histogram.unread):,} parts"
+        notes = (
+            *notes,
+            f"{unread} of the slide cannot be read, and what is there does not count for the intensities: "
+            f"{histogram.unread[0]} Once it can be read, start anew with --overwrite in place of --resume: intensities "
+            "are others then.",
+        )
     if ready.contract.output("masks") is not None:
         notes = (*notes, "The model's masks may overlap: in tiles, only its label map is kept.")
     names = tuple(plain(info.channel_names[channel], 80) for channel in chosen)
@@ -186,9 +192,9 @@ def make_plan(
     )
 
 
-def _tissue(source: SlideSource, channels: Sequence[int], progress: Progress | None) -> Tissue:
+def _tissue(source: SlideSource, channels: Sequence[int], progress: Progress | None, *, tolerant: bool) -> Tissue:
     shown = channels if len(set(channels)) == len(channels) else tuple(dict.fromkeys(channels))
-    return find_tissue(read_thumbnail(source, shown, progress=progress), source.info.dtype)
+    return find_tissue(read_thumbnail(source, shown, progress=progress, tolerant=tolerant), source.info.dtype)
 
 
 def _only_size(ready: Ready) -> tuple[int, ...] | None:
@@ -218,17 +224,7 @@ def _normalised(ready: Ready, histogram: Any, info: SlideInfo) -> tuple[Intensit
         )
     if is_standard(ready):
         return Intensities.standard(histogram), settings, ""
-    return Intensities.by_percentiles(histogram, *_percentiles(ready)), settings, ""
-
-
-def _percentiles(ready: Ready) -> tuple[float, float]:
-    """Ask the model's family; a file runs also where its family is not installed or its description does not fit."""
-    if ready.metadata is None:
-        return PERCENTILES
-    try:
-        return FAMILIES.get(parse_spec(ready.metadata.spec.whole(), ready.file).family).percentiles
-    except (SpecError, UnknownNameError):
-        return PERCENTILES
+    return Intensities.by_percentiles(histogram, *percentiles_of(ready.metadata, ready.file)), settings, ""
 
 
 def _pixel_size_notes(

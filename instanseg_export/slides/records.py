@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from .box import Box
 from .columns import ObjectColumns
-from .decision import Decision
-from .final import Part as FinalPart
-from .final import Results, final_objects
 from .grid import Grid
+from .seams.decision import Decision
+from .seams.final import Part as FinalPart
+from .seams.final import Results, final_objects
 from .sinks.record import ObjectRecord, Part
 
 __all__ = ["records_of"]

@@ -11,7 +11,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from numpy.lib import format as npy
 from ..errors import InstansegExportError, OutputError
 from ..untrusted.arrays import read_npz
 from .box import Box, Tile
-from .objects import TileObjects
-from .runs import Runs
+from .seams.objects import TileObjects
+from .seams.runs import Runs
 
 __all__ = ["TileResults", "load_labels", "load_objects", "save_tile"]
 
@@ -44,6 +44,7 @@ _COLUMNS = (
     "means",
 )
 _ROWS = "rows."
+_T = TypeVar("_T")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -155,30 +156,48 @@ def _damaged(path: Path, why: str) -> InstansegExportError:
 
 
 class TileResults:
-    """What the tiles of a run hold; the label maps that were read last are kept.
+    """What the tiles of a run hold, for one thread; what was read last is kept.
 
     Args:
         path: gives the file of a tile.
-        keep: bytes of label maps that are kept.
+        keep: bytes of label maps that are kept; of tables it is a quarter.
     """
 
-    def __init__(self, path: Callable[[int], Path], keep: int = 256 << 20) -> None:
+    def __init__(self, path: Callable[[int], Path], keep: int = 128 << 20) -> None:
         self._path = path
-        self._keep = keep
-        self._maps: OrderedDict[int, npt.NDArray[np.uint32]] = OrderedDict()
-        self._held = 0
+        self._maps: _Recent[npt.NDArray[np.uint32]] = _Recent(keep)
+        self._tables: _Recent[TileObjects] = _Recent(keep // 4)
 
     def objects(self, index: int) -> TileObjects:
         """Return a tile's table; see :func:`load_objects`."""
-        return load_objects(self._path(index))
+        return self._tables.get(index, lambda: load_objects(self._path(index)), _table_bytes)
 
     def labels(self, tile: Tile) -> npt.NDArray[np.uint32]:
         """Return a tile's label maps, which must not be written to; see :func:`load_labels`."""
-        found = self._maps.pop(tile.index, None)
+        return self._maps.get(tile.index, lambda: load_labels(self._path(tile.index), tile), lambda maps: maps.nbytes)
+
+
+def _table_bytes(table: TileObjects) -> int:
+    runs = (array for one in table.runs for array in (one.start, one.stop, one.row))
+    columns = (getattr(table, name) for name in _COLUMNS)
+    return sum(array.nbytes for array in itertools.chain(columns, runs, table.rows.values()))
+
+
+class _Recent(Generic[_T]):
+    """Keeps what was asked for last, by tile, up to so many bytes, and at least one."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._held = 0
+        self._kept: OrderedDict[int, tuple[_T, int]] = OrderedDict()
+
+    def get(self, index: int, load: Callable[[], _T], size: Callable[[_T], int]) -> _T:
+        found = self._kept.pop(index, None)
         if found is None:
-            found = load_labels(self._path(tile.index), tile)
-            self._held += found.nbytes
-        self._maps[tile.index] = found
-        while self._held > self._keep and len(self._maps) > 1:
-            self._held -= self._maps.popitem(last=False)[1].nbytes
-        return found
+            loaded = load()
+            found = loaded, size(loaded)
+            self._held += found[1]
+        self._kept[index] = found
+        while self._held > self._keep and len(self._kept) > 1:
+            self._held -= self._kept.popitem(last=False)[1][1]
+        return found[0]

@@ -17,14 +17,14 @@ from ..inference.finish import results_of
 from ..inference.model import Ready
 from ..inference.prepare import save
 from ..runtimes.session import RuntimeSession
-from .area import Area
 from .box import Tile
-from .candidates import find_candidates
 from .columns import ObjectColumns
-from .intensities import Intensities
-from .levels import PlaneGeometry
-from .objects import TileObjects
-from .plane import Plane
+from .plane.area import Area
+from .plane.intensities import Intensities
+from .plane.levels import PlaneGeometry
+from .plane.pixels import Plane
+from .seams.candidates import find_candidates
+from .seams.objects import TileObjects
 from .sources.address import SlideAddress
 from .sources.open import open_slide
 from .tile_file import save_tile
@@ -81,9 +81,6 @@ class _Opened:
     def __init__(self, work: SegmentTiles) -> None:
         self._work = work
         with ExitStack() as stack:
-            source = stack.enter_context(open_slide(work.address))
-            self._name = source.info.path
-            self._plane = Plane(source, work.geometry, work.channels, work.intensities.background)
             self._folder = stack.enter_context(scratch_folder())
             self._session = RuntimeSession.open(
                 work.ready.runtime,
@@ -94,12 +91,16 @@ class _Opened:
                 time_limit=work.time_limit,
             )
             stack.callback(self._session.close)
+            self._session.launch()
+            source = stack.enter_context(open_slide(work.address))
+            self._name = source.info.path
+            self._plane = Plane(source, work.geometry, work.channels, work.intensities.background)
             self._stack = stack.pop_all()
 
     def do(self, tile: Tile, path: Path) -> Mapping[str, float]:
         """See :class:`.engine.work.OpenWork`."""
         raw = self._plane.read(tile.seen)
-        labels, further, incomplete = self._segment(self._work.intensities.apply(raw))
+        labels, further, incomplete, seconds = self._segment(self._work.intensities.apply(raw))
         found = self._find(tile, labels, raw, further)
         if self._work.area is not None and len(found):
             counts = self._work.area.counts(self._work.geometry.to_full(found.centroid)[:, -2:])
@@ -107,11 +108,11 @@ class _Opened:
                 labels = _without(labels, found, ~counts)
                 found = self._find(tile, labels, raw, further)
         save_tile(path, found, labels)
-        return {"objects": float(len(found)), "incomplete": float(incomplete)}
+        return {"objects": float(len(found)), "incomplete": float(incomplete), "model_s": round(seconds, 4)}
 
-    def _segment(self, seen: npt.NDArray[np.float32]) -> tuple[Labels, Mapping[str, npt.NDArray[Any]], bool]:
-        """Return the label maps (T, *seen), what the model gives beside them, and whether it says that they may be
-        incomplete."""
+    def _segment(self, seen: npt.NDArray[np.float32]) -> tuple[Labels, Mapping[str, npt.NDArray[Any]], bool, float]:
+        """Return the label maps (T, *seen), what the model gives beside them, whether it says that they may be
+        incomplete, and the seconds that the model itself took."""
         shape = seen.shape[1:]
         given, taken = self._folder / "tile.npy", self._folder / "tile.npz"
         save(given, _padded(seen, self._work.size)[None])
@@ -119,7 +120,7 @@ class _Opened:
         labels, further, incomplete = results_of(self._work.ready, self._name, outcome)
         taken.unlink(missing_ok=True)
         cut = labels[(slice(None), *(slice(0, length) for length in shape))]
-        return np.ascontiguousarray(cut, dtype=np.int32), further, bool(incomplete)
+        return np.ascontiguousarray(cut, dtype=np.int32), further, bool(incomplete), sum(outcome.run_s)
 
     def _find(
         self,

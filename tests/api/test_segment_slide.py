@@ -20,7 +20,9 @@ from instanseg_export.images.synthetic import draw_nuclei
 from instanseg_export.images.synthetic_volumes import draw_spheres
 from instanseg_export.parity.compare import compare_planes
 from instanseg_export.slides.engine.events import RunEvent
+from instanseg_export.slides.plane import blocks
 from instanseg_export.slides.result import SlideResult
+from instanseg_export.slides.sources.array import GivenArray
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.static import StaticShape
 from support.embedseg_runs import write_volume_run
@@ -116,7 +118,7 @@ def test_tiles_of_a_real_image_find_what_the_whole_shows(demo_package: Path, sha
     image = shared / "data/examples/Fluorescence_example.tif"
     seen: dict[str, Any] = {"channels": [1, 1, 1], "pixel_size": 0.5}
     whole = run(demo_package, image, output=tmp_path / "untiled", **seen)
-    result = segment_slide(demo_package, image, output=tmp_path / "tiles", tile=256, halo=80, workers=2, **seen)
+    result = segment_slide(demo_package, image, output=tmp_path / "tiles", tile=256, halo=80, workers=1, **seen)
     untiled = tifffile.imread(whole.labels)[None, None].astype(np.int64)
     pairs, _ = compare_planes(labels_of(result)[None, None].astype(np.int64), untiled)
     assert abs(result.counts["nuclei"] - whole.found[0].instances) <= 0.05 * whole.found[0].instances
@@ -165,7 +167,7 @@ def test_a_run_that_is_killed_while_its_results_are_put_in_place_goes_on(
     result: SlideResult, demo_package: Path, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And knows which files are its own: what somebody puts into the folder meanwhile stays."""
-    options: dict[str, Any] = {"output": tmp_path / "out", "tile": 300, "halo": 50, "workers": 2}
+    options: dict[str, Any] = {"output": tmp_path / "out", "tile": 300, "halo": 50, "workers": 1}
 
     def kill(path: Path) -> None:
         raise KeyboardInterrupt
@@ -187,6 +189,56 @@ def test_a_run_that_is_killed_while_its_results_are_put_in_place_goes_on(
     assert {path.name for path in again.folder.iterdir()} == {path.name for path in again.written}
 
 
+@pytest.mark.parametrize("name", ["run.json", "overview.png", "objects.geojson"])
+def test_what_appears_in_a_folder_stays_what_it_is(demo_package: Path, slide: Path, tmp_path: Path, name: str) -> None:
+    """Before the run, or while it is under way; and nothing but the placing is to be done again."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    options: dict[str, Any] = {"output": folder, "tile": 300, "halo": 50, "workers": 1}
+    (folder / name).write_text('{"mine": true}')
+    choices: tuple[dict[str, Any], ...] = ({}, {"overwrite": True}, {"resume": True})
+    for further in choices:
+        with pytest.raises(OutputError):
+            segment_slide(demo_package, slide, **options, **further)
+    (folder / name).unlink()
+
+    def put(event: RunEvent) -> None:
+        (folder / name).write_text('{"mine": true}')
+
+    with pytest.raises(OutputError, match="while the run was under way") as caught:
+        segment_slide(demo_package, slide, tell=put, **options)
+    assert "--resume" in caught.value.hint
+    assert (folder / name).read_text() == '{"mine": true}'
+    assert {path.name for path in folder.iterdir()} == {name, "tiles"}
+    (folder / name).rename(tmp_path / name)
+    assert segment_slide(demo_package, slide, resume=True, **options).reused == 9
+
+
+def test_a_tile_that_cannot_be_read_is_left_out_and_tried_again(
+    demo_package: Path, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "_SIDE", {2: 128})
+    pixels = tifffile.imread(slide, level=1)
+    array = zarr.create_array(tmp_path / "image.zarr", data=pixels, chunks=(3, 128, 128))
+    damaged = tmp_path / "image.zarr" / "c" / "0" / "0" / "4"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    given = GivenArray((array,), pixel_size=(0.5, 0.5))
+    options: dict[str, Any] = {"tile": 300, "halo": 50, "workers": 1}
+    result = segment_slide(demo_package, given, output=tmp_path / "out", **options)
+    assert list(result.failed) == [2]
+    assert result.counts["nuclei"] > 50
+    assert any("1 tile failed" in note and "--resume" in note for note in result.notes)
+    assert any("1 part of the slide cannot be read" in note for note in result.notes)
+    with pytest.raises(OutputError, match="exists already"):
+        segment_slide(demo_package, given, output=tmp_path / "out", **options)
+    again = segment_slide(demo_package, given, output=tmp_path / "out", resume=True, **options)
+    assert (again.reused, list(again.failed)) == (8, [2])
+    assert hashes(again) == hashes(result)
+    with pytest.raises(ImageError, match="damaged"):
+        segment_slide(demo_package, given, output=tmp_path / "strict", strict=True, **options)
+    assert not (tmp_path / "strict").exists()
+
+
 @pytest.fixture
 def annotation(tmp_path: Path) -> Path:
     path = tmp_path / "annotation.geojson"
@@ -198,7 +250,7 @@ def annotation(tmp_path: Path) -> Path:
 def test_an_annotation_and_a_region_limit_what_counts(
     result: SlideResult, demo_package: Path, slide: Path, annotation: Path, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"tile": 300, "halo": 50, "workers": 2}
+    options: dict[str, Any] = {"tile": 300, "halo": 50, "workers": 1}
     marked = segment_slide(demo_package, slide, output=tmp_path / "a", annotation=annotation, tissue=True, **options)
     inside = shapely.box(200, 200, 600, 700)
     centres = [shapely.from_geojson(json.dumps(one["geometry"])).centroid for one in features_of(marked)]
@@ -206,6 +258,8 @@ def test_an_annotation_and_a_region_limit_what_counts(
     assert all(inside.buffer(2).contains(centre) for centre in centres)
     assert any("Tissue was found" in note for note in marked.notes)
     assert any("marks was segmented" in note for note in marked.notes)
+    assert marked.tiles < 9
+    assert not any("failed" in note for note in marked.notes), "tiles outside of the annotation are not done at all"
     region = segment_slide(demo_package, slide, output=tmp_path / "r", region=(200, 200, 400, 500), **options)
     assert region.plane == (250, 200)
     places = [shapely.from_geojson(json.dumps(one["geometry"])).bounds for one in features_of(region)]
@@ -217,7 +271,7 @@ def test_nuclei_and_cells_stay_together(exported: Callable[[str], Path], tmp_pat
     image = draw_nuclei(11, 2, 260, 300)
     folder = exported("nuclei_cells_channelnet")
     result = segment_slide(
-        folder / "model.onnx", image, output=tmp_path, pixel_size=0.5, tile=160, halo=40, workers=2, keep_tiles=True
+        folder / "model.onnx", image, output=tmp_path, pixel_size=0.5, tile=160, halo=40, workers=1, keep_tiles=True
     )
     nuclei, cells = labels_of(result, "nuclei"), labels_of(result, "cells")
     assert result.counts == {"nuclei": np.unique(nuclei).size - 1, "cells": np.unique(cells).size - 1}
@@ -229,6 +283,7 @@ def test_nuclei_and_cells_stay_together(exported: Callable[[str], Path], tmp_pat
     assert (tmp_path / "tiles").is_dir()
 
 
+@pytest.mark.slow
 def test_a_file_of_one_size_gets_tiles_of_that_size(result: SlideResult, slide: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(DEMO)
     path = tmp_path / "model.static.onnx"

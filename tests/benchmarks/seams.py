@@ -24,16 +24,17 @@ import numpy.typing as npt
 if __name__ == "__main__":  # as pytest does for tests
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.seam_rules import RULES, SeamRule, own_and_match, shared_pixels
-from instanseg_export.evaluation.metrics import match
+from benchmarks.seam_errors import errors
+from benchmarks.seam_rules import RULES, SeamRule, own_and_match
+from instanseg_export.evaluation.metrics import overlaps
 from instanseg_export.slides.box import Box
-from instanseg_export.slides.candidates import find_candidates
-from instanseg_export.slides.choice import RULE
 from instanseg_export.slides.engine.tile_files import TileFiles
-from instanseg_export.slides.final import final_objects
 from instanseg_export.slides.grid import Grid
-from instanseg_export.slides.paint import paint
-from instanseg_export.slides.seams import decide
+from instanseg_export.slides.seams.candidates import find_candidates
+from instanseg_export.slides.seams.choice import RULE
+from instanseg_export.slides.seams.decide import decide
+from instanseg_export.slides.seams.final import final_objects
+from instanseg_export.slides.seams.paint import paint
 from instanseg_export.slides.tile_file import TileResults, save_tile
 from support.planted_shapes import of_cores
 from support.planted_slides import Ellipses, Noise, plant
@@ -95,25 +96,8 @@ def compare(
     return {name: tuple(int(number) for number in figures) for name, figures in sums.items()}
 
 
-def errors(truth: npt.NDArray[np.integer], final: npt.NDArray[np.integer]) -> tuple[int, int, int]:
-    """Return how many planted objects are lost, doubled, and joined with others.
-
-    Lost is what has no object of IoU 0.5 or more. Doubled are objects without such a partner of which more than half
-    lies in a planted object that has one. Joined are objects that hold more than half of two planted ones.
-    """
-    pairs = shared_pixels(truth, final)
-    matched = match(pairs, 0.5)
-    has, is_one = np.zeros(pairs.first_ids.size, dtype=bool), np.zeros(pairs.second_ids.size, dtype=bool)
-    has[pairs.first[matched]], is_one[pairs.second[matched]] = True, True
-    in_truth = pairs.shared > 0.5 * pairs.second_areas[pairs.second]
-    double = in_truth & has[pairs.first] & ~is_one[pairs.second]
-    holds = pairs.shared > 0.5 * pairs.first_areas[pairs.first]
-    joined = np.bincount(pairs.second[holds], minlength=1) > 1
-    return int((~has).sum()), int(double.sum()), int(joined.sum())
-
-
 def _same_objects(one: npt.NDArray[np.integer], two: npt.NDArray[np.integer]) -> bool:
-    pairs = shared_pixels(one, two)
+    pairs = overlaps(one, two)
     same = pairs.first_ids.size == pairs.second_ids.size == pairs.iou.size
     return same and bool((pairs.iou == 1).all())
 

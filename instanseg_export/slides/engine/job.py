@@ -29,7 +29,9 @@ except ImportError:  # Windows
 __all__ = ["Identity", "Job", "open_job", "results_list_of"]
 
 _TILES, _RECORD, _LOCK = "tiles", "job.json", "job.lock"
-_RESULTS, _RESULTS_LIST = "results", "results.json"
+_RESULTS, _REPLACED, _RESULTS_LIST = "results", "replaced", "results.json"
+_HALF = ".new"
+"""Ending of a file that is being written: what a killed run leaves of one is ours."""
 _FORMAT = "instanseg-export tiles 1"
 _SHOWN = 3
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -47,7 +49,7 @@ class Job:
         folder: where the results go.
         files: those of its tiles.
         results: a folder for results in the making.
-        results_list: what says which results in ``folder`` are this run's.
+        replaced: a folder for older results, which make room for them.
         resumed: whether an earlier process began it.
     """
 
@@ -60,8 +62,16 @@ class Job:
         return self.files.folder / _RESULTS
 
     @property
-    def results_list(self) -> Path:
-        return results_list_of(self.folder)
+    def replaced(self) -> Path:
+        return self.files.folder / _REPLACED
+
+    def list_results(self, text: str) -> None:
+        """Note which results in ``folder`` are this run's, before they are put there.
+
+        Raises:
+            OutputError: the list cannot be written.
+        """
+        _write(results_list_of(self.folder), text, self.folder)
 
     def forget_tiles(self) -> None:
         """Delete the files of the tiles, when the results are there."""
@@ -107,7 +117,7 @@ def open_job(folder: Path, identity: Identity, *, resume: bool = False, overwrit
             else:
                 _read(tiles, folder)  # it is ours
                 _empty(tiles, folder)
-        elif any(entry.name != _LOCK for entry in tiles.iterdir()):
+        elif any(entry.name not in (_LOCK, _half(tiles / _RECORD).name) for entry in tiles.iterdir()):
             raise _not_ours(tiles)
         if not resumed:
             _write(tiles / _RECORD, json.dumps(record, indent=1), folder)
@@ -177,10 +187,13 @@ def _empty(tiles: Path, folder: Path) -> None:
     """Delete what a run has in its folder, and nothing else that lies there."""
     try:
         TileFiles(tiles).delete()
-        for name in (_RESULTS_LIST, _RECORD):
-            (tiles / name).unlink(missing_ok=True)
-        if (tiles / _RESULTS).is_dir():
-            shutil.rmtree(tiles / _RESULTS)
+        for place in (tiles / _RESULTS, tiles / _REPLACED):
+            if place.is_dir():
+                shutil.rmtree(place)
+        # The record last: as long as it is there, the others are known to be a run's.
+        for path in (tiles / _RESULTS_LIST, tiles / _RECORD):
+            _half(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(error, folder) from error
 
@@ -193,8 +206,12 @@ def _forget(tiles: Path, folder: Path) -> None:
         tiles.rmdir()
 
 
+def _half(path: Path) -> Path:
+    return path.with_suffix(_HALF)
+
+
 def _write(path: Path, text: str, folder: Path) -> None:
-    half = path.with_suffix(".new")
+    half = _half(path)
     try:
         with half.open("w", encoding="utf-8") as stream:
             stream.write(text)

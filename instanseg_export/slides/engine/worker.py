@@ -67,8 +67,8 @@ class TilePlugin(WorkerPlugin):
         if work is None:
             if lacking := self.needs.lacking():
                 raise unfit(get_worker().address, lacking)
-            time.sleep(max(0.0, self._began + _SETTLED - time.monotonic()))
             work = self.work.open()
+            time.sleep(max(0.0, self._began + _SETTLED - time.monotonic()))
         try:
             yield work
         finally:

@@ -1,0 +1,1 @@
+"""What of a slide is read, and how: levels, resampling, intensities, and the area that counts."""
