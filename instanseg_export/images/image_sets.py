@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..untrusted.boundary import plain, regular_file
+from .label_maps import read_label_map
+from .pairs import LABEL_ENDINGS
 
 __all__ = ["ImageSet", "LabelledImage", "calibration_set", "read_calibration", "read_labelled"]
 
@@ -24,8 +26,6 @@ MAX_WINDOWS = 64
 
 _IGNORED = (".csv", ".json", ".md", ".txt", ".xml", ".yaml", ".yml")
 """Files that often lie beside images and describe them."""
-
-_LABEL_ENDINGS = ("-labels", "_labels", "-label", "_label", "-masks", "_masks", "-mask", "_mask")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def read_labelled(folder: Path, channels: int | None, structures: int) -> list[L
     found = []
     for path, label_path in pairs:
         image = _read(path, channels)
-        labels = _read_labels(label_path, structures)
+        labels = read_label_map(label_path, structures)
         if labels.shape[1:] != image.shape[1:]:
             raise ImageError(
                 f"{label_path} has {labels.shape[1]} x {labels.shape[2]} pixels, but its image "
@@ -169,26 +169,6 @@ def _read(path: Path, channels: int | None) -> NDArray[Any]:
     return array
 
 
-def _read_labels(path: Path, structures: int) -> NDArray[np.int64]:
-    from . import read_image
-
-    array = read_image(path).array
-    if array.shape[0] != structures:
-        raise ImageError(
-            f"{path} has {array.shape[0]} planes, but the model finds {structures} kinds of instances.",
-            hint="A label map has one plane per structure: nuclei, cells, or nuclei and then cells.",
-        )
-    if not np.isfinite(array).all():
-        raise ImageError(f"{path} holds values that are not finite.", hint="Label maps hold whole numbers from 0 on.")
-    labels: NDArray[np.int64] = array.astype(np.int64)
-    if (labels != array).any() or labels.min() < 0:
-        raise ImageError(
-            f"{path} is no label map: it holds {array.min():g} to {array.max():g}.",
-            hint=("Label maps hold whole numbers: 0 for the background and one number per instance."),
-        )
-    return labels
-
-
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     if (folder / "images").is_dir() and (folder / "labels").is_dir():
         images = _files(folder / "images", "--labelled")
@@ -196,10 +176,10 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
         partner_of = {path: labels.get(path.stem) for path in images}
     else:
         files = _files(folder, "--labelled")
-        maps = {path.stem: path for path in files if path.stem.endswith(_LABEL_ENDINGS)}
+        maps = {path.stem: path for path in files if path.stem.endswith(LABEL_ENDINGS)}
         images = [path for path in files if path not in maps.values()]
         partner_of = {
-            path: next((maps[path.stem + end] for end in _LABEL_ENDINGS if path.stem + end in maps), None)
+            path: next((maps[path.stem + end] for end in LABEL_ENDINGS if path.stem + end in maps), None)
             for path in images
         }
     pairs = []

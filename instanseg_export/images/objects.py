@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .image import Array
 
-__all__ = ["Measured", "Piece", "measure", "measure_masks", "pieces", "pieces_of_masks"]
+__all__ = ["Measured", "Piece", "compact", "measure", "measure_masks", "pieces", "pieces_of_masks"]
 
 _SLAB = 1 << 22
 """Pixels that are looked at together, so that intermediate arrays stay small."""
@@ -56,8 +56,12 @@ class Measured:
     means: npt.NDArray[np.float64]
 
 
-def _compact(labels: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Return the ids that occur, ascending, and the map with their places from 1 on, 0 for background."""
+def compact(labels: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return the ids that occur, ascending, and the map with their places from 1 on, 0 for background.
+
+    Args:
+        labels: whole numbers from 0 on, of any shape.
+    """
     largest = int(labels.max(initial=0))
     if largest <= labels.size:
         present = np.zeros(largest + 1, dtype=bool)
@@ -77,7 +81,7 @@ def pieces(labels: Array) -> Iterator[Piece]:
     """Yield each object of a label map (H, W), in the order of ids."""
     from scipy import ndimage
 
-    ids, places = _compact(labels)
+    ids, places = compact(labels)
     for place, (label, box) in enumerate(zip(ids, ndimage.find_objects(places), strict=True), start=1):
         yield Piece(int(label), box[0].start, box[1].start, places[box] == place)
 
@@ -100,7 +104,7 @@ def measure(labels: Array, image: Array) -> Measured:
     """
     from scipy import ndimage
 
-    ids, places = _compact(labels)
+    ids, places = compact(labels)
     count, axes = ids.size, labels.ndim
     sums = np.zeros((axes, count + 1))
     totals = np.zeros((image.shape[0], count + 1))

@@ -1,7 +1,6 @@
 """What a user wants of each image that is segmented."""
 
-from __future__ import annotations
-
+# Annotations are values here: as words, the command line would look for them in the modules of classes that inherit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -74,9 +74,9 @@ class Ready:
 
 
 def get_ready(
-    model: Path, exported: ExportedModel, settings: Mapping[str, Any], runtime: str | None, device: str
+    model: Path, exported: ExportedModel, settings: Mapping[str, Any], runtime: str | Runtime | None, device: str
 ) -> Ready:
-    """Choose a runtime for one of a model's files, and check the settings.
+    """Choose a runtime for one of a model's files, unless one is named or given, and check the settings.
 
     Raises:
         PackageError: the model has no file that a runtime here takes, or is a checkpoint, or the file holds the network
@@ -95,9 +95,11 @@ def get_ready(
     return Ready(model, file, chosen, device, exported.metadata, exported.contract, fixed, parsed, normalize)
 
 
-def _choose_runtime(model: Path, exported: ExportedModel, name: str | None, device: str) -> tuple[Runtime, Path]:
-    if name is not None:
-        wanted = find_runtime(name)
+def _choose_runtime(
+    model: Path, exported: ExportedModel, given: str | Runtime | None, device: str
+) -> tuple[Runtime, Path]:
+    if given is not None:
+        wanted = find_runtime(given) if isinstance(given, str) else given
         file = exported.file(wanted.filename)
         if file is None:
             raise RuntimeUnavailableError(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SpecError, UnknownNameError
 from ..images.image import Array
+from ..metadata import ModelMetadata
 from .model import PERCENTILES, Ready
 
-__all__ = ["decide", "is_standard", "is_unit_range", "stretch"]
+__all__ = ["decide", "is_standard", "is_standardised", "is_unit_range", "percentiles_of", "stretch"]
 
 _TOLERANCE = 0.01
 
@@ -42,7 +46,28 @@ def decide(ready: Ready, planes: Array) -> tuple[str, str]:
 
 def is_standard(ready: Ready) -> bool:
     """Tell whether a model brings all channels together to mean 0 and standard deviation 1."""
-    return ready.metadata is not None and ready.metadata.spec.whole().get("normalization") == "standard"
+    return is_standardised(ready.metadata)
+
+
+def is_standardised(metadata: ModelMetadata | None) -> bool:
+    """Tell of what a file says of itself whether its model brings channels to mean 0 and standard deviation 1."""
+    return metadata is not None and metadata.spec.whole().get("normalization") == "standard"
+
+
+def percentiles_of(metadata: ModelMetadata | None, file: Path) -> tuple[float, float]:
+    """Return the percentiles by which the family of a file normalises.
+
+    Asks the family; a file runs also where its family is not installed or its description does not fit.
+    """
+    from ..checkpoints.single_file import parse_spec
+    from ..families.registry import FAMILIES
+
+    if metadata is None:
+        return PERCENTILES
+    try:
+        return FAMILIES.get(parse_spec(metadata.spec.whole(), file).family).percentiles
+    except (SpecError, UnknownNameError):
+        return PERCENTILES
 
 
 def _is_normalised(planes: Array) -> bool:

@@ -24,7 +24,7 @@ from .memory import Need, check_need, estimate
 from .model import Ready
 from .normalisation import decide, is_standard, stretch
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "as_seen", "prepare", "save"]
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,8 @@ def prepare(path: Path, ready: Ready, options: ImageOptions, folder: Path, numbe
     # What the pixel size's own note says again is said once.
     own = [note for note in image.notes if not any(other.startswith(note.rstrip(".")) for other in notes)]
     notes = [*own, *notes, why]
-    values: Array = planes
-    if normalize == "always":
-        values, moved = as_float32(planes, jointly=is_standard(ready))
-        if moved:
-            notes.append(
-                f"Intensities: the values of {path.name} ({planes.dtype}) are too large or too close together for the "
-                "32 bits that models take: they were moved to 0 to 255 first."
-            )
-    if resampled:
-        assert size is not None
-        assert ready.contract.pixel_size is not None
-        axial = factors[0] if len(factors) == 3 else 1.0
-        clean, holes = _without_holes(values)
-        if holes:
-            notes.append(f"{holes:,} values that are no finite numbers were taken as background.")
-        seen = rescale(clean, size, (ready.contract.pixel_size,) * 2, axial)
-    else:
-        seen = values.astype(np.float32)
-    if ready.metadata is None and normalize == "always":
-        # A file of others need not normalise: we do what programs that call such files do.
-        seen = stretch(seen)
+    seen, changed = as_seen(planes, ready, normalize, factors, size, path.name)
+    notes += changed
     if (target := known_target(ready.runtime.target)) is not None:
         require_shape(target, ready.file, (1, *seen.shape))
     raw_file, seen_file = folder / f"{number}.raw.npy", folder / f"{number}.npy"
@@ -146,6 +127,47 @@ def prepare(path: Path, ready: Ready, options: ImageOptions, folder: Path, numbe
         constant=all(bool((channel == channel.flat[0]).all()) for channel in planes),
         notes=tuple(notes),
     )
+
+
+def as_seen(
+    planes: Array, ready: Ready, normalize: str, factors: tuple[float, ...], size: PixelSize | None, name: str
+) -> tuple[npt.NDArray[np.float32], list[str]]:
+    """Return what the model sees of an image, and a sentence for each thing that was done to get there.
+
+    Args:
+        planes: (C, ...), the channels that the model sees, as they were read.
+        ready: the model.
+        normalize: how it is told to take intensities.
+        factors: rows of the result for each of the image, along each axis; all are 1 where nothing is resampled.
+        size: (y, x) of a pixel in micrometres; not None where something is.
+        name: of the image.
+
+    Returns:
+        (C, ...) float32, and the sentences.
+    """
+    notes = []
+    values: Array = planes
+    if normalize == "always":
+        values, moved = as_float32(planes, jointly=is_standard(ready))
+        if moved:
+            notes.append(
+                f"Intensities: the values of {name} ({planes.dtype}) are too large or too close together for the "
+                "32 bits that models take: they were moved to 0 to 255 first."
+            )
+    if any(factor != 1 for factor in factors):
+        assert size is not None
+        assert ready.contract.pixel_size is not None
+        axial = factors[0] if len(factors) == 3 else 1.0
+        clean, holes = _without_holes(values)
+        if holes:
+            notes.append(f"{holes:,} values that are no finite numbers were taken as background.")
+        seen = rescale(clean, size, (ready.contract.pixel_size,) * 2, axial)
+    else:
+        seen = values.astype(np.float32)
+    if ready.metadata is None and normalize == "always":
+        # A file of others need not normalise: we do what programs that call such files do.
+        seen = stretch(seen)
+    return seen, notes
 
 
 def save(path: Path, array: Array) -> None:

@@ -1,7 +1,6 @@
 """What a user wants of images that are segmented in tiles."""
 
-from __future__ import annotations
-
+# Annotations are values here: as words, the command line would look for them in the modules of classes that inherit.
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from instanseg_export.testing.image_reader import Array, ImageReaderSuite
-from support.peoples_images import ome_zarr
+from support.peoples_images.zarrs import ome_zarr
 
 NAMES = ("DAPI", "CD3", "CD8")
 

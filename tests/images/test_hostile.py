@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from support.figures import tell
-from support.hostile_images import HOSTILE, ROOM
+from support.hostile_images.outcomes import HOSTILE, ROOM
 from support.processes import run_module
 
 READ_AND_SAID = ("imagej images",)
@@ -28,7 +28,7 @@ DAMAGED = (
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, tuple[str, str]]:
-    done = run_module("support.hostile_images", timeout=1500)
+    done = run_module("support.hostile_images.outcomes", timeout=1500)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, tuple[str, str]] = json.loads(done.stdout)
     return found

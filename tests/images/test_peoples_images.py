@@ -12,7 +12,8 @@ import pytest
 from instanseg_export.errors import ImageError
 from instanseg_export.images import Region, probe_image, read_image
 from support.figures import tell
-from support.peoples_images import KINDS, Expectation
+from support.peoples_images.everything import KINDS
+from support.peoples_images.parts import Expectation
 
 TABLE = [pytest.param(builder, expected, id=name) for name, builder, expected in KINDS]
 READABLE = [param for param, (_, _, expected) in zip(TABLE, KINDS, strict=True) if expected.planes is not None]

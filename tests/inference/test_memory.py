@@ -53,13 +53,14 @@ def _estimate(model: Path, image: Path, runtime: str) -> float:
         return memory.estimate(info, range(info.shape[0]), None, (1.0, 1.0), ready).total
 
 
+@pytest.mark.usefixtures("cold_runners")
 @pytest.mark.parametrize(
     ("variant", "channels", "size", "runtime"),
     [
         ("nuclei_batchnorm", 3, 1024, "onnxruntime"),
         ("nuclei_batchnorm", 3, 1024, "torchscript"),
-        ("nuclei_cells_channelnet", 2, 768, "onnxruntime"),
-        ("nuclei_cells_channelnet", 2, 768, "torchscript"),
+        pytest.param("nuclei_cells_channelnet", 2, 768, "onnxruntime", marks=pytest.mark.slow),
+        pytest.param("nuclei_cells_channelnet", 2, 768, "torchscript", marks=pytest.mark.slow),
     ],
 )
 def test_the_need_of_a_run_is_foretold(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..image import Array
 
-__all__ = ["fullest_slice", "overlay"]
+__all__ = ["fullest_slice", "inner_edge", "overlay"]
 
 _CHANNEL_COLOURS = (
     (0.25, 0.45, 1.0),
@@ -46,7 +46,7 @@ def overlay(image: Array, labels: Array) -> npt.NDArray[np.uint8]:
     dashes = (rows + columns) % 6 < 3
     # The last structure is drawn first: nuclei lie on top of their cells.
     for structure in range(maps.shape[0] - 1, -1, -1):
-        edge = _inner_edge(maps[structure])
+        edge = inner_edge(maps[structure])
         if structure:
             edge &= dashes
         picture[edge] = _colours(maps[structure][edge])
@@ -86,7 +86,7 @@ def _stretch(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(((values - low) / (high - low)).clip(0, 1), dtype=np.float32)
 
 
-def _inner_edge(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def inner_edge(labels: Array) -> npt.NDArray[np.bool_]:
     """Pixels of an instance with another value above, below, left or right of them."""
     edge = np.zeros(labels.shape, dtype=bool)
     vertical = labels[1:] != labels[:-1]

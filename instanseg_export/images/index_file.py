@@ -1,0 +1,52 @@
+"""The index.csv of a set of images: a line for each, with its type, its split and whatever else is known of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from ..errors import InstansegExportError
+from ..limits import MAX_NAME, MAX_TEXT_BYTES
+from ..untrusted.boundary import plain
+from ..untrusted.texts import read_text
+
+__all__ = ["read_index"]
+
+
+def read_index(
+    path: Path, shown: str, error: type[InstansegExportError], *, hint: str, columns: tuple[str, ...] = ("id",)
+) -> list[dict[str, str]]:
+    """Read an index.
+
+    Args:
+        path: of the file.
+        shown: what messages call it.
+        error: the kind of error to raise.
+        hint: the remedy.
+        columns: that it must have, "id" among them: the name of the image's file, without the ending.
+
+    Returns:
+        A row for each image; a column "type" is there in any case.
+
+    Raises:
+        InstansegExportError: of kind ``error``: it is missing, no table, lacks a column, or has an id twice or one that
+            is no name of a file.
+    """
+    text = read_text(path, "the index of a data set", error, hint=hint, limit=MAX_TEXT_BYTES)
+    try:
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        rows = list(reader)
+    except csv.Error as caught:
+        raise error(f"{shown} is no table: {plain(caught)}.", hint=hint) from caught
+    for column in columns:
+        if column not in (reader.fieldnames or ()):
+            raise error(f"{shown} has no column {column!r}.", hint=hint)
+    names: set[str] = set()
+    for line, row in enumerate(rows, start=2):
+        name = row["id"] or ""
+        if not name or len(name) > MAX_NAME or Path(name).name != name or name in names:
+            twice = "is given twice" if name in names else "is no name of a file"
+            raise error(f"{shown}, line {line}: the id {plain(name, 80)!r} {twice}.", hint=hint)
+        names.add(name)
+    return [{"type": "", **{key: value or "" for key, value in row.items() if key is not None}} for row in rows]
