@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..evaluation.metrics import Overlaps, match, overlaps
 
-__all__ = ["FEW_PIXELS", "PPM", "Comparison", "compare_labels", "compare_planes", "compare_values"]
+__all__ = ["FEW_PIXELS", "PPM", "Comparison", "allowed_pixels", "compare_labels", "compare_planes", "compare_values"]
 
 PPM = 10
 """Two runtimes agree when at most this many pixels in a million differ."""
@@ -58,7 +58,7 @@ class Comparison(BaseModel):
     @property
     def allowed_pixels(self) -> int:
         """The most pixels that may differ: 10 in a million, or :data:`FEW_PIXELS` in a small image."""
-        return max(FEW_PIXELS, self.pixels * PPM // 1_000_000)
+        return allowed_pixels(self.pixels)
 
     @property
     def same_instances(self) -> bool:
@@ -69,6 +69,11 @@ class Comparison(BaseModel):
     def agrees(self) -> bool:
         """The same instances under the same ids, and hardly a pixel that differs."""
         return self.same_instances and self.equal_ids and self.differing_pixels <= self.allowed_pixels
+
+
+def allowed_pixels(pixels: int) -> int:
+    """Return how many of so many pixels may differ: 10 in a million, or :data:`FEW_PIXELS` where that is more."""
+    return max(FEW_PIXELS, pixels * PPM // 1_000_000)
 
 
 def compare_labels(reference: npt.NDArray[Any], other: npt.NDArray[Any]) -> Comparison:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..images.named import NamedImage
+from ..images.writers.panels import Rgb, png_text, telling_window
 from .records import Picture, Result
 from .runs import Labels, Row
 
@@ -21,9 +20,6 @@ COLOURS = {"reference": (40, 150, 255), "runtime": (255, 150, 30), "id": (255, 6
 _MOST_FAILURES = 8
 _MOST_SAMPLES = 3
 _SIDE = 256
-_PALETTE = 128
-
-Rgb = npt.NDArray[np.uint8]
 
 
 class Pictures:
@@ -74,7 +70,7 @@ class Pictures:
     ) -> None:
         different = (expected != found).any(axis=1)
         plane = int(different.reshape(len(different), -1).sum(axis=1).argmax())
-        window = _window(different[plane])
+        window = telling_window(different[plane], _SIDE)
         image = self._images[index].batch()[plane][:, *window]
         before, after = expected[plane][:, *window], found[plane][:, *window]
         panels = [
@@ -87,7 +83,7 @@ class Pictures:
         self.made.append(_picture(result.image, result.runtime, caption, panels, device=result.device))
 
     def _add_sample(self, index: int, labels: Labels, title: str) -> None:
-        window = _window((labels[0] > 0).any(axis=0))
+        window = telling_window((labels[0] > 0).any(axis=0), _SIDE)
         image, found = self._images[index].batch()[0][:, *window], labels[0][:, *window]
         panels = [("image", _outlined(image, np.zeros_like(found))), (title, _outlined(image, found))]
         name = self._images[index].name
@@ -103,24 +99,6 @@ def _rank(failures: Sequence[Result]) -> Callable[[Result], int]:
         turn[row] = turn.get(row, -1) + 1
         place[row, result.image] = turn[row]
     return lambda result: place[(result.runtime, result.device), result.image]
-
-
-def _window(interesting: npt.NDArray[np.bool_]) -> tuple[slice | int, ...]:
-    """Return the part of the image to show: the whole, or a square around the middle of what is interesting.
-
-    Of a volume (D, H, W) it is a part of the slice with most of it.
-    """
-    if interesting.ndim == 3:
-        place = int(interesting.sum(axis=(1, 2)).argmax())
-        return (place, *_window(interesting[place]))
-    slices = []
-    for axis in (0, 1):
-        size = interesting.shape[axis]
-        places = np.flatnonzero(interesting.any(axis=1 - axis))
-        middle = int(np.median(places)) if places.size else size // 2
-        start = max(0, min(middle - _SIDE // 2, size - _SIDE))
-        slices.append(slice(start, min(start + _SIDE, size)))
-    return tuple(slices)
 
 
 def _outlined(image: npt.NDArray[np.float32], labels: Labels) -> Rgb:
@@ -148,13 +126,5 @@ def _picture(
         runtime=runtime,
         device=device,
         caption=caption,
-        panels=tuple((title, _png(pixels)) for title, pixels in panels),
+        panels=tuple((title, png_text(pixels)) for title, pixels in panels),
     )
-
-
-def _png(pixels: Rgb) -> str:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(pixels).quantize(_PALETTE).save(stream, "png", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..metadata import SettingValue
+from .baseline_records import BaselineRecord
 from .compare import Comparison
 from .precision_records import PrecisionRecord
 from .stages import StageDifference
@@ -185,6 +186,7 @@ class ReportData(_Record):
         pictures: of images where runtimes disagree, and of samples.
         precisions: what files of reduced precision find, which need not agree to the pixel.
         changed: files that are not those for which the package's description was written.
+        baseline: what drifted since an earlier report; None where there was none to compare with.
     """
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
@@ -202,6 +204,7 @@ class ReportData(_Record):
     pictures: tuple[Picture, ...] = ()
     precisions: tuple[PrecisionRecord, ...] = ()
     changed: tuple[str, ...] = ()
+    baseline: BaselineRecord | None = None
 
     @property
     def reference(self) -> RuntimeRecord | None:
@@ -210,10 +213,11 @@ class ReportData(_Record):
 
     @property
     def status(self) -> Status:
-        """Failed if an image failed in an exact runtime, a precision loses more than it may or a file was changed since
-        the package was written; passed if at least one label map was compared and none failed."""
+        """Failed if an image failed in an exact runtime, a precision loses more than it may, a file was changed since
+        the package was written or something drifted from the baseline; passed if at least one label map was compared
+        and none failed."""
         reference = self.reference
-        if self.changed:
+        if self.changed or (self.baseline is not None and self.baseline.drifts):
             return "failed"
         if any(record.status == "failed" and not record.allowed for record in self.precisions):
             return "failed"
@@ -226,7 +230,7 @@ class ReportData(_Record):
 
     @property
     def passed(self) -> bool:
-        """Whether at least two runtimes were compared and all agree."""
+        """Whether at least two runtimes were compared, all agree, and nothing drifted from a baseline."""
         return self.status == "passed"
 
     def results_of(self, runtime: str, device: str = "cpu") -> list[Result]:

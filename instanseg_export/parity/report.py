@@ -12,7 +12,7 @@ from ..limits import MAX_REPORT_BYTES
 from ..untrusted.boundary import first_problem
 from ..untrusted.json_texts import load_json
 from .records import ReportData
-from .render import render_html, render_markdown, summarise
+from .render import render_html, render_job_summary, render_junit, render_markdown, summarise
 
 __all__ = ["Report"]
 
@@ -24,11 +24,15 @@ class Report(ReportData):
         """Return the outcome in one paragraph of plain text. Without times: the same results give the same words."""
         return summarise(self)
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, *, for_ci: bool = False) -> list[Path]:
         """Write report.json, report.md and report.html into a folder, which is made if it is not there.
 
+        Args:
+            folder: to write to.
+            for_ci: also write junit.xml, and summary.md for the page of a job.
+
         Returns:
-            The three files.
+            The files.
 
         Raises:
             OutputError: one of them exists, cannot be written, or the disk is full.
@@ -38,6 +42,8 @@ class Report(ReportData):
             "report.md": render_markdown(self),
             "report.html": render_html(self),
         }
+        if for_ci:
+            texts |= {"junit.xml": render_junit(self), "summary.md": render_job_summary(self)}
         with staged_files(folder) as files:
             for name, text in texts.items():
                 files.add(folder / name).write_text(text, encoding="utf-8")

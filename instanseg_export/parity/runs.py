@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..exported_model import ExportedModel
 from ..images.named import NamedImage
-from ..metadata import NETWORK, SettingValue
+from ..metadata import SettingValue
 from ..progress import Steps
 from ..runtimes.ahead import ProgramsAhead
 from ..runtimes.description import Runtime
 from ..runtimes.outcome import Outcome
-from ..runtimes.process import run_runtime
+from ..runtimes.process import has_comparable_stages, run_runtime
 from ..targets import known_target
 from ..targets.capabilities import misfit
 from .records import label_of
-from .stages import StageDifference, Stages, compare_stages
+from .stages import StageDifference, compare_stages
 
-__all__ = ["Labels", "Row", "RuntimeRun", "Validation"]
+__all__ = ["Labels", "Row", "RuntimeRun", "Validation", "why_not"]
 
 Labels = npt.NDArray[np.int64]
 
@@ -94,11 +94,18 @@ class Validation:
         self._settings = settings
         self.steps = steps
         self._ahead = ahead
+        self._calls = itertools.count()
+        self._staged: dict[Row, dict[int, Outcome]] = {}
+        self._samples = [index for index, image in enumerate(images) if image.sample]
         for index, batch in enumerate(self.batches):
             np.save(self._input(index), batch, allow_pickle=False)
 
     def _input(self, index: int) -> Path:
-        return self._folder / f"image-{index:03d}.npy"
+        return self.place("image", index)
+
+    def place(self, kind: str, index: int) -> Path:
+        """Return where an image, or what is made of it, may lie as .npy."""
+        return self._folder / f"{kind}-{index:03d}.npy"
 
     def prepare(self, runtime: Runtime, lacking: str, device: str) -> RuntimeRun:
         """Find out whether the runtime can be run on this model; ``lacking`` says what this machine lacks for it."""
@@ -116,53 +123,63 @@ class Validation:
         return RuntimeRun(runtime, device, file, why, lacking)
 
     def run(self, run: RuntimeRun) -> None:
-        """Run all images and read the label maps."""
-        everything = range(len(self.images))
-        run.outcomes = self._run(run, everything, stages=False)
-        for index in everything:
+        """Run all images and read the label maps; the samples are run for their stages too, while the program is up."""
+        count = len(self.images)
+        samples = self._samples if has_comparable_stages(run.runtime) else []
+        self.steps.expect(len(samples))
+        outcomes = self._run(run, [*range(count), *samples], count if samples else None)
+        run.outcomes = outcomes[:count]
+        self._staged[run.row] = dict(zip(samples, outcomes[count:], strict=True))
+        for index in range(count):
             labels, error = self._read_labels(run.outcomes[index])
             run.labels.append(labels)
             run.errors.append(error)
         if all(outcome.unavailable for outcome in run.outcomes):
             run.why = run.outcomes[-1].error  # the images that a format of fixed sizes takes come last
 
-    def _run(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
-        misfits = {index: why for index in indices if (why := _misfit(run, self.batches[index].shape))}
-        self.steps.expect(-len(misfits))
+    def _run(self, run: RuntimeRun, indices: Sequence[int], stages_from: int | None) -> list[Outcome]:
+        misfits = {index: why for index in indices if (why := why_not(run, self.batches[index].shape))}
         fitting = [index for index in indices if index not in misfits]
-        outcomes = iter(self._run_fitting(run, fitting, stages=stages) if fitting else [])
+        self.steps.expect(len(fitting) - len(indices))
+        if stages_from is not None:
+            stages_from = sum(index not in misfits for index in indices[:stages_from])
+        outcomes = iter(self._run_fitting(run, fitting, stages_from) if fitting else [])
         return [
             Outcome(error=misfits[index], unavailable=True) if index in misfits else next(outcomes) for index in indices
         ]
 
-    def _run_fitting(self, run: RuntimeRun, indices: Sequence[int], *, stages: bool) -> list[Outcome]:
+    def _run_fitting(self, run: RuntimeRun, indices: Sequence[int], stages_from: int | None) -> list[Outcome]:
         def tell(place: int) -> None:
-            self.steps.end(f"{run.label}: {self.images[indices[place]].name}")
+            kind = ", stages" if stages_from is not None and place >= stages_from else ""
+            self.steps.end(f"{run.label}{kind}: {self.images[indices[place]].name}")
 
         ahead = self._ahead if run.device == "cpu" else None
-        found = None if ahead is None else ahead.take(run.runtime.name, indices, stages=stages)
-        if found is not None:
-            for place in range(len(indices)):
-                tell(place)
-            return found
-        kind = "stages" if stages else "labels"
-        return self._call(run, kind, {index: self._input(index) for index in indices}, tell, stages=stages)
+        found = None if ahead is None else ahead.take(run.runtime.name, indices, stages_from)
+        if found is None:
+            return self.call(run, [self._input(index) for index in indices], tell, stages_from)
+        for place in range(len(indices)):
+            tell(place)
+        return found
 
-    def _call(
-        self, run: RuntimeRun, kind: str, inputs: Mapping[int, Path], tell: Callable[[int], None], *, stages: bool
+    def call(
+        self,
+        run: RuntimeRun,
+        inputs: Sequence[Path],
+        tell: Callable[[int], None],
+        stages_from: int | None = None,
     ) -> list[Outcome]:
-        """Run a program on files, by the place of their image; ``kind`` names what it writes."""
+        """Run a program on files; the arguments are those of :func:`run_runtime`."""
         assert run.file is not None
-        kind = f"{kind}-{run.runtime.name}-{run.device.replace(':', '-')}"
+        name = f"{next(self._calls)}-{run.runtime.name}"
         return run_runtime(
             run.runtime,
             run.file,
-            list(inputs.values()),
-            [self._folder / f"{kind}-{index:03d}.npz" for index in inputs],
+            inputs,
+            [self._folder / f"{name}-{place:03d}.npz" for place in range(len(inputs))],
             device=run.device,
             time_limit=self._time_limit,
             settings=self._settings,
-            stages=stages,
+            stages_from=stages_from,
             on_image=tell,
         )
 
@@ -175,64 +192,26 @@ class Validation:
             return None, str(error)
         return labels, ""
 
-    def run_network(self, run: RuntimeRun, reference: RuntimeRun | None) -> None:
-        """Run a network alone on the images that the reference's network sees, and compare what both give."""
-        if reference is None or not _gives_stages(reference.runtime):
-            run.why = "there is no reference whose stages the network's output can be compared with"
-            self.steps.expect(-len(self.images))
-            return
-        fitting = [index for index, batch in enumerate(self.batches) if not _misfit(run, batch.shape)]
-        self.steps.expect(len(fitting))
-        expected: dict[int, Stages] = {}
-        missing: dict[int, str] = {}
-        for index, outcome in zip(fitting, self._run(reference, fitting, stages=True), strict=True):
-            try:
-                found = outcome.stages()
-                expected[index] = {name: found[name] for name in ("normalize", NETWORK)}
-            except (KeyError, ValueError):
-                missing[index] = f"{reference.runtime.title} does not give its stages"
-        inputs = {}
-        for index, stages in expected.items():
-            # A model may rescale an image before it normalises it.
-            if why := _misfit(run, stages["normalize"].shape):
-                missing[index] = why
-                continue
-            inputs[index] = self._folder / f"normal-{run.runtime.name}-{run.device.replace(':', '-')}-{index:03d}.npy"
-            np.save(inputs[index], stages["normalize"].astype(np.float32), allow_pickle=False)
-        self.steps.expect(len(inputs) - len(self.images))
-        places = list(inputs)
-
-        def tell(place: int) -> None:
-            self.steps.end(f"{run.label}: {self.images[places[place]].name}")
-
-        ran = dict(zip(places, self._call(run, NETWORK, inputs, tell, stages=False), strict=True)) if inputs else {}
-        for index, batch in enumerate(self.batches):
-            if index in ran:
-                outcome, difference = ran[index], None
-                if not outcome.error:
-                    outcome, difference = _compare_network(expected[index][NETWORK], outcome)
-            else:
-                why = missing.get(index) or _misfit(run, batch.shape)
-                outcome, difference = Outcome(error=why, unavailable=True), None
-            run.outcomes.append(outcome)
-            run.networks.append(difference)
-        if all(outcome.unavailable for outcome in run.outcomes):
-            run.why = run.outcomes[-1].error
+    def stages_of(self, run: RuntimeRun, indices: Sequence[int]) -> dict[int, Outcome]:
+        """Run images for their stages too, each once however often it is asked for."""
+        known = self._staged.setdefault(run.row, {})
+        missing = [index for index in indices if index not in known]
+        self.steps.expect(len(missing))
+        known |= dict(zip(missing, self._run(run, missing, 0), strict=True))
+        return {index: known[index] for index in indices}
 
     def stage_differences(
         self, reference: RuntimeRun, others: Sequence[tuple[RuntimeRun, Sequence[int]]]
     ) -> dict[tuple[Row, int], tuple[StageDifference, ...]]:
         """Run the reference and others once more with their stages, on the images asked for each, and compare them."""
-        others = [(run, indices) for run, indices in others if _gives_stages(run.runtime)]
+        others = [(run, indices) for run, indices in others if has_comparable_stages(run.runtime)]
         wanted = sorted({index for _, indices in others for index in indices})
-        if not wanted or not _gives_stages(reference.runtime):
+        if not wanted or not has_comparable_stages(reference.runtime):
             return {}
-        self.steps.expect(len(wanted) + sum(len(indices) for _, indices in others))
-        expected = dict(zip(wanted, self._run(reference, wanted, stages=True), strict=True))
+        expected = self.stages_of(reference, wanted)
         found = {}
         for run, indices in others:
-            outcomes = self._run(run, indices, stages=True) if indices else []
-            for index, outcome in zip(indices, outcomes, strict=True):
+            for index, outcome in self.stages_of(run, indices).items():
                 found[run.row, index] = self._compare_stages(expected[index], outcome)
         return found
 
@@ -243,24 +222,7 @@ class Validation:
             return ()  # the stages are a help for diagnosis: without them, the label maps still tell
 
 
-def _misfit(run: RuntimeRun, shape: tuple[int, ...]) -> str:
+def why_not(run: RuntimeRun, shape: tuple[int, ...]) -> str:
     """Return why the file takes no image of that shape; empty where it does."""
     assert run.file is not None
     return misfit(known_target(run.runtime.target), run.file, shape)
-
-
-def _compare_network(expected: npt.NDArray[Any], outcome: Outcome) -> tuple[Outcome, StageDifference | None]:
-    """Compare the output of a network alone; an outcome without one becomes an error."""
-    try:
-        found = outcome.further()
-    except ValueError as error:
-        return Outcome(error=str(error)), None
-    if NETWORK not in found:
-        return Outcome(error=f"its output has no {NETWORK}"), None
-    (difference,) = compare_stages({NETWORK: expected}, found)
-    return outcome, difference
-
-
-def _gives_stages(runtime: Runtime) -> bool:
-    target = known_target(runtime.target)
-    return target is None or target.exposes_stages

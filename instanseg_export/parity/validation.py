@@ -25,9 +25,11 @@ from ..runtimes.registry import list_runtimes
 from ..runtimes.selection import select_runtimes
 from ..targets import is_artifact
 from ..targets.trust import check_trust
+from .baseline import Baseline, compare_with_baseline, require_comparable
 from .compare import FEW_PIXELS, PPM, Comparison
 from .fixed_sizes import fixed_shapes, with_fixed_sizes
 from .judgement import compare_all, judge, judge_network, record_of
+from .networks import run_networks
 from .pictures import Pictures
 from .precision_records import FEWEST_MATCHED, PrecisionRecord
 from .precision_sets import precision_files
@@ -59,6 +61,7 @@ def run_validation(
     time_limit: float = 120.0,
     settings: Mapping[str, object] | None = None,
     precisions: Sequence[PrecisionRecord] | None = None,
+    baseline: Baseline | None = None,
     trust: bool,
     steps: Steps,
     ahead: ProgramsAhead | None = None,
@@ -74,6 +77,7 @@ def run_validation(
         settings: values to override in every runtime, by name.
         precisions: what is known already of a package's files of reduced precision. By default they are compared with
             fp32 here, on the images that are pictures of something, where all runtimes are asked for.
+        baseline: to compare the report with.
         trust: run files that this package did not write.
         steps: counts the images that were run.
         ahead: has programs that run on just these images, on the CPU and without settings.
@@ -97,6 +101,8 @@ def run_validation(
             if not lacking:
                 _check_trust(model, runtime, trusted=trust, shown=path)
         validation = Validation(model, chosen, folder, time_limit, checked, steps, ahead)
+        if baseline is not None:
+            require_comparable(baseline, _image_records(validation), checked)
         runs = [
             validation.prepare(runtime, lacking, device)
             for device in dict.fromkeys(devices)
@@ -109,7 +115,11 @@ def run_validation(
         report = _validate(validation, runs, on_cpu, checked)
         if precisions is None:
             precisions = _precisions(validation, checked) if runtimes is None else ()
-        return report.model_copy(update={"precisions": tuple(precisions)})
+        report = report.model_copy(update={"precisions": tuple(precisions)})
+        if baseline is None:
+            return report
+        record = compare_with_baseline(report, baseline, runtimes=runtimes, devices=devices)
+        return report.model_copy(update={"baseline": record})
 
 
 def _check_trust(model: ExportedModel, runtime: Runtime, *, trusted: bool, shown: Path | None = None) -> None:
@@ -199,13 +209,11 @@ def _validate(
         if any(labels is not None for labels in candidate.labels):
             reference = candidate
             break
-    for run in runs.values():
-        if run.why or run.outcomes:
-            continue
+    pending = [run for run in runs.values() if not run.why and not run.outcomes]
+    for run in pending:
         if run.whole:
             validation.run(run)
-        else:
-            validation.run_network(run, reference)
+    run_networks(validation, [run for run in pending if not run.whole], reference)
     return _report(validation, list(runs.values()), reference, settings)
 
 
@@ -249,17 +257,7 @@ def _report(
             python=platform.python_version(),
             exporter=__version__,
         ),
-        images=tuple(
-            ImageRecord(
-                name=image.name,
-                note=image.note,
-                shape=batch.shape,
-                sha256=hashlib.sha256(batch.tobytes()).hexdigest(),
-                sample=image.sample,
-                notes=image.notes,
-            )
-            for image, batch in zip(validation.images, validation.batches, strict=True)
-        ),
+        images=_image_records(validation),
         runtimes=tuple(
             record_of(
                 run,
@@ -272,6 +270,20 @@ def _report(
         results=tuple(results),
         pictures=tuple(pictures.made),
         changed=validation.model.changed,
+    )
+
+
+def _image_records(validation: Validation) -> tuple[ImageRecord, ...]:
+    return tuple(
+        ImageRecord(
+            name=image.name,
+            note=image.note,
+            shape=batch.shape,
+            sha256=hashlib.sha256(batch.tobytes()).hexdigest(),
+            sample=image.sample,
+            notes=image.notes,
+        )
+        for image, batch in zip(validation.images, validation.batches, strict=True)
     )
 
 

@@ -12,7 +12,7 @@ import tifffile
 
 from instanseg_export.errors import ImageError
 from instanseg_export.parity.given import read_given
-from support.hostile_models import write_package
+from support.hostile_models.parts import write_package
 
 
 @pytest.fixture

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ..baseline_records import BaselineRecord
 from ..precision_records import PrecisionRecord
 from ..records import ReportData, RuntimeRecord, label_of, largest_network_difference, worst
 
-__all__ = ["summarise"]
+__all__ = ["baseline_sentence", "summarise"]
+
+_NAMED = 3
+"""Drifts that the paragraph names; the table has them all."""
 
 
 def summarise(report: ReportData) -> str:
@@ -18,6 +22,8 @@ def summarise(report: ReportData) -> str:
     if reference is None:
         reasons = "; ".join(f"{runtime.label}: {runtime.why}" for runtime in report.runtimes)
         return f"{changed}No runtime could run {report.model}, so that nothing was compared. {reasons}."
+    if report.baseline is not None:
+        changed += f"{baseline_sentence(report.baseline)} "
     others = [runtime for runtime in report.runtimes if not runtime.reference]
     # Images that the user gave are samples too, and not the package's.
     samples = 0 if all(image.note == "given" for image in report.images) else sum(i.sample for i in report.images)
@@ -59,6 +65,16 @@ def summarise(report: ReportData) -> str:
     if report.status == "not run":
         sentences.append("Nothing was compared: it takes two runtimes.")
     return " ".join(sentences)
+
+
+def baseline_sentence(record: BaselineRecord) -> str:
+    """Return how the report compares with its baseline, in one sentence."""
+    day = record.created.partition("T")[0]
+    if not record.drifts:
+        return f"As in the baseline of {day}: {record.compared} results."
+    named = "; ".join(drift.sentence for drift in record.drifts[:_NAMED])
+    more = f"; and {len(record.drifts) - _NAMED} more" if len(record.drifts) > _NAMED else ""
+    return f"Drifted from the baseline of {day}: {named}{more}."
 
 
 def _precision_sentence(record: PrecisionRecord) -> str:

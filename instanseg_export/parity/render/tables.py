@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ..baseline_records import DRIFT_RULE, BaselineRecord, Drift
 from ..compare import Comparison
 from ..precision_records import RULE, PrecisionRecord
 from ..records import ImageRecord, ReportData, Result, RuntimeRecord, Status, largest_network_difference, worst
 
 __all__ = [
+    "DRIFT_COLUMNS",
     "IMAGE_COLUMNS",
     "MARKS",
     "PRECISION_COLUMNS",
     "RESULT_COLUMNS",
     "RUNTIME_COLUMNS",
+    "baseline_facts",
     "by_image",
     "comparisons",
+    "drift_row",
     "facts",
     "image_row",
     "label_of_result",
@@ -123,6 +127,20 @@ RESULT_COLUMNS = (
     "Time",
     "Why",
 )
+
+
+DRIFT_COLUMNS = ("Runtime or file", "Image", "What", "In the baseline", "Now", "Why")
+
+
+def drift_row(drift: Drift) -> list[str]:
+    """Return the values of :data:`DRIFT_COLUMNS` for one thing that drifted."""
+    return [drift.runtime, drift.image, drift.kind, drift.before, drift.now, drift.why]
+
+
+def baseline_facts(record: BaselineRecord) -> list[str]:
+    """Return what explains the comparison with a baseline, one sentence each."""
+    made = f"Recorded {record.created} with instanseg-export {record.exporter} (SHA-256 {record.sha256[:12]})."
+    return [made, f"Results compared: {record.compared}.", *record.notes, DRIFT_RULE]
 
 
 def precision_row(record: PrecisionRecord) -> list[str]:
