@@ -14,7 +14,7 @@ from ..files import files_in, scratch_folder, sha256_of, size_of
 from ..images.named import NamedImage
 from ..metadata import FOREIGN, Contract, ModelMetadata
 from ..untrusted.boundary import plain, present, regular_file
-from ..untrusted.zips import unpack
+from ..untrusted.zips import naming, unpack
 from .package_files import RDF_FILE, Description, read_description, read_samples, read_test
 
 __all__ = ["ExportedModel", "open_model"]
@@ -85,28 +85,17 @@ def open_model(path: Path) -> Iterator[ExportedModel]:
         UnsafeFileError: the zip would write outside of its folder or fill the disk, or a file refers to others.
     """
     if not path.exists():
-        raise PackageError(f"There is no {path}.", hint="Give the folder or zip of a package, or an exported file.")
+        raise PackageError(
+            f"There is no file or folder {path}.", hint="Give the folder or zip of a package, or an exported file."
+        )
     if path.suffix == ".zip" and not path.is_dir():
-        with scratch_folder() as folder, _naming(path, folder):
+        with scratch_folder() as folder, naming(path, folder):
             unpack(path, folder, PackageError, hint=_AGAIN)
             yield _read_package(folder, path.stem, path)
     elif path.is_dir() and not _is_exported_folder(path):
         yield _read_package(path, path.resolve().name, path)
     else:
         yield _read_file(path)
-
-
-@contextmanager
-def _naming(path: Path, folder: Path) -> Iterator[None]:
-    """Let messages name a zip and what is in it, not the folder that it is unpacked to."""
-    try:
-        yield
-    except InstansegExportError as error:
-        inside, itself = f"{path}: ", str(path)
-        error.message = error.message.replace(f"{folder}/", inside).replace(str(folder), itself)
-        error.hint = error.hint.replace(f"{folder}/", inside).replace(str(folder), itself)
-        error.args = (error.message,)
-        raise
 
 
 def _read_package(folder: Path, name: str, path: Path) -> ExportedModel:

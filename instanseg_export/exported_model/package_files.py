@@ -18,10 +18,11 @@ from ..untrusted.arrays import read_npy
 from ..untrusted.boundary import plain, present, regular_file
 from ..untrusted.yaml_texts import load_yaml
 
-__all__ = ["RDF_FILE", "Description", "PackageTest", "read_description", "read_samples", "read_test"]
+__all__ = ["RDF_FILE", "Description", "PackageTest", "read_description", "read_samples", "read_test", "sample_pictures"]
 
 RDF_FILE = "rdf.yaml"
 _SAMPLES = "sample-*.tif"
+_LONGEST_WORDS = 1000
 _EPSILON = 1e-6
 """Of the zoo's scale_range."""
 
@@ -71,6 +72,27 @@ class Description:
                 if isinstance(names, list) and names:
                     return len(names)
         return None
+
+    @property
+    def summary(self) -> str:
+        """What the model is, in a sentence or two; empty where it does not say."""
+        return _words(self._content.get("description"))
+
+    @property
+    def licence(self) -> str:
+        """An SPDX identifier; empty where it does not say."""
+        return _words(self._content.get("license"))
+
+    @property
+    def authors(self) -> list[str]:
+        """Names."""
+        return [name for row in self._rows("authors") if (name := _words(row.get("name")))]
+
+    @property
+    def citations(self) -> list[str]:
+        """What to cite, each with its DOI where it has one."""
+        found = [(_words(row.get("text")), _words(row.get("doi"))) for row in self._rows("cite")]
+        return [f"{text.rstrip('.')}. doi:{doi}" if doi else text for text, doi in found if text]
 
     @property
     def images(self) -> list[str]:
@@ -125,6 +147,10 @@ class Description:
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
+def _words(text: Any) -> str:
+    return plain(text, _LONGEST_WORDS).strip() if isinstance(text, str) else ""
+
+
 def _file_names(source: Any, *, inside: bool = False) -> list[str]:
     """Return the name of a file that lies in the package itself, or ``inside`` of a folder of it; or nothing."""
     name = source.get("source") if isinstance(source, dict) else source
@@ -164,7 +190,7 @@ def read_samples(folder: Path, names: Sequence[str], channels: int | None, dimen
         PackageError: one is missing or damaged.
         ImageError: a picture cannot be read.
     """
-    beside = sorted(path.name for path in folder.glob(_SAMPLES) if not path.stem.endswith("-labels"))
+    beside = [path.name for path in sample_pictures(folder)]
     seen: list[npt.NDArray[np.float32]] = []
     for name in list(dict.fromkeys([*names, *beside]))[:MAX_SAMPLES]:
         path = folder / name
@@ -178,6 +204,13 @@ def read_samples(folder: Path, names: Sequence[str], channels: int | None, dimen
         if not any(np.array_equal(sample.batch(), other, equal_nan=True) for other in seen):
             seen.append(sample.batch())
             yield sample
+
+
+def sample_pictures(folder: Path) -> list[Path]:
+    """Return the pictures that lie beside a package's description to show what it does, without their label maps."""
+    return sorted(path for path in folder.glob(_SAMPLES) if not path.stem.endswith("-labels") and path.is_file())[
+        :MAX_SAMPLES
+    ]
 
 
 def read_test(folder: Path, test: PackageTest, channels: int | None, dimensions: int) -> NamedImage | None:

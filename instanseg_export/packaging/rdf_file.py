@@ -12,7 +12,7 @@ import yaml
 
 from ..errors import PackageError
 
-__all__ = ["QUPATH_FILE", "RDF_FILE", "quiet_reader", "without_lookups", "write_rdf"]
+__all__ = ["QUPATH_FILE", "RDF_FILE", "check_rdf", "quiet_reader", "rdf_text", "without_lookups", "write_rdf"]
 
 RDF_FILE = "rdf.yaml"
 QUPATH_FILE = "model.yml"
@@ -52,6 +52,11 @@ def quiet_reader() -> Iterator[None]:
         logger.enable(source)
 
 
+def rdf_text(content: Mapping[str, Any]) -> str:
+    """Return a description as YAML."""
+    return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
 def write_rdf(folder: Path, content: Mapping[str, Any], name: str = RDF_FILE) -> None:
     """Write a description and check it, with all files that it names, by the zoo's own reader.
 
@@ -63,10 +68,16 @@ def write_rdf(folder: Path, content: Mapping[str, Any], name: str = RDF_FILE) ->
     Raises:
         PackageError: the reader refuses it.
     """
-    path = folder / name
-    text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    (folder / name).write_text(rdf_text(content), encoding="utf-8", newline="\n")
+    check_rdf(folder, content, name)
 
+
+def check_rdf(folder: Path, content: Mapping[str, Any], name: str = RDF_FILE) -> None:
+    """Check a description, with all files that it names, by the zoo's own reader; its arguments are as above.
+
+    Raises:
+        PackageError: the reader refuses it.
+    """
     from bioimageio.spec import InvalidDescr, ValidationContext, build_description
 
     with ValidationContext(root=folder, perform_io_checks=True), quiet_reader():

@@ -17,7 +17,7 @@ from ..untrusted.boundary import present
 from ..untrusted.yaml_texts import load_yaml
 from .rdf_file import RDF_FILE, quiet_reader, without_lookups
 
-__all__ = ["ZooCheck", "zoo_test"]
+__all__ = ["ZooCheck", "load_libraries", "zoo_test"]
 
 _DEVICES = {"torchscript": ["cpu"], "onnx": ["CPUExecutionProvider"]}
 
@@ -77,6 +77,12 @@ def _set_aside() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def load_libraries() -> None:
+    """Load what the zoo's test needs, which takes two seconds."""
+    with contextlib.suppress(Exception):  # it is raised again where they are needed
+        import bioimageio.core  # noqa: F401
 
 
 def zoo_test(folder: Path, *, lookups: bool = False) -> list[ZooCheck]:

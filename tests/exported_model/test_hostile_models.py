@@ -19,7 +19,8 @@ from instanseg_export.errors import InstansegExportError
 from instanseg_export.exported_model import open_model
 from support import peak
 from support.figures import tell
-from support.hostile_models import Member, members, write_package
+from support.hostile_models.everything import members
+from support.hostile_models.parts import Member, write_package
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what Linux says of a process"),

@@ -12,7 +12,7 @@ from instanseg_export.errors import PackageError
 from instanseg_export.exported_model import open_model
 from instanseg_export.runtimes import registry
 from instanseg_export.runtimes.registry import list_runtimes, read_runtime
-from support.hostile_models import write_package
+from support.hostile_models.parts import write_package
 
 
 def test_a_package_brings_its_own_samples_folder_and_zip_alike(demo_package: Path) -> None:

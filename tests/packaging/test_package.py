@@ -4,113 +4,23 @@ from __future__ import annotations
 
 import filecmp
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-import yaml
 from PIL import Image
 
-from instanseg_export.api.validate import validate
 from instanseg_export.errors import CardError, PackageError
 from instanseg_export.families.outputs import label_map
 from instanseg_export.families.registry import build_forward
 from instanseg_export.images import read_image
-from instanseg_export.images.named import NamedImage
-from instanseg_export.packaging import ZooCheck, choose_samples, default_card, zoo_test
+from instanseg_export.packaging import choose_samples, default_card, zoo_test
 from instanseg_export.packaging.fiji import MACROS
-from instanseg_export.packaging.rdf_file import write_rdf
 from instanseg_export.targets import write_artifact
 from instanseg_export.targets.base import Artifact
-from support.packaged import Exported
-
-NO_MAINTAINER = "Missing `maintainers` or any author in `authors` with a specified `github_user` name."
-
-
-def rdf_of(folder: Path, name: str = "rdf.yaml") -> dict[str, Any]:
-    """The description as a plain YAML reader sees it, which is how QuPath and JDLL do."""
-    content = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-    assert isinstance(content, dict)
-    return content
-
-
-def axes_of(tensor: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {axis.get("id", axis["type"]): axis for axis in tensor["axes"]}
-
-
-def assert_passes(checks: list[ZooCheck]) -> None:
-    assert [check.weights for check in checks] == ["torchscript", "onnx"]
-    for check in checks:
-        assert check.passed, check.failures
-        assert check.failures == ()
-        # Nobody may be named on GitHub but by the card: the only remark that cannot be avoided.
-        assert [warning for warning in check.warnings if NO_MAINTAINER not in warning] == []
-
-
-def test_the_zoo_accepts_the_demo_without_a_word(demo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert_passes(zoo_test(demo_folder))
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "onnxruntime" not in err
-
-
-def test_a_description_that_the_zoo_cannot_read_is_refused_in_words(demo_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(demo_folder, tmp_path, dirs_exist_ok=True)
-    with pytest.raises(PackageError, match=r"refuses the description.*inputs") as caught:
-        write_rdf(tmp_path, rdf_of(demo_folder) | {"inputs": []})
-    assert ": :" not in caught.value.message
-    assert "Correct the card" in caught.value.hint
-
-
-def test_the_zoo_accepts_any_number_of_channels(channelnet_folder: Path) -> None:
-    assert_passes(zoo_test(channelnet_folder))
-
-
-def test_the_zoo_accepts_rare_options(multihead_folder: Path) -> None:
-    assert_passes(zoo_test(multihead_folder))
-
-
-def test_with_a_maintainer_no_warning_is_left(demo: Exported, tmp_path: Path) -> None:
-    card = demo.card.model_validate(
-        demo.card.model_dump() | {"maintainers": [{"github_user": "ada"}], "git_repo": "https://example.com/x"}
-    )
-    folder = demo.only("torchscript").package(tmp_path / "package", card=card)
-    assert [check.warnings for check in zoo_test(folder)] == [()]
-
-
-def test_the_zoo_test_sees_another_result(demo: Exported, tmp_path: Path) -> None:
-    folder = demo.only("onnx").package(tmp_path / "package")
-    path = folder / "test-output-instance_segmentation.npy"
-    labels = np.load(path)
-    labels[labels == 3] = 0
-    np.save(path, labels)
-    content = rdf_of(folder)
-    del content["outputs"][0]["test_tensor"]["sha256"]
-    (folder / "rdf.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    (check,) = zoo_test(folder)
-    assert not check.passed
-    assert "elements disagree with expected values" in check.failures[0]
-
-
-def test_the_zoo_test_sees_a_changed_file(demo_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(demo_folder, tmp_path / "package")
-    (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\0")
-    checks = zoo_test(folder)
-    assert not any(check.passed for check in checks)
-    assert any("sha256" in failure.lower() for failure in checks[0].failures)
-
-
-@pytest.mark.parametrize("text", ["a: [", "- x", "type: dataset", ""])
-def test_the_zoo_test_refuses_what_is_no_model(tmp_path: Path, text: str) -> None:
-    with pytest.raises(PackageError, match=r"has no rdf\.yaml"):
-        zoo_test(tmp_path)
-    (tmp_path / "rdf.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(PackageError, match=r"not valid YAML|does not describe a model"):
-        zoo_test(tmp_path)
+from support.packaged import Exported, axes_of, rdf_of
 
 
 @pytest.mark.parametrize("name", ["demo_folder", "channelnet_folder"])
@@ -242,63 +152,6 @@ def test_sizes_survive_the_zoo_s_arithmetic_at_any_pixel_size(
     scale = rdf_of(folder, "model.yml")["inputs"][0]["axes"][2]["scale"]
     assert scale == pytest.approx(pixel_size, rel=1e-7)
     assert all(size * scale / scale == size for size in range(1, 5000))
-
-
-def test_the_readme_tells_the_essentials(demo_folder: Path) -> None:
-    text = (demo_folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
-    for heading in (
-        "# nuclei_dsb2018",
-        "### QuPath",
-        "### Fiji",
-        "## Settings",
-        "## Limits",
-        "## Validation",
-        "## Cite",
-    ):
-        assert f"\n{heading}\n" in f"\n{text}"
-    assert "\n- **`seed_threshold` = 0.7:** " in text
-    assert "choose `local/nuclei_dsb2018-0.1.0`" in text, "as QuPath's list shows it"
-    assert "0.5 µm per pixel" in text
-    assert "have not been compared" in text
-    assert "instanseg-export contributors" in text
-    assert "https://doi.org/10.48550/arXiv.2408.15954" in text
-    assert "|" not in text, "QuPath's viewer knows no tables"
-    assert "![" not in text, "nor pictures that lie beside the README"
-
-
-def test_the_readme_of_an_unnamed_model_is_honest(channelnet_folder: Path) -> None:
-    text = (channelnet_folder / "nuclei_cells_channelnet_README.md").read_text(encoding="utf-8")
-    assert "Nobody has stated a licence" in text
-    assert "- **Licence:** not stated, see below\n" in text
-    assert "- **Channels:** any number\n" in text
-    assert "- **Pixel size:** not known\n" in text
-    assert "QuPath takes it for 1 µm" in text
-
-
-def test_the_python_lines_of_the_readme_run(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (demo_folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 2
-    monkeypatch.chdir(demo_folder)
-    for block in blocks:
-        names: dict[str, Any] = {}
-        exec(block, names)
-        assert int(names["labels"].max()) > 10
-
-
-def test_the_validation_section_comes_from_the_report(demo: Exported, demo_folder: Path, tmp_path: Path) -> None:
-    image = NamedImage("corner", demo.samples[0].image[:, :96, :96], sample=True)
-    report = validate(demo_folder, images=[image], runtimes=["torchscript", "onnxruntime"])
-    folder = demo.package(tmp_path / "package", report=report)
-    text = (folder / "nuclei_dsb2018_README.md").read_text(encoding="utf-8")
-    assert report.summary() in text
-    assert "have not been compared" not in text
-    for runtime in report.runtimes:
-        assert f"- **{runtime.title} {runtime.version}:** " in text
-    # The report came later: the same folder, written again, is the same but for the README and its hash.
-    demo.package(tmp_path / "before")
-    comparison = filecmp.dircmp(tmp_path / "before", folder)
-    assert comparison.diff_files == ["nuclei_dsb2018_README.md"]
 
 
 def test_a_model_that_finds_nothing_says_so(demo: Exported, tmp_path: Path) -> None:
