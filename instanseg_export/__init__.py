@@ -21,6 +21,7 @@ from .errors import (
     OutputError,
     PackageError,
     ParityError,
+    PublishError,
     RecipeError,
     RuntimeUnavailableError,
     SettingError,
@@ -35,11 +36,26 @@ from .errors import (
 if TYPE_CHECKING:
     from .api.bench import bench
     from .api.doctor import doctor
+    from .api.evaluate import evaluate
     from .api.export import export
+    from .api.export_server import export_server
+    from .api.export_web import export_web
     from .api.inspect import inspect
-    from .api.options import BenchOptions, ExportOptions, RunOptions, ValidateOptions
+    from .api.options import (
+        BenchOptions,
+        EvaluateOptions,
+        ExportOptions,
+        ExportWebOptions,
+        PublishOptions,
+        RunOptions,
+        ServeOptions,
+        ServerOptions,
+        ValidateOptions,
+    )
+    from .api.publish import publish
     from .api.run import run, run_many
     from .api.segment_slide import segment_slide
+    from .api.serve import serve
     from .api.validate import validate
     from .checkpoints import load_checkpoint, save_checkpoint
     from .families.registry import build_forward
@@ -53,16 +69,22 @@ __all__ = [
     "BenchOptions",
     "CardError",
     "CheckpointError",
+    "EvaluateOptions",
     "ExportError",
     "ExportOptions",
+    "ExportWebOptions",
     "ImageError",
     "InstansegExportError",
     "OutputError",
     "PackageError",
     "ParityError",
+    "PublishError",
+    "PublishOptions",
     "RecipeError",
     "RunOptions",
     "RuntimeUnavailableError",
+    "ServeOptions",
+    "ServerOptions",
     "SettingError",
     "SpecError",
     "TooLargeError",
@@ -75,16 +97,21 @@ __all__ = [
     "bench",
     "build_forward",
     "doctor",
+    "evaluate",
     "export",
+    "export_server",
+    "export_web",
     "inspect",
     "load_card",
     "load_checkpoint",
     "overlay",
+    "publish",
     "read_image",
     "run",
     "run_many",
     "save_checkpoint",
     "segment_slide",
+    "serve",
     "train",
     "validate",
     "write_labels",
@@ -94,22 +121,32 @@ __all__ = [
 
 _MODULE_OF = {
     "BenchOptions": ".api.options",
+    "EvaluateOptions": ".api.options",
     "ExportOptions": ".api.options",
+    "ExportWebOptions": ".api.options",
+    "PublishOptions": ".api.options",
     "RunOptions": ".api.options",
+    "ServeOptions": ".api.options",
+    "ServerOptions": ".api.options",
     "ValidateOptions": ".api.options",
     "bench": ".api.bench",
     "build_forward": ".families.registry",
     "doctor": ".api.doctor",
+    "evaluate": ".api.evaluate",
     "export": ".api.export",
+    "export_server": ".api.export_server",
+    "export_web": ".api.export_web",
     "inspect": ".api.inspect",
     "load_card": ".packaging",
     "load_checkpoint": ".checkpoints",
     "overlay": ".images",
+    "publish": ".api.publish",
     "read_image": ".images",
     "run": ".api.run",
     "run_many": ".api.run",
     "save_checkpoint": ".checkpoints",
     "segment_slide": ".api.segment_slide",
+    "serve": ".api.serve",
     "train": ".training.run",
     "validate": ".api.validate",
     "write_labels": ".images",

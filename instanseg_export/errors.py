@@ -13,6 +13,7 @@ __all__ = [
     "OutputError",
     "PackageError",
     "ParityError",
+    "PublishError",
     "RecipeError",
     "RuntimeUnavailableError",
     "SettingError",
@@ -105,6 +106,10 @@ class TrainingError(InstansegExportError):
 
 class PackageError(InstansegExportError):
     """A package or an exported file is incomplete or damaged."""
+
+
+class PublishError(InstansegExportError):
+    """A package cannot be published: it is not fit, there is no token, or a server refuses or does not answer."""
 
 
 class RuntimeUnavailableError(InstansegExportError):

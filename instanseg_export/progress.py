@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .interruption import raise_swallowed
+
 __all__ = ["Progress", "Steps"]
 
 
@@ -43,6 +45,7 @@ class Steps:
 
     def tell(self, what: str) -> None:
         """Say what goes on, without counting."""
+        raise_swallowed()
         if self._progress is not None:
             self._progress(what, min(self._done, self._total), self._total)
 

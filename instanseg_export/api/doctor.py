@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from ..errors import RuntimeUnavailableError
 from ..progress import Progress, Steps
 from ..runtimes.description import Runtime
 from ..runtimes.probe import make_ready, probe
 from ..runtimes.registry import list_runtimes
 from ..targets import TARGETS, known_target
+from ..web.built import built_page, missing_page
 
 __all__ = ["Finding", "doctor"]
 
@@ -38,14 +40,14 @@ class Finding:
     """One line of the diagnosis.
 
     Attributes:
-        group: "system", "library", "device", "target", "runtime" or "extra".
+        group: "system", "library", "device", "target", "runtime", "page" or "extra".
         name: of the thing.
         state: "ok", "missing" (optional, and not here) or "broken" (needed, and not usable).
         detail: a version, or why not.
         remedy: what to type or do; empty when nothing is amiss.
     """
 
-    group: Literal["system", "library", "device", "target", "runtime", "extra"]
+    group: Literal["system", "library", "device", "target", "runtime", "page", "extra"]
     name: str
     state: Literal["ok", "missing", "broken"]
     detail: str
@@ -53,14 +55,15 @@ class Finding:
 
 
 def doctor(*, build_runtimes: bool = False, progress: Progress | None = None) -> list[Finding]:
-    """Look at Python, the libraries, the devices, the targets, the runtimes and the extras of this machine.
+    """Look at Python, libraries, devices, targets, runtimes, the web page and the extras of this machine.
 
     Args:
-        build_runtimes: build first those that have to be built; the finding of one that cannot be says why.
+        build_runtimes: build first those that have to be built, and the page; a finding says why one cannot be.
         progress: told what is being built.
     """
     runtimes = _built(progress) if build_runtimes else [(one, probe(one)) for one in list_runtimes()]
-    return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), *_extras()]
+    page = _page(Steps(progress) if build_runtimes else None)
+    return [*_system(), *_libraries(), *_devices(), *_targets(), *_runtimes(runtimes), page, *_extras()]
 
 
 def _built(progress: Progress | None) -> list[tuple[Runtime, str]]:
@@ -169,6 +172,20 @@ def _runtimes(runtimes: list[tuple[Runtime, str]]) -> list[Finding]:
         else Finding("runtime", one.name, "ok", f"runs {one.filename} on {', '.join(one.devices)}{_part(one)}")
         for one, lacks in runtimes
     ]
+
+
+def _page(steps: Steps | None) -> Finding:
+    """Return whether the page that ``serve`` opens is built; build it if steps are given."""
+    lacks = missing_page()
+    if lacks and steps is not None:
+        try:
+            built_page(steps)
+            lacks = ""
+        except RuntimeUnavailableError as error:
+            lacks = error.message
+    if not lacks:
+        return Finding("page", "web page", "ok", "opened by serve, written by export-web")
+    return Finding("page", "web page", "missing", lacks, "serve and export-web build it, with Node 20.15 and npm.")
 
 
 def _part(runtime: Runtime) -> str:

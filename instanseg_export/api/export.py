@@ -20,6 +20,7 @@ from ..images.synthetic import standard_images
 from ..packaging import Card, Sample, ZooCheck, card_for, choose_samples, write_package, zip_package, zoo_test
 from ..packaging.checkpoint_card import with_pixel_size
 from ..packaging.contents import Contents, require_weights
+from ..packaging.zoo import load_libraries
 from ..parity.fixed_sizes import with_fixed_sizes
 from ..parity.precision_records import PrecisionRecord, require_kept
 from ..parity.precision_sets import precision_files
@@ -250,7 +251,7 @@ def _programs(images: _Images, options: ExportOptions) -> Iterator[ProgramsAhead
         yield None
         return
     samples = [place for place, image in enumerate(images.compared) if image.sample]
-    with run_ahead([image.batch() for image in images.compared], samples) as ahead:
+    with run_ahead([image.batch() for image in images.compared], samples, spare=load_libraries) as ahead:
         yield ahead
 
 

@@ -20,10 +20,10 @@ from ..inference.label_formats import PYRAMID, check_label_format
 from ..inference.model import Ready, get_ready
 from ..inference.prepare import prepare
 from ..inference.result import RunFailure, RunResult
+from ..inference.segment import segment
 from ..inference.write import POLYGONS, planned
 from ..progress import Progress, Steps
 from ..runtimes.outcome import Outcome
-from ..runtimes.process import run_runtime
 from ..targets.trust import check_trust
 from ..untrusted.boundary import enough_memory
 from .options import RunKeywords, RunOptions
@@ -214,23 +214,9 @@ def _read_one(state: _Run, place: int, folder: Path) -> Job | None:
 
 def _segment(state: _Run, batch: Batch) -> list[Outcome]:
     """Run the model on a batch."""
-    ready = state.ready
     state.steps.tell("segment")
-    known = ready.metadata is not None and "normalize" in ready.metadata.baked
-    normalizes = known and "normalize" not in ready.fixed
     inputs = [job.prepared.seen for job in batch.jobs]
-    outcomes = run_runtime(
-        ready.runtime,
-        ready.file,
-        inputs,
-        [path.with_suffix(".npz") for path in inputs],
-        device=ready.device,
-        settings={**ready.settings, **({"normalize": batch.normalize} if normalizes else {})},
-        time_limit=state.options.time_limit,
-    )
-    for path in inputs:
-        path.unlink(missing_ok=True)
-    return outcomes
+    return segment(state.ready, inputs, batch.normalize, time_limit=state.options.time_limit)
 
 
 def _write(state: _Run, batch: Batch, outcomes: Sequence[Outcome]) -> None:

@@ -17,20 +17,21 @@ from ..errors import OutputError, RuntimeUnavailableError
 from ..exported_model import open_model
 from ..files import check_apart, scratch_folder
 from ..inference.model import Ready, get_ready
+from ..interruption import raise_swallowed
 from ..progress import Progress
 from ..runtimes.description import Runtime
-from ..slides.box import Box
-from ..slides.decision import Decision, seam_notes
+from ..slides.beside import beside
 from ..slides.engine.connect import connected
 from ..slides.engine.events import RunEvent
 from ..slides.engine.job import Job, open_job
 from ..slides.engine.needs import Needs
 from ..slides.engine.run_tiles import TilesDone, run_tiles
-from ..slides.paint import paint
 from ..slides.plan import Plan, make_plan
 from ..slides.records import records_of
 from ..slides.result import SlideResult
-from ..slides.seams import decide
+from ..slides.seams.decide import decide
+from ..slides.seams.decision import Decision, seam_notes
+from ..slides.seams.paint import paint
 from ..slides.sinks.labels import write_label_zarr
 from ..slides.sinks.objects import KINDS, check_kinds, write_objects
 from ..slides.sinks.overview import write_overview
@@ -106,17 +107,22 @@ def segment_slide(
         in_the_way = check_results(folder, names, resume=options.resume, overwrite=options.overwrite)
         with open_slide(address) as source:
             plan = make_plan(source, ready, options, options, progress)
+        clock = _Clock(started)
+        clock.ends("plan")
         identity = plan.identity(ready, address)
         with open_job(folder, identity, resume=options.resume, overwrite=options.overwrite) as job:
             run = _Run(ready, address, plan, options, job, progress)
             done = _do_tiles(run, tell)
+            clock.ends("tiles")
             decision, results = _decide(run, done)
+            clock.ends("seams")
             frame = plan.frame(ready, decision.structures, _hash(identity))
             notes = (*plan.notes, *seam_notes(decision, plan.grid.halo), *_of_tiles(done))
             with staged_results(job, in_the_way) as made:
                 counts = _write(run, made.place, frame, decision, results, kinds)
-                made.facts = _facts(run, frame, decision, done, counts, notes)
-            if not options.keep_tiles:
+                clock.ends("writing")
+                made.facts = _facts(run, frame, decision, done, counts, notes) | {"seconds": clock.seconds}
+            if not options.keep_tiles and not done.failed:
                 job.forget_tiles()
     return SlideResult(
         model=Path(model),
@@ -133,6 +139,20 @@ def segment_slide(
         notes=notes,
         seconds=time.perf_counter() - started,
     )
+
+
+class _Clock:
+    """How long each part of a run took."""
+
+    def __init__(self, started: float) -> None:
+        self._last = started
+        self.seconds: dict[str, float] = {}
+
+    def ends(self, part: str) -> None:
+        """A part ends, and the next begins."""
+        now = time.perf_counter()
+        self.seconds[part] = round(now - self._last, 3)
+        self._last = now
 
 
 @dataclass(frozen=True)
@@ -207,6 +227,7 @@ def _do_tiles(run: _Run, tell: Tell | None) -> TilesDone:
 
     def hear(event: RunEvent) -> None:
         nonlocal shown
+        raise_swallowed()
         now = time.monotonic()
         if run.progress is not None and (now - shown > _BETWEEN or event.event != "tile"):
             shown = now
@@ -229,7 +250,9 @@ def _decide(run: _Run, done: TilesDone) -> tuple[Decision, TileResults]:
     if run.progress is not None:
         run.progress("matching objects at seams", 0, 1)
     results = TileResults(run.job.files.path)
-    return decide((results.objects(index) for index in sorted(done.finished)), run.plan.grid), results
+    grid = run.plan.grid
+    skipped = set(range(len(grid))).difference(run.plan.tiles)
+    return decide((results.objects(index) for index in sorted(done.finished)), grid, skipped=skipped), results
 
 
 def _write(
@@ -237,13 +260,18 @@ def _write(
 ) -> dict[str, int]:
     """Write the label pyramid, the objects and the picture into a folder, and return the number of objects."""
     plan = run.plan
+    maps = TileResults(run.job.files.path)
 
-    def window(box: Box) -> Any:
-        return paint(box, decision, plan.grid, results.labels)
+    def write_labels(progress: Progress) -> None:
+        write_label_zarr(
+            folder / LABELS, lambda box: paint(box, decision, plan.grid, maps.labels), frame, progress=progress
+        )
 
-    write_label_zarr(folder / LABELS, window, frame, progress=run.progress)
     records = records_of(decision, plan.grid, results, plan.columns)
-    objects = write_objects(folder, records, frame, kinds=kinds, total=decision.counts.objects, progress=run.progress)
+    with beside(write_labels):
+        objects = write_objects(
+            folder, records, frame, kinds=kinds, total=decision.counts.objects, progress=run.progress
+        )
     with open_slide(run.address) as source:
         write_overview(folder / OVERVIEW, objects.density, frame, _small(run, source))
     return dict(zip(frame.structures, objects.counts, strict=True))
@@ -251,10 +279,10 @@ def _write(
 
 def _small(run: _Run, source: Any) -> Any:
     """Return a picture of the plane, read from the smallest level that shows enough."""
-    from ..slides.thumbnail import read_thumbnail
+    from ..slides.plane.thumbnail import read_thumbnail
 
     shown = run.plan.measured[:3]
-    picture = read_thumbnail(source, [run.plan.channels[place] for place in shown], _THUMBNAIL)
+    picture = read_thumbnail(source, [run.plan.channels[place] for place in shown], _THUMBNAIL, tolerant=True)
     low = run.plan.geometry.offset[-2:]
     size = run.plan.geometry.shape[-2:]
     spans = []
@@ -312,6 +340,8 @@ def _facts(
             "reused": done.reused,
             "failed": {str(index): report.reason for index, report in done.failed.items()},
         },
+        # Of all workers together: from a tile's pixels to its file, and of that the model alone.
         "seconds_of_tiles": round(sum(report.seconds for report in done.finished.values()), 3),
+        "seconds_of_model": round(sum(report.counts.get("model_s", 0.0) for report in done.finished.values()), 3),
         "notes": list(notes),
     }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from ..parity.baseline import read_baseline
 from ..parity.report import Report
 from ..parity.validation import run_validation
 from ..progress import Progress, Steps
@@ -43,20 +44,22 @@ def validate(
             with a runtime.toml.
 
     Returns:
-        The report. It is ``passed`` when at least two runtimes were compared and all agree on all images.
+        The report. It is ``passed`` when at least two runtimes were compared, all agree on all images, and nothing
+        drifted from the baseline, if one is given.
 
     Raises:
         PackageError: ``path`` is missing, damaged, neither a package nor an exported file, or a file of reduced
-            precision alone, without its package.
+            precision alone, without its package; or the baseline is missing or no report.
         UntrustedFileError: this package did not write a file, and it is not trusted.
         UnsafeFileError: a zip would write outside of its folder.
         UnknownNameError: there is no runtime of a name in ``runtimes``.
-        SettingError: a setting is unknown or out of range.
-        ImageError: an image does not fit the model.
+        SettingError: a setting is unknown, out of range, or not as in the baseline.
+        ImageError: an image does not fit the model, or the baseline has none of the images.
         OutputError: ``output`` exists or cannot be written.
     """
     options = replace(options or ValidateOptions(), **keywords)
-    inputs = [path, *image_files(images)]
+    baseline = None if options.baseline is None else read_baseline(Path(options.baseline))
+    inputs = [path, *image_files(images), *([] if baseline is None else [baseline.path])]
     with report_folder(options.output, kind="report", overwrite=options.overwrite, inputs=inputs) as folder:
         report = run_validation(
             Path(path),
@@ -65,9 +68,10 @@ def validate(
             devices=options.devices,
             time_limit=options.time_limit,
             settings=options.settings,
+            baseline=baseline,
             trust=options.trust,
             steps=Steps(progress),
         )
         if folder is not None:
-            report.write(folder)
+            report.write(folder, for_ci=True)
     return report

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.options import BenchOptions, ExportOptions, ValidateOptions
+from ..api.options import BenchOptions, ExportOptions, ServerOptions, ValidateOptions
 from .consent import with_trust
 from .console import progress, result_console, show_json, show_table, size_of
 from .tables import show_benchmark, show_precisions, show_report, show_zoo
@@ -22,6 +22,7 @@ __all__ = [
     "bench_command",
     "doctor_command",
     "export_command",
+    "export_server_command",
     "inspect_command",
     "validate_command",
 ]
@@ -107,6 +108,9 @@ def validate_command(
             result_console().print(
                 f"\nWritten: {Path(options.output, 'report.html')}, report.md and report.json beside it."
             )
+            if options.baseline is None:
+                recorded = Path(options.output, "report.json")
+                result_console().print(f"Next: validate with --baseline {recorded} to see later what has drifted")
         else:
             result_console().print(
                 f"\nNext: instanseg-export validate {path} --output report  (pictures of the differences)"
@@ -138,6 +142,25 @@ def bench_command(
         show_benchmark(result)
         if options.output is not None:
             result_console().print(f"\nWritten: {Path(options.output, 'bench.json')}, and bench.png beside it.")
+    return 0
+
+
+def export_server_command(path: Path, options: ServerOptions | None, *, as_json: bool, quiet: bool) -> int:
+    """Return 0."""
+    with progress(quiet=quiet):
+        from ..api.export_server import export_server
+
+        written = export_server(path, options)
+    if as_json:
+        show_json(dataclasses.asdict(written))
+    elif not quiet:
+        console = result_console()
+        console.print(f"Written: {written.folder} for {', '.join(written.kinds)}; models: {', '.join(written.models)}")
+        if "triton" in written.kinds:
+            console.print(f"\nNext: tritonserver --model-repository {(written.folder / 'triton').absolute()}")
+        if "http" in written.kinds:
+            folder = written.folder / "http"
+            console.print(f"\nNext: pip install -r {folder / 'requirements.txt'} && python {folder / 'server.py'}")
     return 0
 
 

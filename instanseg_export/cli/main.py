@@ -10,12 +10,12 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Sequence
-from types import FrameType
 
 from cyclopts import CycloptsError
 
 from ..errors import InstansegExportError, OutputError, RuntimeUnavailableError
 from ..files import forget_written, written_paths
+from ..interruption import hear_signals
 from ..untrusted.boundary import disk_is_full, out_of_memory, plain
 from .app import app
 from .console import show_error, show_json
@@ -25,13 +25,6 @@ from .usage import explain
 __all__ = ["main"]
 
 _REPORT_TO = "Run it again with --debug and report the traceback with the command that you typed."
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which must clean up like Ctrl-C does."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,11 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(tokens: list[str], *, debug: bool, as_json: bool) -> int:
     """Run a command and show how it ended."""
     forget_written()
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # nohup has told us to ignore SIGHUP.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _terminate)
+    hear_signals()
     # ONNX Runtime reports to its makers unless it is told not to before it starts.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if not debug:
@@ -155,10 +144,6 @@ def _interrupted(error: KeyboardInterrupt) -> int:
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()
     return getattr(error, "exit_code", 130)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated(number)
 
 
 def _fail(error: InstansegExportError, *, as_json: bool, debug: bool) -> int:

@@ -68,6 +68,14 @@ def show_report(report: Report) -> None:
     show_table(title, headings, rows)
     for note in dict.fromkeys(note for image in report.images for note in image.notes):
         console.print(f"Note: {note}")
+    if report.baseline is not None and report.baseline.drifts:
+        from ..parity.render import DRIFT_COLUMNS, drift_row
+
+        console.print()
+        show_table("Drifted from the baseline", DRIFT_COLUMNS, [drift_row(one) for one in report.baseline.drifts])
+        console.print()
+    for note in () if report.baseline is None else report.baseline.notes:
+        console.print(f"Note: {note}")
     console.print(report.summary())
 
 

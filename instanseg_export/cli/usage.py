@@ -17,10 +17,11 @@ from cyclopts import (
 
 from ..errors import InstansegExportError, UnknownNameError
 from ..registry import closest
+from .verbs import VERBS
 
 __all__ = ["COMMANDS", "UsageError", "check_command", "explain"]
 
-COMMANDS = ("inspect", "validate", "run", "bench", "doctor")
+COMMANDS = tuple(VERBS)
 
 
 class UsageError(InstansegExportError):

@@ -12,19 +12,37 @@ import pytest
 
 from instanseg_export import (
     BenchOptions,
+    EvaluateOptions,
     ExportOptions,
+    ExportWebOptions,
+    PublishOptions,
     RunOptions,
+    ServeOptions,
+    ServerOptions,
     SettingError,
     ValidateOptions,
     bench,
+    evaluate,
     export,
+    export_server,
+    publish,
     run,
     validate,
 )
 from instanseg_export.api import options
 
 Done = subprocess.CompletedProcess
-VERBS = {"export": ExportOptions, "validate": ValidateOptions, "run": RunOptions, "bench": BenchOptions}
+VERBS = {
+    "export": ExportOptions,
+    "validate": ValidateOptions,
+    "run": RunOptions,
+    "bench": BenchOptions,
+    "evaluate": EvaluateOptions,
+    "export-server": ServerOptions,
+    "publish": PublishOptions,
+    "serve": ServeOptions,
+    "export-web": ExportWebOptions,
+}
 RENAMED = {"settings": "--set"}
 
 
@@ -56,7 +74,7 @@ def test_every_field_is_a_flag_with_help(verb: str) -> None:
 @pytest.mark.parametrize("kind", VERBS.values())
 def test_they_are_frozen(kind: type[Any]) -> None:
     with pytest.raises(FrozenInstanceError):
-        kind().overwrite = True
+        setattr(kind(), fields(kind)[0].name, True)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +84,12 @@ def test_they_are_frozen(kind: type[Any]) -> None:
         (lambda: RunOptions(time_limit=0), "time limit"),
         (lambda: ValidateOptions(time_limit=float("nan")), "time limit"),
         (lambda: BenchOptions(turns=0), "number of turns"),
+        (lambda: EvaluateOptions(iou=0), "no IoU"),
+        (lambda: EvaluateOptions(iou=float("nan")), "no IoU"),
+        (lambda: EvaluateOptions(stability=-1), "stability"),
+        (lambda: EvaluateOptions(time_limit=0), "time limit"),
+        (lambda: ServerOptions(kinds=()), "no list of servers"),
+        (lambda: PublishOptions(abort=True, draft=True), "both left in place and removed"),
     ],
 )
 def test_what_contradicts_itself_is_never_made(make: Callable[[], object], words: str) -> None:
@@ -73,7 +97,10 @@ def test_what_contradicts_itself_is_never_made(make: Callable[[], object], words
         make()
 
 
-@pytest.mark.parametrize(("verb", "inputs"), [(export, 1), (validate, 1), (run, 2), (bench, 1)])
+@pytest.mark.parametrize(
+    ("verb", "inputs"),
+    [(export, 1), (validate, 1), (run, 2), (bench, 1), (evaluate, 3), (export_server, 1), (publish, 1)],
+)
 def test_an_unknown_keyword_is_refused(verb: Callable[..., object], inputs: int, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="outptu"):
         verb(*[tmp_path] * inputs, outptu=tmp_path)

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import instanseg_export
+from support import processes
 from support.warm_commands import WarmCommands
 
-SOURCE = Path(instanseg_export.__file__).resolve().parent.parent
 Done = subprocess.CompletedProcess
 
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """The environment in which a process uses the package that the tests import."""
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "2", "COLUMNS": "100"}
-
-
-@pytest.fixture(scope="session")
-def warm_commands() -> Iterator[WarmCommands]:
-    commands = WarmCommands()
-    yield commands
-    commands.close()
+    return processes.environment(OMP_NUM_THREADS="2", COLUMNS="100")
 
 
 @pytest.fixture
@@ -41,10 +32,13 @@ def command(tmp_path: Path, environment: dict[str, str], warm_commands: WarmComm
         words = [*map(str, arguments)]
         if not prefix and not more:
             return warm_commands.run(words, tmp_path, environment)
+        variables = {**environment, **more}
+        if prefix:  # what holds for the command holds for its runners
+            variables.pop("WARM_RUNNERS", None)
         return subprocess.run(
             [*prefix, sys.executable, "-m", "instanseg_export", *words],
             cwd=tmp_path,
-            env={**environment, **more},
+            env=variables,
             capture_output=True,
             text=True,
             check=False,

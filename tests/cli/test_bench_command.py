@@ -58,7 +58,7 @@ def test_json_on_own_images(command: Command, demo_package: Path, tmp_path: Path
 
 def test_refusals(command: Command, refused: Refused, demo_package: Path, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "two.tif", np.zeros((2, 40, 50), np.uint8), imagej=True, metadata={"axes": "CYX"})
-    refused(command("bench", "nowhere"), "There is no nowhere")
+    refused(command("bench", "nowhere"), "There is no file or folder nowhere")
     refused(command("bench", demo_package, "--images", "two.tif"), "two.tif", "2 channels", "takes 3")
     refused(command("bench", demo_package, "--size", "0"), "size 0", "not positive")
     refused(command("bench", demo_package, "--objects", "-3"), "objects -3", "not positive")

@@ -14,12 +14,12 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-import instanseg_export
 from instanseg_export import doctor, read_image, run
 from instanseg_export.files import MARKER
 from instanseg_export.targets import read_metadata
 from instanseg_export.targets.onnx.embedded import with_metadata
 from support.paths import DEMO, DEMO_IMAGES, ROOT
+from support.processes import SOURCE
 
 IMAGES = sorted(DEMO_IMAGES.iterdir())
 Done = subprocess.CompletedProcess
@@ -117,7 +117,8 @@ def test_inspect_training_runs(command: Command, shared: Path, variant: str) -> 
 
 def test_validate_passes_and_writes_its_report(command: Command, demo_package: Path, tmp_path: Path) -> None:
     image = _as_rgb_tiff(IMAGES[0], tmp_path / "image.tif")
-    done = command("validate", demo_package, "--images", image, "--output", "report", "--json")
+    some = ("validate", demo_package, "--images", image, "--runtimes", "torchscript", "onnxruntime")
+    done = command(*some, "--output", "report", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["agreed"] is True
@@ -126,8 +127,21 @@ def test_validate_passes_and_writes_its_report(command: Command, demo_package: P
         "report.json",
         "report.md",
         "report.html",
+        "junit.xml",
+        "summary.md",
         MARKER,
     }
+    again = command(*some, "--baseline", "report/report.json")
+    assert again.returncode == 0, again.stderr
+    assert "As in the baseline of" in again.stdout
+    content = json.loads((tmp_path / "report/report.json").read_text())
+    for cell in content["cells"]:
+        cell["instances"] = None if cell["instances"] is None else cell["instances"] + 1
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    drifted = command(*some, "--baseline", "other.json")
+    assert drifted.returncode == 1
+    assert "Drifted from the baseline" in drifted.stdout
+    assert "ONNX Runtime" in drifted.stdout.partition("Drifted from the baseline")[2]
 
 
 def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: Path, tmp_path: Path) -> None:
@@ -147,6 +161,28 @@ def test_validate_fails_where_runtimes_disagree(command: Command, demo_package: 
     done = command("validate", package, "--images", image, "--runtimes", "torchscript", "onnxruntime")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "failed" in done.stdout
+
+
+# Export for servers
+
+
+def test_export_server_says_what_it_wrote_and_what_is_next(
+    command: Command, demo_package: Path, tmp_path: Path
+) -> None:
+    done = command("export-server", _zip(demo_package), "--output", "server")
+    assert done.returncode == 0, done.stderr
+    assert f"tritonserver --model-repository {tmp_path / 'server/triton'}" in done.stdout
+    assert "python server/http/server.py" in done.stdout
+    assert (tmp_path / "server/triton/nuclei_dsb2018/1/model.onnx").read_bytes() == (
+        demo_package / "model.onnx"
+    ).read_bytes()
+    document = json.loads(
+        command(
+            "export-server", demo_package, "--kinds", "triton", "--output", "server", "--overwrite", "--json"
+        ).stdout
+    )
+    assert document == {"folder": "server", "kinds": ["triton"], "models": ["nuclei_dsb2018"]}
+    assert not (tmp_path / "server/http").exists()
 
 
 # Run
@@ -270,8 +306,7 @@ def test_doctor_names_a_missing_runtime_and_its_remedy(command: Command, tmp_pat
         "find = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, package=None: name != 'onnxruntime' and find(name, package) or None\n"
     )
-    source = Path(instanseg_export.__file__).resolve().parent.parent
-    findings = json.loads(command("doctor", "--json", PYTHONPATH=f"{hidden}:{source}").stdout)["findings"]
+    findings = json.loads(command("doctor", "--json", PYTHONPATH=f"{hidden}:{SOURCE}").stdout)["findings"]
     (runtime,) = [one for one in findings if (one["group"], one["name"]) == ("runtime", "onnxruntime")]
     assert runtime["state"] == "missing"
     assert "pip install" in runtime["remedy"]

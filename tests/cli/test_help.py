@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import instanseg_export
+from instanseg_export.cli.usage import COMMANDS
 from support.paths import ROOT
 
 Done = subprocess.CompletedProcess
 
 HEAVY = ("torch", "onnx", "onnxruntime", "bioimageio", "skimage", "numpy", "pydantic", "tifffile", "yaml")
-COMMANDS = ("inspect", "validate", "run", "bench", "doctor")
 
 
 @pytest.fixture

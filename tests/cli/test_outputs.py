@@ -119,7 +119,8 @@ def test_a_report_never_replaces_a_model(command: Command, refused: Refused, her
 def test_reports_and_benchmarks_are_replaced_by_their_kind(command: Command, refused: Refused, here: Path) -> None:
     alone = ("validate", "model", "--images", "cells.tif", "--runtimes", "torchscript", "--trust", "--output")
     command(*alone, "report")
-    assert {path.name for path in (here / "report").iterdir()} == {"report.json", "report.md", "report.html", MARKER}
+    written = {"report.json", "report.md", "report.html", "junit.xml", "summary.md", MARKER}
+    assert {path.name for path in (here / "report").iterdir()} == written
     good(command(*BENCH, "--output", "speed"))
     before = snapshot(here)
     refused(command(*alone, "speed", "--overwrite"), "speed is not replaced: it is a benchmark, and a report")
@@ -309,7 +310,10 @@ def test_a_signal_while_python_ends_makes_no_traceback(
     (here / "sitecustomize.py").write_text(
         "import atexit, sys, time\n"
         "def end():\n    sys.stderr.write('ending\\n'); sys.stderr.flush(); time.sleep(20)\n"
-        "if 'instanseg_export' in sys.argv[0] or '-m' in sys.orig_argv: atexit.register(end)\n"
+        "class Registers:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'instanseg_export.cli': atexit.register(end)\n"
+        "sys.meta_path.insert(0, Registers)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "instanseg_export", "--version"],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +14,9 @@ import numpy.typing as npt
 from ...errors import ImageError, RecipeError
 from ...files import scratch_folder
 from ...images import read_image
-from ...limits import MAX_NAME, MAX_TEXT_BYTES
+from ...images.index_file import read_index
 from ...progress import Progress
 from ...untrusted.boundary import plain
-from ...untrusted.texts import read_text
 from ...untrusted.zips import unpack
 from ..recipe_file import Plan
 
@@ -63,7 +60,7 @@ def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[Ann
     data = plan.recipe.data
     source = plan.source
     with _folder_of(source) as folder:
-        rows = _read_index(folder, source)
+        rows = read_index(folder / _INDEX, f"{source}: {_INDEX}", RecipeError, hint=_LAYOUT, columns=("id", "split"))
         wanted = [row for row in rows if row["split"] in (data.train, data.validation)]
         found: dict[str, list[AnnotatedImage]] = {data.train: [], data.validation: []}
         for place, row in enumerate(wanted):
@@ -104,26 +101,6 @@ def _folder_of(source: Path) -> Iterator[Path]:
     with scratch_folder() as folder:
         unpack(source, folder, RecipeError, hint="Give a folder, or a zip of one.")
         yield folder
-
-
-def _read_index(folder: Path, source: Path) -> list[dict[str, str]]:
-    text = read_text(folder / _INDEX, "the index of a data set", RecipeError, hint=_LAYOUT, limit=MAX_TEXT_BYTES)
-    try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        rows = list(reader)
-    except csv.Error as error:
-        raise RecipeError(f"{source}: {_INDEX} is no table: {plain(error)}.", hint=_LAYOUT) from error
-    for column in ("id", "split"):
-        if column not in (reader.fieldnames or ()):
-            raise RecipeError(f"{source}: {_INDEX} has no column {column!r}.", hint=_LAYOUT)
-    names: set[str] = set()
-    for line, row in enumerate(rows, start=2):
-        name = row["id"] or ""
-        if not name or len(name) > MAX_NAME or Path(name).name != name or name in names:
-            twice = "is given twice" if name in names else "is no name of a file"
-            raise RecipeError(f"{source}: {_INDEX}, line {line}: the id {plain(name, 80)!r} {twice}.", hint=_LAYOUT)
-        names.add(name)
-    return [{"type": "", **{key: value or "" for key, value in row.items() if key is not None}} for row in rows]
 
 
 def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> AnnotatedImage:
