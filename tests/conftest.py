@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -12,7 +13,10 @@ import pytest
 from hypothesis import settings
 
 from support.paths import DEMO, ROOT, SHARED
+from support.processes import environment
 from support.sharing import MadeOnce, maker
+from support.warm_commands import WarmCommands
+from support.warm_runners import warm_runners
 
 # Threads that wait for each other make small images several times slower, most of all on a busy machine. torch reads
 # this when it is imported, so nothing above may import it.
@@ -41,12 +45,39 @@ hint = "{hint}"
 """
 
 
+def pytest_collection_finish() -> None:
+    """Spare Python's collector the million objects of loaded libraries, which it would look through all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests neither use nor change what this user has built."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTANSEG_EXPORT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runners_start_warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with warm_runners(tmp_path_factory.mktemp("warm")):
+        yield
+
+
+@pytest.fixture
+def cold_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runners are children of what starts them, and load all by themselves: for who looks at processes."""
+    monkeypatch.delenv("WARM_RUNNERS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def warm_commands() -> Iterator[WarmCommands]:
+    """Runs ``instanseg-export`` in processes of their own that start warm."""
+    commands = WarmCommands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +122,7 @@ def demo_export(made_once: MadeOnce) -> tuple[Path, subprocess.CompletedProcess[
         done = subprocess.run(
             [sys.executable, "-m", "instanseg_export", *DEMO_COMMAND],
             cwd=place,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -123,6 +154,36 @@ def demo_program(made_once: MadeOnce) -> Path:
         write_artifact("exported_program", build_forward(checkpoint), checkpoint, folder / "model.pt2")
 
     return made_once("demo_program", fill) / "model.pt2"
+
+
+@pytest.fixture(scope="session")
+def demo_static(made_once: MadeOnce) -> Path:
+    """The demo as an ONNX file for images of 96 x 128 pixels with room for 40 seeds."""
+
+    def fill(folder: Path) -> None:
+        from instanseg_export import build_forward, load_checkpoint
+        from instanseg_export.targets import write_artifact
+        from instanseg_export.targets.static import StaticShape
+
+        checkpoint, shape = load_checkpoint(DEMO), StaticShape(96, 128, 40)
+        write_artifact("onnx_static", build_forward(checkpoint), checkpoint, folder / "model_static.onnx", shape)
+
+    return made_once("demo_static", fill) / "model_static.onnx"
+
+
+@pytest.fixture(scope="session")
+def web_page(made_once: MadeOnce) -> Path:
+    """A cache of builds, with the web page in it."""
+
+    def fill(folder: Path) -> None:
+        from instanseg_export.progress import Steps
+        from instanseg_export.web.built import built_page
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("INSTANSEG_EXPORT_CACHE", str(folder))
+            built_page(Steps())
+
+    return made_once("web_page", fill)
 
 
 @pytest.fixture(scope="module")

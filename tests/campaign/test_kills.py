@@ -78,6 +78,24 @@ COMMANDS = {
         "report",
         8,
     ),
+    "evaluate": Command(
+        (
+            "evaluate",
+            "package",
+            "image.tif",
+            "labels.tif",
+            "--output",
+            "evaluation",
+            "--overwrite",
+            "--runtimes",
+            "onnxruntime",
+            "--stability",
+            "0",
+        ),
+        ("--iou", "0.6"),
+        "evaluation",
+        8,
+    ),
     "export": Command(
         ("./training", "--targets", "torchscript", "--no-validate", "--output", "exported", "--overwrite"),
         ("--set", "min_size=200"),
@@ -117,6 +135,7 @@ class Place:
         (folder / "documents/thesis.txt").write_text("precious")
         shutil.copytree(package, folder / "package")
         shutil.copy(package / "sample-fluorescence.tif", folder / "image.tif")
+        shutil.copy(package / "sample-fluorescence-labels.tif", folder / "labels.tif")
         write_run(folder / "training")
         process = self.start(command.before)
         assert process.wait() == 0, self.said()

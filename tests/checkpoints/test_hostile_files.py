@@ -17,7 +17,8 @@ from instanseg_export import load_checkpoint
 from instanseg_export.cli import main
 from instanseg_export.errors import CheckpointError
 from support.figures import tell
-from support.hostile_checkpoints import Member, members
+from support.hostile_checkpoints.everything import members
+from support.hostile_checkpoints.member import Member
 from support.processes import run_module
 from support.training_runs import write_run
 

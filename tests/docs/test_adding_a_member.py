@@ -37,6 +37,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_package_passes_its_tests(package: Path) -> None:
     own = environment()
     own["PYTHONPATH"] = f"{package}{os.pathsep}{own['PYTHONPATH']}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -15,13 +14,17 @@ import pytest
 
 from instanseg_export import __version__
 from instanseg_export.families.instanseg.settings import INSTANSEG_SETTINGS
+from instanseg_export.runtimes.build import CACHE_VARIABLE
 from instanseg_export.targets import TARGETS
 from instanseg_export.targets.settings import is_fixed
 from support.paths import ROOT
+from support.processes import environment
+from support.warm_commands import WarmCommands
+from support.web_page import LACKING
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXPORTING = ("augmentation.md", "coreml.md", "executorch.md", "precision.md", "static.md")
-"""Pages that begin with an export of their own, half a minute each; tests of the formats export the same."""
+EXPORTING = ("augmentation.md", "ci.md", "coreml.md", "executorch.md", "precision.md", "static.md")
+"""Pages that begin with an export or a comparison of their own, half a minute each; other tests do the same."""
 
 BLOCKS = [
     pytest.param(
@@ -47,16 +50,14 @@ def workplace(demo_package: Path, demo_program: Path, tmp_path_factory: pytest.T
     return folder
 
 
-def _run(command: list[str], folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
-
-
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
-def test_block_runs(language: str, text: str, workplace: Path) -> None:
+def test_block_runs(
+    language: str, text: str, workplace: Path, warm_commands: WarmCommands, request: pytest.FixtureRequest
+) -> None:
     if language == "python":
-        _run([sys.executable, "-c", text], workplace)
+        program = [sys.executable, "-c", text]
+        done = subprocess.run(program, cwd=workplace, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         return
     for command in re.split(r"&&|\n", text):
         words = shlex.split(command)
@@ -65,7 +66,15 @@ def test_block_runs(language: str, text: str, workplace: Path) -> None:
         assert words[0] == "instanseg-export", f"nobody runs {command!r}"
         if words[1:] == ["model_zoo/nuclei_dsb2018/checkpoint.pt", "--targets", "torchscript", "onnx"]:
             continue  # the fixture ran it: demo_package is made by this very command
-        _run([sys.executable, "-m", "instanseg_export", *words[1:]], workplace)
+        if words[1] == "serve":
+            continue  # it runs until it is interrupted: tests/cli/test_web_commands.py does both
+        more = {}
+        if words[1] == "export-web":
+            if LACKING:
+                pytest.skip(f"needs {' and '.join(LACKING)}")
+            more = {CACHE_VARIABLE: str(request.getfixturevalue("web_page"))}
+        done = warm_commands.run(words[1:], workplace, environment(**more))
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 def test_the_readme_has_the_two_commands_and_ci_runs_them() -> None:

@@ -1,4 +1,4 @@
-"""The programs of docs/elsewhere.md find what Python finds, in each language whose compiler and libraries are here."""
+"""The programs of the pages on languages find what Python finds, in each whose compiler and libraries are here."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from instanseg_export.runtimes.registry import builtin_folder, find_runtime
 from support.paths import DEMO_IMAGES, ROOT
 
 PAGE = ROOT / "docs/elsewhere.md"
+PAGES = {"cpp": "cpp.md", "toml": "rust.md", "rust": "rust.md", "java": "java.md"}
+"""Of languages that have one of their own."""
+
 _HEADER = "onnxruntime_cxx_api.h"
 
 
@@ -59,8 +62,9 @@ def library(tmp_path: Path) -> Path:
 
 
 def block(language: str) -> str:
-    """Return the page's only block in a language."""
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    """Return the only block in a language of its page."""
+    page = (PAGE.parent / PAGES.get(language, PAGE.name)).read_text(encoding="utf-8")
+    (text,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     return str(text)
 
 
@@ -108,6 +112,18 @@ def test_rust(case: Case, library: Path, tmp_path: Path) -> None:
     check([str(tmp_path / "target/debug/segment")], case, ORT_DYLIB_PATH=str(library / "libonnxruntime.so"))
 
 
+def test_java(case: Case, tmp_path: Path) -> None:
+    """With the library that Maven has fetched for java_smoke/."""
+    if shutil.which("java") is None:
+        pytest.skip("needs java")
+    repository = Path.home() / ".m2/repository/com/microsoft/onnxruntime/onnxruntime"
+    found = sorted(repository.glob("*/onnxruntime-*.jar"))
+    if not found:
+        pytest.skip("needs ONNX Runtime for Java, which mvn verify fetches in java_smoke/")
+    (tmp_path / "Segment.java").write_text(block("java"))
+    check(["java", "-cp", str(found[-1]), str(tmp_path / "Segment.java")], case)
+
+
 def test_node(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
         pytest.skip(f"needs {' and '.join(missing)}")
@@ -123,6 +139,6 @@ def test_node(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_not_compiled_says_so() -> None:
     text = PAGE.read_text(encoding="utf-8")
     languages = set(re.findall(r"^```(\w+)$", text, re.MULTILINE))
-    assert languages == {"cpp", "toml", "rust", "js", "csharp"}
+    assert languages == {"js", "csharp"}
     section = text.partition("## C#")[2]
     assert "not compiled by our tests" in section

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from instanseg_export.errors import ImageError
 from instanseg_export.images import probe_image, read_image
-from support.peoples_images import KINDS
+from support.peoples_images.everything import KINDS
 
 ROOM = 1_500_000_000
 """Bytes of address space above what the imports need."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from instanseg_export.families.base import SegmentationForward
 from instanseg_export.targets import TARGETS, write_artifact
 
 __all__ = ["MODELS", "OnnxModel", "TorchScriptModel", "write_both"]
+
+_PROVIDERS = ["CPUExecutionProvider"]
 
 
 def write_both(checkpoint: Checkpoint, forward: SegmentationForward, folder: Path) -> Path:
@@ -56,21 +59,13 @@ class OnnxModel:
     """
 
     def __init__(self, folder: Path, *, threads: int = 1, optimised: bool = True) -> None:
-        model = onnx.load(folder / "model.onnx")
-        properties = {entry.key: entry.value for entry in model.metadata_props}
-        self._stages: dict[str, str] = json.loads(properties["instanseg_export"])["stages"]
-        result = model.graph.output[0].name
-        hidden = [name for name in self._stages.values() if name != result]
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
-        options = ort.SessionOptions()
+        self._path = folder / "model.onnx"
+        self._options = options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         if not optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        providers = ["CPUExecutionProvider"]
-        self.session = ort.InferenceSession(folder / "model.onnx", options, providers=providers)
-        # Reading stages must not change what the session without them computes, so they get their own.
-        self._staged = ort.InferenceSession(model.SerializeToString(), options, providers=providers)
+        self.session = ort.InferenceSession(self._path, options, providers=_PROVIDERS)
         self.overridable = {node.name: node.type for node in self.session.get_overridable_initializers()}
 
     def _feed(self, image: np.ndarray, settings: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -87,8 +82,19 @@ class OnnxModel:
         return labels
 
     def stages(self, image: np.ndarray, **settings: Any) -> dict[str, np.ndarray]:
-        values = self._staged.run(list(self._stages.values()), self._feed(image, settings))
-        return dict(zip(self._stages, values, strict=True))
+        names, session = self._staged
+        values = session.run(list(names.values()), self._feed(image, settings))
+        return dict(zip(names, values, strict=True))
+
+    @cached_property
+    def _staged(self) -> tuple[dict[str, str], ort.InferenceSession]:
+        """Each stage's tensor, and a session that gives them: reading them must not change what the other computes."""
+        model = onnx.load(self._path)
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        names: dict[str, str] = json.loads(properties["instanseg_export"])["stages"]
+        result = model.graph.output[0].name
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names.values() if name != result)
+        return names, ort.InferenceSession(model.SerializeToString(), self._options, providers=_PROVIDERS)
 
 
 MODELS = {"torchscript": TorchScriptModel, "onnx": OnnxModel}

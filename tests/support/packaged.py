@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from instanseg_export.checkpoints import Checkpoint, load_checkpoint
 from instanseg_export.families.base import SegmentationForward
@@ -54,3 +57,14 @@ def exported_from(source: Path, folder: Path) -> Exported:
     paths = {name: folder / TARGETS.get(name).filename for name in ("torchscript", "onnx")}
     artifacts = [Artifact(name, path, sha256_of(path), size_of(path)) for name, path in paths.items()]
     return Exported(checkpoint, forward, card_for(checkpoint), choose_samples(checkpoint, forward), artifacts)
+
+
+def rdf_of(folder: Path, name: str = "rdf.yaml") -> dict[str, Any]:
+    """The description as a plain YAML reader sees it, which is how QuPath and JDLL do."""
+    content = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def axes_of(tensor: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {axis.get("id", axis["type"]): axis for axis in tensor["axes"]}

@@ -12,9 +12,9 @@ from scipy import ndimage
 from skimage.measure import label
 
 from instanseg_export.slides.box import Box, Tile
-from instanseg_export.slides.candidates import find_candidates
 from instanseg_export.slides.grid import Grid, make_grid
-from instanseg_export.slides.objects import TileObjects
+from instanseg_export.slides.seams.candidates import find_candidates
+from instanseg_export.slides.seams.objects import TileObjects
 
 __all__ = ["Planted", "in_raster_order", "of_cores", "planes", "shapes"]
 

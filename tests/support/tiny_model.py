@@ -46,16 +46,20 @@ class TinySegmenter(nn.Module):
         going = True
         while going:
             wider = max_pool2d(flood, 3, 1, 1) * mask
+            # And what the pixel that a number comes from has seen meanwhile: so a few rounds do for any size.
+            flat = wider.flatten(1)
+            source = (height * width - flat).clamp(0, height * width - 1).to(torch.int64)
+            wider = torch.where(flat > 0, torch.gather(flat, 1, source), flat).reshape(mask.shape)
             going = bool((wider != flood).any())
             flood = wider
         labels = torch.zeros_like(flood)
         for index in range(batch):
-            numbers = torch.unique(flood[index][flood[index] > 0]).flip(0)
-            for k in range(numbers.shape[0]):
-                label = numbers.shape[0] - k if self.permute == 1 else k + 1
-                if self.drop > 0 and label >= self.drop:
-                    label = 0 if label == self.drop else label - 1
-                labels[index][flood[index] == numbers[k]] = float(label)
+            inside = flood[index] > 0
+            numbers, rank = torch.unique(flood[index][inside], return_inverse=True)
+            ids = rank + 1 if self.permute == 1 else numbers.shape[0] - rank
+            if self.drop > 0:
+                ids = torch.where(ids == self.drop, 0, torch.where(ids > self.drop, ids - 1, ids))
+            labels[index][inside] = ids.to(torch.float32)
         if self.shift > 0:
             moved = torch.zeros_like(labels)
             moved[:, :, :, self.shift :] = labels[:, :, :, : width - self.shift]

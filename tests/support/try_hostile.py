@@ -24,7 +24,8 @@ from instanseg_export.errors import InstansegExportError
 from instanseg_export.packaging.card_file import load_card
 from instanseg_export.packaging.checkpoint_card import default_card
 from support import peak
-from support.hostile_checkpoints import Member, members
+from support.hostile_checkpoints.everything import members
+from support.hostile_checkpoints.member import Member
 from support.training_runs import write_run
 
 MEMORY = 2 << 30

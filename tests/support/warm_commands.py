@@ -16,9 +16,11 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from support.forks import keep_what_is_loaded, run_as_program, take_streams
 from support.processes import environment
 
 __all__ = ["WarmCommands"]
@@ -85,18 +87,18 @@ def _start() -> subprocess.Popen[str]:
 def _serve(requests: TextIO, answers: TextIO) -> None:
     for name in _LOADED:
         importlib.import_module(name)
+    keep_what_is_loaded()
     for line in requests:
         child = os.fork()
         if child == 0:
-            _become(json.loads(line))
-            return  # not reached
+            os._exit(run_as_program(partial(_become, json.loads(line))))
         _, status = os.waitpid(child, 0)
         answers.write(f"{_STATUS}{os.waitstatus_to_exitcode(status)}\n")
         answers.flush()
 
 
 def _become(asked: dict[str, object]) -> None:
-    """Become the command, as if this process had been started for it."""
+    """Become the command: its folder, environment, streams and arguments."""
     folder, arguments, variables, streams = (asked[key] for key in ("folder", "arguments", "variables", "streams"))
     assert isinstance(folder, str)
     assert isinstance(arguments, list)
@@ -106,14 +108,8 @@ def _become(asked: dict[str, object]) -> None:
     os.environ.clear()
     os.environ.update(variables)
     tempfile.tempdir = None
-    for number, name in enumerate((os.devnull, *streams)):
-        opened = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT, 0o600)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(number, "r" if number == 0 else "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
-        for number, errors in enumerate(("strict", "strict", "backslashreplace"))
-    )
+    flags = [os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2]
+    take_streams(os.open(name, flag, 0o600) for name, flag in zip((os.devnull, *streams), flags, strict=True))
     sys.argv = ["instanseg-export", *arguments]
     runpy.run_module("instanseg_export", run_name="__main__")
 
