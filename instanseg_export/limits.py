@@ -102,6 +102,9 @@ MAX_CHANNELS = 65_536
 MAX_LAYERS = 64
 """Levels, blocks or layers in a row in a description. The deepest network that is known here has 32."""
 
+MAX_STRUCTURES = 256
+"""Label maps of a model. Those that are known have two."""
+
 MAX_GRID = 10_000_000
 """Pixels along an axis of a network's grid of coordinates."""
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from .errors import PackageError
-from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
+from .limits import MAX_IMAGE_CHANNELS, MAX_METADATA_BYTES, MAX_PIXEL_SIZE, MAX_STRUCTURES, MIN_PIXEL_SIZE
 from .metadata_history import brought_up
 from .untrusted.boundary import first_problem, parsing, plain
 from .untrusted.json_texts import load_json_text
@@ -195,7 +195,7 @@ class SpecFacts(BaseModel):
 
     family: Name
     name: Words
-    structures: tuple[Words, ...] = Field(validation_alias=STRUCTURES, min_length=1, max_length=256)
+    structures: tuple[Words, ...] = Field(validation_alias=STRUCTURES, min_length=1, max_length=MAX_STRUCTURES)
     channels: int | None = Field(ge=1, le=MAX_IMAGE_CHANNELS)
     pixel_size: Length | None = None
     slice_distance: Length | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +44,12 @@ command = {command}
 [install]
 hint = "{hint}"
 """
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even where a shell started the tests in the background, which has what it starts ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .image import Array
+from .line_runs import LineRuns, find_line_runs
 
 __all__ = ["Measured", "Piece", "compact", "measure", "measure_masks", "pieces", "pieces_of_masks"]
 
@@ -102,39 +103,45 @@ def measure(labels: Array, image: Array) -> Measured:
         labels: (H, W), or (D, H, W) of a volume.
         image: (C, *the same), any type.
     """
-    from scipy import ndimage
+    runs = find_line_runs(labels)
+    ids, rows = np.unique(runs.label, return_inverse=True)
+    count, axes, length = ids.size, labels.ndim, runs.stop - runs.first
+    sizes = np.bincount(rows, weights=length, minlength=count)
+    centroids = np.zeros((count, axes))
+    low, high = np.zeros((count, axes), dtype=np.int64), np.zeros((count, axes), dtype=np.int64)
+    order = np.argsort(rows, kind="stable")
+    begins = np.searchsorted(rows[order], np.arange(count))
+    for axis, first in enumerate(np.unravel_index(runs.first, labels.shape) if count else ()):
+        extent = length if axis == axes - 1 else np.ones_like(length)
+        centroids[:, axis] = np.bincount(rows, weights=(first + extent / 2) * length) / sizes
+        low[:, axis] = np.minimum.reduceat(first[order], begins)
+        high[:, axis] = np.maximum.reduceat((first + extent)[order], begins)
+    means = np.full((count, image.shape[0]), np.nan)
+    for channel, values in enumerate(image):
+        sums, finite = _sums(values, runs)
+        total, many = (np.bincount(rows, weights=each, minlength=count) for each in (sums, finite))
+        np.divide(total, many, out=means[:, channel], where=many > 0)
+    return Measured(ids.astype(np.int64), sizes.astype(np.int64), centroids, low, high, means)
 
-    ids, places = compact(labels)
-    count, axes = ids.size, labels.ndim
-    sums = np.zeros((axes, count + 1))
-    totals = np.zeros((image.shape[0], count + 1))
-    finite = np.zeros((image.shape[0], count + 1), dtype=np.int64)
-    sizes = np.zeros(count + 1, dtype=np.int64)
-    step = max(1, _SLAB // max(1, int(np.prod(labels.shape[1:]))))
-    for start in range(0, labels.shape[0], step):
-        slab = places[start : start + step]
-        where = np.nonzero(slab)
-        found = slab[where]
-        sizes += np.bincount(found, minlength=count + 1)
-        for axis in range(axes):
-            shift = start if axis == 0 else 0
-            sums[axis] += np.bincount(found, weights=where[axis] + (shift + 0.5), minlength=count + 1)
-        for channel in range(image.shape[0]):
-            values = np.asarray(image[channel, start : start + step][where], dtype=np.float64)
-            good = np.isfinite(values)
-            totals[channel] += np.bincount(found[good], weights=values[good], minlength=count + 1)
-            finite[channel] += np.bincount(found[good], minlength=count + 1)
-    boxes = ndimage.find_objects(places)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.where(finite > 0, totals / finite, np.nan)
-    return Measured(
-        labels=ids,
-        sizes=sizes[1:],
-        centroids=(sums[:, 1:] / np.maximum(sizes[1:], 1)).T,
-        low=np.array([[edge.start for edge in box] for box in boxes], dtype=np.int64).reshape(count, axes),
-        high=np.array([[edge.stop for edge in box] for box in boxes], dtype=np.int64).reshape(count, axes),
-        means=means[:, 1:].T,
-    )
+
+def _sums(values: Array, runs: LineRuns) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the sum over each run's finite numbers, and how many those are."""
+    line = int(np.prod(values.shape[1:]))
+    step = max(1, _SLAB // max(1, line))
+    sums, counts = np.zeros(len(runs.first)), runs.stop - runs.first
+    for start in range(0, values.shape[0], step):
+        held = slice(*np.searchsorted(runs.first, [start * line, (start + step) * line]))
+        if held.start == held.stop:
+            continue
+        slab = np.asarray(values[start : start + step], dtype=np.float64).ravel()
+        edges = np.stack([runs.first[held], runs.stop[held]], axis=1).ravel() - start * line
+        edges = edges[: -1 if edges[-1] == slab.size else None]  # the last run then goes to the end by itself
+        good = np.isfinite(slab)
+        if not good.all():
+            counts[held] = np.add.reduceat(good.astype(np.int64), edges)[::2]
+            slab = np.where(good, slab, 0.0)
+        sums[held] = np.add.reduceat(slab, edges)[::2]
+    return sums, counts
 
 
 def measure_masks(masks: Array, image: Array) -> Measured:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ..errors import InstansegExportError, OutputError
+from ..images.line_runs import LineRuns, find_line_runs, paint_line_runs
+from ..limits import MAX_STRUCTURES
 from ..untrusted.arrays import read_npz
 from .box import Box, Tile
 from .seams.objects import TileObjects
@@ -26,7 +28,7 @@ from .seams.runs import Runs
 __all__ = ["TileResults", "load_labels", "load_objects", "save_tile"]
 
 _LEVEL = 1
-"""Of deflate: label maps get hardly smaller with more, and it takes several times as long."""
+"""Of deflate: tables get hardly smaller with more, and it takes several times as long."""
 
 _AGAIN = "Delete it, and run again: its tile is segmented anew."
 _COLUMNS = (
@@ -43,7 +45,7 @@ _COLUMNS = (
     "high",
     "means",
 )
-_ROWS = "rows."
+_ROWS, _MAP = "rows.", "map."
 _T = TypeVar("_T")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -61,17 +63,20 @@ def save_tile(path: Path, objects: TileObjects, labels: npt.NDArray[Any]) -> Non
     """
     tile = objects.tile
     boxes = [*tile.core.low, *tile.core.high, *tile.seen.low, *tile.seen.high]
-    small = labels.astype(np.uint16 if labels.max(initial=0) < 1 << 16 else np.uint32)
+    painted = find_line_runs(labels)
     arrays = {
         "tile": np.array([tile.index, objects.halo, objects.structures, objects.paired, *objects.plane, *boxes]),
         **{name: getattr(objects, name) for name in _COLUMNS},
         **{_ROWS + name: values for name, values in objects.rows.items()},
-        "layer": np.repeat(np.arange(len(objects.runs)), [len(one) for one in objects.runs]),
-        "start": np.concatenate([one.start for one in objects.runs]),
-        "length": np.concatenate([one.stop - one.start for one in objects.runs]).astype(np.int32),
-        "row": np.concatenate([one.row for one in objects.runs]).astype(np.int32),
+        "layer": _narrow(np.repeat(np.arange(len(objects.runs)), [len(one) for one in objects.runs])),
+        "step": _steps(np.concatenate([one.start for one in objects.runs])),
+        "length": _narrow(np.concatenate([one.stop - one.start for one in objects.runs])),
+        "row": _narrow(np.concatenate([one.row for one in objects.runs])),
         "layers": np.array(len(objects.runs)),
-        "labels": small,
+        "map.shape": np.array(labels.shape),
+        "map.step": _steps(painted.first),
+        "map.length": _narrow(painted.stop - painted.first),
+        "map.label": _narrow(painted.label),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name, array in arrays.items():
@@ -82,13 +87,24 @@ def save_tile(path: Path, objects: TileObjects, labels: npt.NDArray[Any]) -> Non
             archive.writestr(member, content.getbuffer())
 
 
+def _narrow(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return whole numbers in the smallest type that holds them: to pack them takes as long as they are wide."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    return values.astype(np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high)))
+
+
+def _steps(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return how far each value is from the one before."""
+    return _narrow(np.diff(values, prepend=0))
+
+
 def load_objects(path: Path) -> TileObjects:
     """Return the table of a tile from its file.
 
     Raises:
         OutputError: the file is missing or damaged, or its parts do not fit each other.
     """
-    found = read_npz(path, lambda name: name != "labels", OutputError, hint=_AGAIN)
+    found = read_npz(path, lambda name: not name.startswith(_MAP), OutputError, hint=_AGAIN)
     try:
         return _objects(found)
     except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
@@ -101,11 +117,17 @@ def load_labels(path: Path, tile: Tile) -> npt.NDArray[np.uint32]:
     Raises:
         OutputError: the file is missing or damaged, or its maps are not of that tile's size.
     """
-    found = read_npz(path, lambda name: name == "labels", OutputError, hint=_AGAIN)
-    labels = found.get("labels")
-    if labels is None or labels.dtype.kind != "u" or labels.shape[1:] != tile.seen.shape:
-        raise _damaged(path, "it has no label maps of its tile")
-    return labels.astype(np.uint32, copy=False)
+    found = read_npz(path, lambda name: name.startswith(_MAP), OutputError, hint=_AGAIN)
+    try:
+        shape, step, length, label = (found[_MAP + name] for name in ("shape", "step", "length", "label"))
+        first = np.cumsum(step, dtype=np.int64)
+        structures = int(shape[0])
+        if tuple(shape[1:]) != tile.seen.shape or not 1 <= structures <= MAX_STRUCTURES:
+            raise ValueError("the shape")
+        runs = LineRuns(first, first + length, label.astype(np.uint32))
+        return paint_line_runs(runs, (structures, *tile.seen.shape))
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
+        raise _damaged(path, "it has no label maps of its tile") from error
 
 
 def _objects(found: dict[str, npt.NDArray[Any]]) -> TileObjects:
@@ -129,14 +151,14 @@ def _objects(found: dict[str, npt.NDArray[Any]]) -> TileObjects:
     if any(values.shape != shapes.get(name, (count,)) for name, values in columns.items()):
         raise ValueError("the columns")
     rows = {name.removeprefix(_ROWS): values for name, values in found.items() if name.startswith(_ROWS)}
-    row, start, layer = found["row"].astype(np.int64), found["start"].astype(np.int64), found["layer"]
+    row, start, layer = found["row"].astype(np.int64), np.cumsum(found["step"], dtype=np.int64), found["layer"]
     stop = start + found["length"]
     if any(values.shape[:1] != (count,) for values in rows.values()) or row.size != start.size != layer.size:
         raise ValueError("the rows")
     if row.size and not (0 <= row.min() <= row.max() < count and start.min() >= 0 and (stop > start).all()):
         raise ValueError("the runs")
     layers = int(found["layers"])
-    if structures < 1 or not 1 <= layers <= structures or not (np.diff(layer) >= 0).all():
+    if structures < 1 or not 1 <= layers <= structures or not (np.diff(layer.astype(np.int64)) >= 0).all():
         raise ValueError("the layers")
     bounds = np.searchsorted(layer, np.arange(layers + 1))
     return TileObjects(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...images.line_runs import find_line_runs
 from ..box import Box
 
 __all__ = ["Runs", "common_pixels", "find_runs"]
@@ -79,22 +80,14 @@ def find_runs(labels: npt.NDArray[Any], row_of: Integers, low: tuple[int, ...], 
         low: the pixel of the plane at which the tile starts.
         plane: shape of the plane.
     """
-    width = labels.shape[-1]
-    lines = np.ascontiguousarray(labels).reshape(-1, width)
-    starts = lines != 0
-    stops = starts.copy()
-    differ = lines[:, 1:] != lines[:, :-1]
-    starts[:, 1:] &= differ
-    stops[:, :-1] &= differ
-    first, last = np.flatnonzero(starts), np.flatnonzero(stops)
-    line, place = np.divmod(first, width)
+    found = find_line_runs(labels)
+    *lines, place = np.unravel_index(found.first, labels.shape)
     start = place + low[-1]
-    stride, rest = plane[-1], line
+    stride = plane[-1]
     for axis in range(labels.ndim - 2, -1, -1):
-        rest, place = np.divmod(rest, labels.shape[axis])
-        start = start + (place + low[axis]) * stride
+        start = start + (lines[axis] + low[axis]) * stride
         stride *= plane[axis]
-    return Runs(start, start + (last - first + 1), row_of[lines.ravel()[first]])
+    return Runs(start, start + (found.stop - found.first), row_of[found.label])
 
 
 def common_pixels(one: Runs, two: Runs) -> tuple[Integers, Integers, Integers]:

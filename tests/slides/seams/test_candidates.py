@@ -183,7 +183,7 @@ def test_a_damaged_file_is_an_error_of_ours_or_gives_the_same(
         ("sizes", np.zeros((2, 2), dtype=np.int64)),
         ("means", np.zeros(2)),
         ("row", np.array([9, 9, 9, 9], dtype=np.int32)),
-        ("start", np.zeros(1, dtype=np.int64)),
+        ("step", np.zeros(1, dtype=np.int64)),
         ("length", np.zeros(4, dtype=np.int32)),
         ("layers", np.array(7)),
         ("layer", np.array([1, 0, 0, 0])),
@@ -201,6 +201,27 @@ def test_a_file_whose_parts_do_not_fit_is_refused(tile_file: Path, name: str, va
     np.savez(tile_file, **arrays)
     with pytest.raises(OutputError, match="do not fit each other"):
         load_objects(tile_file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("shape", np.array([1, 17, 16])),
+        ("shape", np.array([1 << 40, *TILE.seen.shape])),
+        ("shape", np.array([0])),
+        ("step", np.array([-1, 5])),
+        ("step", np.zeros(0, dtype=np.int64)),
+        ("length", np.array([1 << 40] * 4)),
+        ("label", np.array([1, 2])),
+        ("label", None),
+    ],
+)
+def test_label_maps_whose_parts_do_not_fit_are_refused(tile_file: Path, name: str, value: np.ndarray | None) -> None:
+    with np.load(tile_file) as content:
+        arrays = {key: content[key] for key in content.files if key != f"map.{name}" or value is not None}
+    np.savez(tile_file, **(arrays if value is None else arrays | {f"map.{name}": value}))
+    with pytest.raises(OutputError, match="no label maps of its tile"):
+        load_labels(tile_file, TILE)
 
 
 def test_a_pickle_is_not_opened(tile_file: Path) -> None:
