@@ -59,6 +59,7 @@ LAYERS = (
     "publishing",
     "benchmark",
     "api",
+    "model_zoo",
     "cli",
     "testing",
 )

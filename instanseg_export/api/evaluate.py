@@ -20,6 +20,7 @@ from ..evaluation.records import EvaluatedImage, EvaluationData, Stability
 from ..evaluation.result import Evaluation
 from ..evaluation.scored import ScoredFile
 from ..evaluation.summing import Summing
+from ..evaluation.worst import caption_of, worst_rows
 from ..exported_model import ExportedModel, open_model
 from ..families.settings import parse_settings
 from ..files import scratch_folder
@@ -142,7 +143,7 @@ def evaluate(
                     stability = measure_stability(asked, options, image_options, steps)
                 steps.tell("figures and pictures")
                 result = Evaluation(
-                    data=_data(exported, found, ran, options, stability, doubts),
+                    data=_data(exported, Path(images).name, found, ran, options, stability, doubts),
                     objects=[row for one in ran if one.scored is not None for row in one.scored.objects],
                     pictures=_pictures(best.scored, found, take, options.iou),
                 )
@@ -192,6 +193,7 @@ def _there(labels: Array | None) -> Array:
 
 def _data(
     exported: ExportedModel,
+    source: str,
     found: LabelledSet,
     ran: Sequence[EvaluatedOne],
     options: EvaluateOptions,
@@ -221,6 +223,8 @@ def _data(
         machine=this_machine(),
         settings=dict(parse_settings(options.settings, exported.settings)),
         iou=options.iou,
+        source=source,
+        only={key: str(value) for key, value in options.only.items()},
         grouped_by=found.grouped_by,
         drawn_by=found.drawn_by,
         files=tuple(one.record for one in ran),
@@ -250,20 +254,17 @@ def _data(
 def _pictures(
     scored: ScoredFile | None, found: LabelledSet, take: Callable[[int], Array | None], iou: float
 ) -> list[Picture]:
-    """Draw the images of the lowest F1, of equal ones those with most errors."""
+    """Draw the worst images, those of each group in turn."""
     assert scored is not None
     places = {image.pair.name: place for place, image in enumerate(found.images)}
-    rows = [row for row in scored.rows if not row.why and row.true + row.found > 2 * row.matched]
-    rows.sort(key=lambda row: (row.scores["f1"] or 0.0, 2 * row.matched - row.true - row.found))
+    groups = {image.pair.name: image.group for image in found.images}
     worst = [
         Worst(
             places[row.image],
             found.structures.index(row.structure),
-            f"{row.image}{f', {row.structure}' if len(found.structures) > 1 else ''}: F1 "
-            f"{row.scores['f1'] or 0.0:.2f}; {row.matched} of {row.true} found, {row.true - row.matched} missed, "
-            f"{row.found - row.matched} false",
+            caption_of(row, structure=len(found.structures) > 1),
         )
-        for row in rows[:_MOST_PICTURES]
+        for row in worst_rows(scored.rows, groups, _MOST_PICTURES)
     ]
 
     def load(place: int) -> tuple[Array, Labels, Labels]:

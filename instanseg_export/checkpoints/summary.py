@@ -11,7 +11,7 @@ from ..families.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ANY_CHANNELS", "Summary", "gflop_per_megapixel", "summarise"]
+__all__ = ["ANY_CHANNELS", "Summary", "gflop_per_megapixel", "parameters_of", "summarise"]
 
 ANY_CHANNELS = 3
 """Channels of the image on which the cost of a network for any number of channels is counted."""
@@ -57,12 +57,17 @@ def summarise(checkpoint: Checkpoint) -> Summary:
         channels=spec.channels,
         pixel_size=spec.pixel_size,
         architecture=spec.architecture,
-        parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
+        parameters=parameters_of(checkpoint),
         gflop_per_megapixel=gflop_per_megapixel(checkpoint.network, spec.channels or ANY_CHANNELS, spec.dimensions),
         reader=checkpoint.reader,
         sha256=checkpoint.sha256,
         inferred=checkpoint.inferred,
     )
+
+
+def parameters_of(checkpoint: Checkpoint) -> int:
+    """Return how many numbers were trained."""
+    return sum(parameter.numel() for parameter in checkpoint.network.parameters())
 
 
 def gflop_per_megapixel(network: nn.Module, channels: int, dimensions: int = 2) -> float:

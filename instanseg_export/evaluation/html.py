@@ -160,6 +160,7 @@ def _facts(data: EvaluationData) -> list[tuple[str, str]]:
         ("Made", f"{data.created} with instanseg-export {machine['exporter']}, Python {machine['python']}"),
         ("Machine", f"{machine['system']}, {machine['processor']}, {machine['cores']} cores"),
         ("Settings", json.dumps(data.settings) if data.settings else "as the file has them"),
+        ("Images", " ".join([data.source, *(f"{column}={value}" for column, value in data.only.items())])),
         ("Groups", f"by {data.grouped_by}"),
         ("Draws", f"of {data.drawn_by}s" if data.drawn_by == "image" else f"of images with the same {data.drawn_by}"),
         ("Checkpoint, SHA-256", data.source_sha256 or "not stated"),

@@ -13,12 +13,17 @@ from ..images.writers.overlay import overlay
 from ..images.writers.panels import outlined, png_text, telling_window
 from .metrics import match, overlaps
 
-__all__ = ["COLOURS", "Picture", "Worst", "draw"]
+__all__ = ["COLOURS", "LEGEND", "Picture", "Worst", "draw"]
 
 Labels = npt.NDArray[np.int64]
 
 COLOURS = {"found": (40, 200, 120), "missed": (40, 150, 255), "false": (255, 150, 30)}
 """Of outlines, told apart by colour-blind readers too."""
+
+LEGEND = (
+    "Outlines are green where an object is found, blue where one is missed, and orange where what is found is false."
+)
+"""The colours in words, where there is no room for a key."""
 
 _SIDE = 256
 """Pixels of a picture along each axis, at most."""
@@ -75,8 +80,8 @@ def draw(
             (false[*window], COLOURS["false"]),
         ]
         plain = overlay(cut, np.zeros(cut.shape[1:], dtype=np.int64))
-        panels = (("image", png_text(plain)), ("found, missed and false", png_text(outlined(cut, layers), exact=True)))
-        pictures.append(Picture(one.caption, panels))
+        lined = png_text(outlined(cut, layers), keep=tuple(COLOURS.values()))
+        pictures.append(Picture(one.caption, (("image", png_text(plain)), ("found, missed and false", lined))))
     return pictures
 
 

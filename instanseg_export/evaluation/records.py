@@ -208,6 +208,8 @@ class EvaluationData(_Record):
         machine: system, processor, cores, versions.
         settings: that were overridden.
         iou: the chosen threshold.
+        source: the name of the images' file or folder.
+        only: what the index had to say of an image for it to be evaluated, by column.
         grouped_by, drawn_by: what groups and units are, in words.
         files: in the order of tables; the others are compared with the first that ran.
         images: that were evaluated.
@@ -224,6 +226,8 @@ class EvaluationData(_Record):
     machine: dict[str, str | int]
     settings: dict[str, SettingValue]
     iou: float
+    source: str = ""
+    only: dict[str, str] = {}
     grouped_by: str
     drawn_by: str
     files: tuple[EvaluatedFile, ...]

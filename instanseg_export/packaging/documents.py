@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..untrusted.markdown import entries, escape, link, without_html
+from ..untrusted.markdown import entries, escape, without_html
 from .card import UNKNOWN_AUTHOR, UNSTATED_LICENSE, Card
+from .card_text import authors, citations, training_data
 from .contents import Contents
 from .samples import Sample
 
@@ -34,13 +35,6 @@ def _cell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _authors(card: Card) -> str:
-    return ", ".join(
-        escape(author.name) + (f" ({escape(author.affiliation)})" if author.affiliation else "")
-        for author in card.authors
-    )
-
-
 def _facts(model: Contents) -> str:
     card, structures = model.card, list(map(escape, model.structures))
     names = model.channel_names
@@ -56,7 +50,7 @@ def _facts(model: Contents) -> str:
             "background, each instance has an id from 1 on",
         ),
         ("Version", card.version),
-        ("Authors", _authors(card)),
+        ("Authors", authors(card)),
         ("Licence", "not stated, see below" if _is_placeholder(card) else card.license),
     ]
     return entries(rows)
@@ -194,12 +188,7 @@ def _own_pixels(model: Contents) -> str:
 
 
 def _provenance(card: Card) -> str:
-    lines = []
-    for dataset in card.training_data:
-        name = link(dataset.name, dataset.url) if dataset.url else escape(dataset.name)
-        license_ = f", {escape(dataset.license)}" if dataset.license else ""
-        lines.append(f"- {name}{license_}{f': {escape(dataset.note)}' if dataset.note else ''}")
-    data = "\n".join(lines) or "The checkpoint does not say what the model was trained on."
+    data = training_data(card) or "The checkpoint does not say what the model was trained on."
     if _is_placeholder(card):
         terms = (
             f"Nobody has stated a licence or an author yet. `rdf.yaml` says {card.license}, which of the common "
@@ -286,10 +275,6 @@ Input, output and settings are the same; instances differ a little, and need not
 """
 
 
-def _source(address: str | None) -> str:
-    return link(address, address) if address else ""
-
-
 def _figures(columns: Sequence[str], row: Sequence[str]) -> str:
     """Return the figures of a file as a list; the first column is its name."""
     named = [f"  - {column}: {escape(value)}" for column, value in zip(columns[1:], row[1:], strict=True) if value]
@@ -312,10 +297,6 @@ def readme(model: Contents, report: Report | None, precisions: Sequence[Precisio
         )
     else:
         validation = f"{report.summary()}\n\n{_outcomes(report)}"
-    citations = "\n".join(
-        f"- {escape(entry.text)} {_source(f'https://doi.org/{entry.doi}' if entry.doi else entry.url)}"
-        for entry in card.cite
-    )
     more = f"\n{without_html(card.documentation.strip())}\n" if card.documentation.strip() else ""
     return f"""\
 # {escape(card.name)}
@@ -353,5 +334,5 @@ compare label maps with annotations by F1 at an IoU of 0.5.
 
 ## Cite
 
-{citations}
+{citations(card)}
 """

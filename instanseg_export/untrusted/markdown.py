@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from .boundary import plain
 
-__all__ = ["entries", "escape", "link", "without_html"]
+__all__ = ["cell", "entries", "escape", "link", "without_html"]
 
 _ANYWHERE = re.compile(r"[\\`*\[\]<>&|~$]")
 _AT_WORD_EDGES = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
@@ -26,13 +26,18 @@ def escape(text: object) -> str:
 
     What is not printable, line breaks among it, becomes a space.
     """
-    line = _ANYWHERE.sub(r"\\\g<0>", plain(text, _LONGEST))
-    line = _AT_WORD_EDGES.sub(r"\\_", line)
+    line = cell(text)
     start = _AT_LINE_START.match(line)
     if start is None:
         return line
     mark = start[0]
     return rf"{mark}\{line[len(mark) :]}" if mark.isdigit() else rf"\{line}"
+
+
+def cell(text: object) -> str:
+    """Return any text as the cell of a table, where nothing begins a line, so that numbers stay as they are."""
+    line = _ANYWHERE.sub(r"\\\g<0>", plain(text, _LONGEST))
+    return _AT_WORD_EDGES.sub(r"\\_", line)
 
 
 def link(text: object, address: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from instanseg_export import (
     run,
 )
 from instanseg_export.evaluation.html import render_html
-from instanseg_export.evaluation.records import ALL
+from instanseg_export.evaluation.records import ALL, EvaluationData
 from instanseg_export.images.synthetic_volumes import draw_spheres
 from instanseg_export.targets import write_artifact
 from support.embedseg_runs import write_volume_run
-from support.paths import ROOT
+from support.paths import DEMO
 from support.planted_shapes import shapes
 
 Array = NDArray[Any]
@@ -182,27 +181,11 @@ def test_stability_of_volumes(tmp_path: Path) -> None:
     assert "mirrored along x, y and z" in render_html(result.data, (), ())
 
 
-def figures(text: str) -> tuple[float, ...]:
-    """The figures of the card's words: fluorescence, histology."""
-    words = re.sub(r"\s+", " ", text)
-    found = re.search(r"fluorescence \(?(0\.\d+)|is (0\.\d+) on fluorescence", words)
-    histology = re.search(r"histology (0\.\d+)|(0\.\d+) on purple-stained histology", words)
-    assert found
-    assert histology
-    return tuple(float(one[1] or one[2]) for one in (found, histology))
-
-
 @pytest.mark.slow
-def test_the_figures_of_the_demos_card(demo_package: Path, shared: Path) -> None:
+def test_the_recorded_figures_of_the_demo(demo_package: Path, shared: Path) -> None:
     archive = shared / "data/dsb2018/dsb2018_train.zip"
-    result = evaluate(
-        demo_package, archive, archive, only={"split": "val"}, draw_by="group", stability=0, runtimes=["onnxruntime"]
-    )
-    found = {row.group: row.scores["f1"].value for row in result.data.scores if row.how == "mean" and row.group != ALL}
+    result = evaluate(demo_package, archive, archive, only={"split": "val"}, draw_by="group", stability=0)
+    recorded = EvaluationData.model_validate_json((DEMO.parent / "evaluation.json").read_text(encoding="utf-8"))
     assert result.data.warnings == ()
-    images = {row.group: row.images for row in result.data.scores}
-    assert (images["fluorescence"], images["histology_rgb"], images["brightfield_grey"]) == (52, 17, 1)
-    expected = tuple(round(found[group] or 0, 2) for group in ("fluorescence", "histology_rgb"))
-    for card in ("README.md", "card.yaml"):
-        assert figures((ROOT / "model_zoo/nuclei_dsb2018" / card).read_text()) == expected
-    assert found["brightfield_grey"] == 0
+    for field in ("source", "only", "iou", "drawn_by", "images", "scores", "per_image"):
+        assert getattr(result.data, field) == getattr(recorded, field), field

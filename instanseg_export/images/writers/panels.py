@@ -52,16 +52,29 @@ def outlined(image: Array, layers: Sequence[tuple[Array, tuple[int, int, int]]])
     return picture
 
 
-def png_text(pixels: Rgb, *, exact: bool = False) -> str:
-    """Return a picture as PNG in base64.
+def png_text(pixels: Rgb, *, keep: Sequence[tuple[int, int, int]] = ()) -> str:
+    """Return a picture in 128 colours as PNG in base64.
 
     Args:
         pixels: (H, W, 3).
-        exact: keep all colours: thin outlines on a picture in colour would fade among 128.
+        keep: colours that stay as they are, where thin outlines would fade among the others.
     """
     from PIL import Image
 
+    kept = [(pixels == np.array(colour)).all(axis=-1) for colour in keep]
+    rest = pixels.copy()
+    for mask in kept:
+        rest[mask] = 0
+    free = _PALETTE - len(keep)
+    picture = Image.fromarray(rest).quantize(free)
+    if keep:
+        indices = np.array(picture)
+        for place, mask in enumerate(kept, start=free):
+            indices[mask] = place
+        chosen = (picture.getpalette() or [])[: 3 * free]
+        padding = [0] * (3 * free - len(chosen))
+        picture = Image.fromarray(indices)
+        picture.putpalette([*chosen, *padding, *(value for colour in keep for value in colour)])
     stream = io.BytesIO()
-    picture = Image.fromarray(pixels)
-    (picture if exact else picture.quantize(_PALETTE)).save(stream, "png", optimize=True)
+    picture.save(stream, "png", optimize=True)
     return base64.b64encode(stream.getvalue()).decode("ascii")

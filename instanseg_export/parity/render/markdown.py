@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...untrusted.boundary import plain
+from ...untrusted.markdown import cell
 from ...untrusted.markdown import escape as markdown
 from ..records import ReportData, RuntimeRecord
 from .summary import summarise
@@ -72,7 +73,7 @@ def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]
     kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
 
     def line(values: list[str]) -> str:
-        return "| " + " | ".join(map(markdown, values)) + " |"
+        return "| " + " | ".join(map(cell, values)) + " |"
 
     return [
         line([columns[index] for index in kept]),
