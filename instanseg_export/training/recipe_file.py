@@ -112,6 +112,7 @@ def _check(plan: Plan) -> None:
             f"{path}: crops.size is {recipe.crops.size}, but {spec.title} takes multiples of {plan.family.multiple}.",
             hint=f"Give a multiple of {plan.family.multiple}.",
         )
+    _check_depth(plan)
     if recipe.channels is not None and spec.channels is not None:
         raise RecipeError(
             f"{path}: channels sets channel drop-out, but the network takes {spec.channels} channels.",
@@ -126,6 +127,22 @@ def _check(plan: Plan) -> None:
     if recipe.optimiser.final_rate > recipe.optimiser.learning_rate:
         raise RecipeError(
             f"{path}: optimiser.final_rate is larger than optimiser.learning_rate.", hint="The rate falls to it."
+        )
+
+
+def _check_depth(plan: Plan) -> None:
+    """Refuse crops without slices for a network of volumes, and with slices for one of images."""
+    depth, multiple, title = plan.recipe.crops.depth, plan.family.multiple, plan.spec.title
+    if plan.spec.dimensions == 2 and depth is not None:
+        raise RecipeError(
+            f"{plan.path}: crops.depth is {depth}, but {title} takes images, which have no slices.",
+            hint="Leave it out, or describe a network of volumes; docs/training.md names the families.",
+        )
+    if plan.spec.dimensions == 3 and (depth is None or depth % multiple):
+        fact = "is missing, and" if depth is None else f"is {depth}, but"
+        raise RecipeError(
+            f"{plan.path}: crops.depth {fact} {title} takes volumes whose slices are a multiple of {multiple}.",
+            hint=f"Give a multiple of {multiple}, such as {4 * multiple}.",
         )
 
 

@@ -32,7 +32,7 @@ def test_recipes_of_the_model_zoo_are_valid(path: Path, tmp_path: Path) -> None:
     ("changes", "fact"),
     [
         ({"optimizer": {}}, "optimizer is not a known key, did you mean 'optimiser'?"),
-        ({"crops": {"sise": 3}}, "crops.sise is not a known key, did you mean 'size'? (known are size, batch"),
+        ({"crops": {"sise": 3}}, "crops.sise is not a known key, did you mean 'size'? (known are size, depth, batch"),
         ({"objective": {"warm": 3}}, "objective.warm is not a known key"),
         ({"model": {"layer": 3}}, "model.layer is not a known key"),
         ({"model": {"family": "unet"}}, "model.family: There is no family that can be trained called 'unet'"),

@@ -37,7 +37,7 @@ class _Crops(Dataset[dict[str, Tensor]]):
         self.labels = [torch.from_numpy(image.labels).to(torch.float32) for image in self.images]
 
     def normal(self, image: AnnotatedImage) -> Tensor:
-        """Return an image as the network sees it, (C, H, W) float32, but for the family's last touch."""
+        """Return an image as the network sees it, (C, [D,] H, W) float32, but for the family's last touch."""
         pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
         return self.plan.family.normal(self.plan.spec, finite(pixels))[0]
 
@@ -51,16 +51,17 @@ class _Crops(Dataset[dict[str, Tensor]]):
         for crop in crops:
             # Empty channels make the images of a batch one size (thesis of Goldsborough, section 4.3.10).
             missing = most - len(crop["image"])
-            crop["image"] = torch.nn.functional.pad(crop["image"], (0, 0, 0, 0, 0, missing))
+            beside = [0, 0] * (crop["image"].ndim - 1)
+            crop["image"] = torch.nn.functional.pad(crop["image"], (*beside, 0, missing))
         return {name: torch.stack([crop[name] for crop in crops]) for name in crops[0]}
 
     def crop(self, chance: np.random.Generator) -> dict[str, Tensor]:
         recipe, channels = self.plan.recipe, self.plan.spec.channels
         place = int(chance.choice(len(self.images), p=self.weights))
         scale = draw_scale(recipe.crops, self.images[place].diameter, chance)
-        pixels, labels = cut_crop(self.pixels[place].float(), self.labels[place], recipe.crops, scale, chance)
+        pixels, labels = cut_crop(self.pixels[place], self.labels[place], recipe.crops, scale, chance)
         if channels is not None and len(pixels) == 1:
-            pixels = pixels.expand(channels, -1, -1)
+            pixels = pixels.expand(channels, *pixels.shape[1:])
         pixels = change_intensities(pixels, recipe.augmentations, chance)
         if recipe.channels is not None:
             pixels = drop_channels(pixels, recipe.channels, chance)

@@ -1,4 +1,4 @@
-"""Images and their label maps, read once and checked."""
+"""Images or volumes and their label maps, read once and checked."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ _LAYOUT = "docs/training.md shows how images, label maps and index.csv have to l
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image and the label maps of its structures.
+    """An image, or a volume, and the label maps of its structures.
 
     Attributes:
         name: of its file, without the suffix.
         kind: its "type" in the index.
-        pixels: (C, H, W) in the file's own type.
-        labels: (T, H, W) int32, 0 is background.
-        diameter: of its median instance, that of a disc of the same area, in pixels; 0 where there is none.
+        pixels: (C, [D,] H, W) in the file's own type.
+        labels: (T, [D,] H, W) int32, 0 is background.
+        diameter: of its median instance, that of a disc of the same area, in pixels; 0 where there is none. The area of
+            an instance in a volume is that in the slice where it is largest.
     """
 
     name: str
@@ -104,12 +105,12 @@ def _folder_of(source: Path) -> Iterator[Path]:
 
 
 def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> AnnotatedImage:
-    structures = plan.spec.structures
-    pixels = read_image(_file(folder / "images", row["id"], source)).array
+    structures, dimensions = plan.spec.structures, plan.spec.dimensions
+    pixels = read_image(_file(folder / "images", row["id"], source), dimensions).array
     folders = {
         name: plan.recipe.data.labels.get(name, "labels" if len(structures) == 1 else name) for name in structures
     }
-    maps = [_read_labels(_file(folder / folders[name], row["id"], source)) for name in structures]
+    maps = [_read_labels(_file(folder / folders[name], row["id"], source), dimensions) for name in structures]
     for name, labels in zip(structures, maps, strict=True):
         if labels.shape != pixels.shape[1:]:
             raise ImageError(
@@ -124,7 +125,7 @@ def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> Annota
             hint=f"Give images of {channels} channels, or grey ones, which are shown to the network {channels} times.",
         )
     stacked = np.stack(maps)
-    areas = np.concatenate([np.unique(labels[labels > 0], return_counts=True)[1] for labels in maps])
+    areas = np.concatenate([_areas(labels) for labels in maps])
     diameter = float(np.median(2.0 * np.sqrt(areas / np.pi))) if len(areas) else 0.0
     return AnnotatedImage(row["id"], row["type"], pixels, stacked, diameter)
 
@@ -140,8 +141,17 @@ def _file(folder: Path, name: str, source: Path) -> Path:
     )
 
 
-def _read_labels(path: Path) -> npt.NDArray[np.int32]:
-    array = read_image(path).array
+def _areas(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the area of each instance of ([D,] H, W), in the slice where it is largest."""
+    count = int(labels.max()) + 1
+    slices = labels.reshape(-1, *labels.shape[-2:])
+    areas = np.max([np.bincount(plane.ravel(), minlength=count) for plane in slices], axis=0)[1:]
+    found: npt.NDArray[np.int64] = areas[areas > 0]
+    return found
+
+
+def _read_labels(path: Path, dimensions: int) -> npt.NDArray[np.int32]:
+    array = read_image(path, dimensions).array
     where = f"{path.parent.name}/{path.name}"
     if array.shape[0] != 1:
         raise ImageError(

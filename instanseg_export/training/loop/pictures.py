@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...images import overlay
+from ...images import fullest_slice, overlay
 from ..data.dataset import AnnotatedImage
 
 __all__ = ["choose_samples", "draw_samples"]
@@ -30,13 +30,14 @@ def choose_samples(images: Sequence[AnnotatedImage], count: int) -> list[int]:
 def draw_samples(
     images: Sequence[AnnotatedImage], labels: Sequence[npt.NDArray[Any]], places: Sequence[int]
 ) -> Image.Image:
-    """Draw a row per image: the image, the truth, and what was found."""
+    """Draw a row per image: the image, the truth, and what was found; of a volume, the slice with most of the truth."""
     picture = Image.new("RGB", (3 * _SIDE + 20, max(1, len(places)) * (_SIDE + 10)), "white")
     for row, place in enumerate(places):
         image, found = images[place], labels[place]
-        window = slice(0, _SIDE), slice(0, _SIDE)
-        pixels = image.pixels[:, *window]
+        window: tuple[Any, ...] = slice(None), slice(0, _SIDE), slice(0, _SIDE)
+        if image.labels.ndim == 4:
+            window = window[0], fullest_slice(image.labels), *window[1:]
         for column, shown in enumerate((np.zeros_like(found), image.labels, found)):
-            panel = Image.fromarray(overlay(pixels, shown[:, *window]))
+            panel = Image.fromarray(overlay(image.pixels[window], shown[window]))
             picture.paste(panel, (column * (_SIDE + 10), row * (_SIDE + 10)))
     return picture

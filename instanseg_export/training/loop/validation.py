@@ -45,7 +45,7 @@ class Validated:
 
     Attributes:
         scores: by type of images.
-        labels: (T, H, W) int64 of each image, in the order of the images.
+        labels: (T, [D,] H, W) int64 of each image, in the order of the images.
         seconds: it took.
     """
 
@@ -77,7 +77,7 @@ def evaluate(plan: Plan, network: nn.Module, images: Sequence[AnnotatedImage]) -
     for image in images:
         pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
         if channels is not None and pixels.shape[1] == 1:
-            pixels = pixels.expand(-1, channels, -1, -1)
+            pixels = pixels.expand(-1, channels, *pixels.shape[2:])
         with torch.inference_mode():
             labels = forward(pixels.to(device))
         # Some families return more than label maps; these come first.
