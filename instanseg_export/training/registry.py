@@ -15,5 +15,7 @@ OBJECTIVES: Registry[TrainedFamily] = Registry(
         "embedseg": "instanseg_export.training.embedseg.family:TRAINED",
         "embedseg_3d": "instanseg_export.training.embedseg.family:TRAINED",
         "iaunet": "instanseg_export.training.iaunet.family:TRAINED",
+        "classified": "instanseg_export.training.two_stage.family:CLASSIFIED",
+        "positivity": "instanseg_export.training.two_stage.family:POSITIVITY",
     },
 )

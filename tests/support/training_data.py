@@ -12,7 +12,16 @@ import numpy.typing as npt
 import yaml
 from PIL import Image
 
-__all__ = ["VOLUMES", "balls", "discs", "recipe_of", "write_data", "write_recipe", "write_volumes"]
+__all__ = [
+    "VOLUMES",
+    "balls",
+    "discs",
+    "recipe_of",
+    "write_data",
+    "write_recipe",
+    "write_volume_recipe",
+    "write_volumes",
+]
 
 
 def discs(height: int, width: int, seed: int, count: int = 12) -> npt.NDArray[np.int32]:
@@ -136,4 +145,20 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         write_data(folder / "data")
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe_of(**changes)), encoding="utf-8")
+    return path
+
+
+def write_volume_recipe(folder: Path, model: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+    """Write a recipe for volumes and its data; see :func:`recipe_of`.
+
+    Args:
+        folder: exists.
+        model: fields that differ from :data:`VOLUMES`.
+        changes: of the rest of the recipe.
+    """
+    if not (folder / "data").exists():
+        write_volumes(folder / "data")
+    content = recipe_of(**changes) | {"model": {**VOLUMES, **(model or {})}, "objective": {}}
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-import yaml
 from PIL import Image
 
 from instanseg_export import build_forward, load_checkpoint
@@ -23,20 +22,16 @@ from instanseg_export.training.data.crops import cut_crop
 from instanseg_export.training.data.dataset import read_dataset
 from instanseg_export.training.data.intensities import change_intensities
 from instanseg_export.training.loop.pictures import draw_samples
+from instanseg_export.training.loop.validation import Shown
 from instanseg_export.training.recipe import Augmentations, Crops
 from instanseg_export.training.recipe_file import load_recipe
 from support.paths import ROOT
-from support.training_data import VOLUMES, balls, recipe_of, write_data, write_recipe, write_volumes
+from support.training_data import balls, write_data, write_recipe, write_volume_recipe, write_volumes
 
 
 def _recipe(folder: Path, model: dict[str, Any] | None = None, **changes: Any) -> Path:
-    if not (folder / "data").exists():
-        write_volumes(folder / "data")
-    content = recipe_of(**{"crops": {"size": 16, "depth": 8}, "optimiser": {"steps": 3, "warm_up": 1}, **changes})
-    content |= {"model": {**VOLUMES, **(model or {})}, "objective": {}}
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return path
+    short: dict[str, Any] = {"crops": {"size": 16, "depth": 8}, "optimiser": {"steps": 3, "warm_up": 1}}
+    return write_volume_recipe(folder, model, **{**short, **changes})
 
 
 def _chance(seed: int) -> np.random.Generator:
@@ -110,7 +105,7 @@ def test_a_batch_of_volumes_depends_on_the_recipe_and_the_step_alone(tmp_path: P
 def test_samples_show_the_slice_with_most_of_the_truth(tmp_path: Path) -> None:
     _, (volume,) = read_dataset(load_recipe(_recipe(tmp_path)))
     nothing = np.zeros_like(volume.labels)
-    picture = np.asarray(draw_samples([volume], [nothing], [0]))
+    picture = np.asarray(draw_samples([Shown(volume.pixels, volume.labels, nothing)], [0]))
     found = picture[:32, 532:572]
     np.testing.assert_array_equal(picture[:32, :40], found)  # one and the same slice, without an outline
     assert (picture[:32, 266:306] != found).any()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -17,7 +19,23 @@ from .crops import cut_crop, draw_scale
 from .dataset import AnnotatedImage
 from .intensities import change_intensities
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "draw_weights"]
+
+
+def draw_weights(kinds: Sequence[str], shares: Mapping[str, float]) -> tuple[list[int], npt.NDArray[np.float64]]:
+    """Tell how often each of several things is drawn.
+
+    Args:
+        kinds: what each is.
+        shares: of the kinds; those that are not named are not used. Empty for all things alike.
+
+    Returns:
+        The places of those that are used, and the probability of each.
+    """
+    used = [place for place, kind in enumerate(kinds) if not shares or kind in shares]
+    counts = Counter(kinds)
+    weights = np.array([shares[kinds[place]] / counts[kinds[place]] if shares else 1.0 for place in used])
+    return used, weights / weights.sum()
 
 
 class _Crops(Dataset[dict[str, Tensor]]):
@@ -25,14 +43,8 @@ class _Crops(Dataset[dict[str, Tensor]]):
 
     def __init__(self, plan: Plan, images: Sequence[AnnotatedImage]) -> None:
         self.plan = plan
-        recipe = plan.recipe
-        shares = recipe.data.shares or {image.kind: 1.0 for image in images}
-        self.images = [image for image in images if image.kind in shares]
-        of_kind = {kind: sum(image.kind == kind for image in self.images) for kind in shares}
-        weights = np.array(
-            [shares[image.kind] / of_kind[image.kind] if recipe.data.shares else 1.0 for image in self.images]
-        )
-        self.weights = weights / weights.sum()
+        used, self.weights = draw_weights([image.kind for image in images], plan.recipe.data.shares)
+        self.images = [images[place] for place in used]
         self.pixels = [self.normal(image).to(torch.float16) for image in self.images]
         self.labels = [torch.from_numpy(image.labels).to(torch.float32) for image in self.images]
 
@@ -83,12 +95,14 @@ class Batches:
     """
 
     def __init__(self, plan: Plan, images: Sequence[AnnotatedImage], workers: int = 0) -> None:
-        self._crops = _Crops(plan, images)
+        task = plan.family.cells
+        self._crops: Dataset[dict[str, Tensor]] = _Crops(plan, images) if task is None else task.draws(plan, images)
+        self._steps = plan.recipe.optimiser.steps
         self._workers = workers
         self.first = 0
 
     def __len__(self) -> int:
-        return len(self._crops)
+        return self._steps
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         more: dict[str, Any] = {"prefetch_factor": 4} if self._workers else {}
