@@ -52,14 +52,16 @@ class Crops(RecipePart):
 
     Attributes:
         size: height and width in pixels.
+        depth: slices, of volumes.
         batch: crops per step.
         scale: smallest and largest factor by which a crop is enlarged, drawn with a uniform logarithm.
         diameters: the range into which the scale shall bring an image's median instance, in pixels; None for any. It
             narrows ``scale``, which stays the outer limit.
-        flips, rotations: whether crops are mirrored, and turned by quarters.
+        flips, rotations: whether crops are mirrored, along slices too, and turned by quarters in the plane.
     """
 
     size: int = Field(default=256, ge=16, le=4096)
+    depth: int | None = Field(default=None, ge=1, le=4096)
     batch: int = Field(default=3, ge=1, le=1024)
     scale: tuple[Annotated[float, Field(gt=0.1, lt=10)], Annotated[float, Field(gt=0.1, lt=10)]] = (1.0, 1.0)
     diameters: tuple[float, float] | None = None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InstansegExportError, RecipeError
+from ..families.checkpoint import Checkpoint
 from ..families.registry import FAMILIES
 from ..families.spec import ModelSpec, SpecPart
 from ..registry import closest
@@ -36,6 +37,7 @@ class Plan:
         options: of the objective.
         path: of the recipe.
         source: of the data.
+        first: what finds the cells that the network judges; None where it segments.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class Plan:
     options: SpecPart
     path: Path
     source: Path
+    first: Checkpoint | None = None
 
     def beside(self, path: Path) -> Path:
         """Return a path that the recipe names, which is relative to the recipe's folder."""
@@ -58,7 +61,7 @@ class Plan:
             "objective": self.options.model_dump(mode="json"),
         }
         del content["data"]["source"], content["initial_weights"]
-        return content
+        return content if self.first is None else {**content, "segmentation": self.first.sha256}
 
 
 def load_recipe(path: str | Path, *, source: str | Path | None = None) -> Plan:
@@ -85,11 +88,11 @@ def load_recipe(path: str | Path, *, source: str | Path | None = None) -> Plan:
         described = FAMILIES.get(name).spec
     except InstansegExportError as error:
         raise RecipeError(f"{path}: model.family: {error.message}", hint=error.hint) from error
-    spec = _validated(described, recipe.model, path, "model.")
+    model, first = (recipe.model, None) if family.cells is None else family.cells.describe(recipe.model, path)
+    spec = _validated(described, model, path, "model.")
     options = _validated(family.options, recipe.objective, path, "objective.")
-    plan = Plan(
-        recipe, spec, family, options, path, Path(source) if source is not None else path.parent / recipe.data.source
-    )
+    place = Path(source) if source is not None else path.parent / recipe.data.source
+    plan = Plan(recipe, spec, family, options, path, place, first)
     _check(plan)
     return plan
 
@@ -107,25 +110,46 @@ def _check(plan: Plan) -> None:
             f"{path}: initial_weights is {plan.beside(recipe.initial_weights)}, and there is no such file or folder.",
             hint="Paths in a recipe are relative to its folder.",
         )
-    if recipe.crops.size % plan.family.multiple:
-        raise RecipeError(
-            f"{path}: crops.size is {recipe.crops.size}, but {spec.title} takes multiples of {plan.family.multiple}.",
-            hint=f"Give a multiple of {plan.family.multiple}.",
-        )
+    if plan.family.cells is not None:
+        plan.family.cells.check(plan)
+    else:
+        _check_crops(plan)
     if recipe.channels is not None and spec.channels is not None:
         raise RecipeError(
             f"{path}: channels sets channel drop-out, but the network takes {spec.channels} channels.",
             hint="Leave channels out, or describe a network that takes any number (channels: null and an adaptor).",
         )
     for structure in recipe.data.labels:
-        if structure not in spec.structures:
+        if structure not in plan.family.annotated(spec):
             raise RecipeError(
-                f"{path}: data.labels names {plain(structure, 80)!r}, which the network does not segment.",
-                hint=f"It segments {', '.join(spec.structures)}.",
+                f"{path}: data.labels names {plain(structure, 80)!r}, whose label maps are not needed.",
+                hint=f"Needed are those of {', '.join(plan.family.annotated(spec))}.",
             )
     if recipe.optimiser.final_rate > recipe.optimiser.learning_rate:
         raise RecipeError(
             f"{path}: optimiser.final_rate is larger than optimiser.learning_rate.", hint="The rate falls to it."
+        )
+
+
+def _check_crops(plan: Plan) -> None:
+    """Refuse sizes that the network does not take: without slices where it takes volumes, with some where images."""
+    size, depth = plan.recipe.crops.size, plan.recipe.crops.depth
+    multiple, title = plan.family.multiple, plan.spec.title
+    if size % multiple:
+        raise RecipeError(
+            f"{plan.path}: crops.size is {size}, but {title} takes multiples of {multiple}.",
+            hint=f"Give a multiple of {multiple}.",
+        )
+    if plan.spec.dimensions == 2 and depth is not None:
+        raise RecipeError(
+            f"{plan.path}: crops.depth is {depth}, but {title} takes images, which have no slices.",
+            hint="Leave it out, or describe a network of volumes; docs/training.md names the families.",
+        )
+    if plan.spec.dimensions == 3 and (depth is None or depth % multiple):
+        fact = "is missing, and" if depth is None else f"is {depth}, but"
+        raise RecipeError(
+            f"{plan.path}: crops.depth {fact} {title} takes volumes whose slices are a multiple of {multiple}.",
+            hint=f"Give a multiple of {multiple}, such as {4 * multiple}.",
         )
 
 

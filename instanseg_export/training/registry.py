@@ -13,6 +13,9 @@ OBJECTIVES: Registry[TrainedFamily] = Registry(
     {
         "instanseg": "instanseg_export.training.instanseg.family:TRAINED",
         "embedseg": "instanseg_export.training.embedseg.family:TRAINED",
+        "embedseg_3d": "instanseg_export.training.embedseg.family:TRAINED",
         "iaunet": "instanseg_export.training.iaunet.family:TRAINED",
+        "classified": "instanseg_export.training.two_stage.family:CLASSIFIED",
+        "positivity": "instanseg_export.training.two_stage.family:POSITIVITY",
     },
 )

@@ -197,7 +197,7 @@ def _network(plan: Plan, tell: Callable[[str], None]) -> nn.Module:
     """Build the network, and copy what fits of the initial weights into it."""
     import torch
 
-    network = plan.family.build(plan.spec)
+    network = plan.family.build(plan.spec, plan.first)
     if plan.recipe.initial_weights is not None:
         start = load_checkpoint(plan.beside(plan.recipe.initial_weights)).network.state_dict()
         own = network.state_dict()

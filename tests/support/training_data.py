@@ -12,7 +12,16 @@ import numpy.typing as npt
 import yaml
 from PIL import Image
 
-__all__ = ["discs", "recipe_of", "write_data", "write_recipe"]
+__all__ = [
+    "VOLUMES",
+    "balls",
+    "discs",
+    "recipe_of",
+    "write_data",
+    "write_recipe",
+    "write_volume_recipe",
+    "write_volumes",
+]
 
 
 def discs(height: int, width: int, seed: int, count: int = 12) -> npt.NDArray[np.int32]:
@@ -64,6 +73,44 @@ def write_data(
     return folder
 
 
+VOLUMES: dict[str, Any] = {
+    "family": "embedseg_3d",
+    "name": "tiny",
+    "channels": 1,
+    "grid": [64, 64, 32],
+    "extent": [1.0, 1.0, 31 / 63 * 2.0],
+    "widths": [4, 8, 12],
+    "settings": {"min_object_size": 4},
+}
+"""The model of a recipe for volumes whose slices are two pixels apart."""
+
+
+def balls(depth: int, height: int, width: int, seed: int, count: int = 6) -> npt.NDArray[np.int32]:
+    """A label map of balls in slices that are two pixels apart; some touch, and the border cuts some."""
+    chance = np.random.default_rng(seed)
+    places: Any = np.moveaxis(np.indices((depth, height, width)), 0, -1) * np.array([2, 1, 1])
+    labels = np.zeros((depth, height, width), dtype=np.int32)
+    for label in range(1, count + 1):
+        centre, radius = chance.uniform(0, (2 * depth, height, width)), chance.uniform(4, 8)
+        labels[((places - centre) ** 2).sum(axis=-1) <= radius**2] = label
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
+
+
+def write_volumes(folder: Path, size: tuple[int, int, int] = (12, 32, 40)) -> Path:
+    """Write two volumes of balls, one of them for validation, as stacks, with their label maps and their index."""
+    import tifffile
+
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for place in range(2):
+        labels = balls(*size, seed=place)
+        bright = (labels > 0) * 150 + np.random.default_rng(place).integers(0, 60, size)
+        for part, stack in (("images", bright.astype(np.uint8)), ("labels", labels.astype(np.uint16))):
+            tifffile.imwrite(folder / part / f"volume{place}.tif", stack, metadata={"axes": "ZYX"})
+    (folder / "index.csv").write_text("id,split\nvolume0,train\nvolume1,val\n", encoding="utf-8")
+    return folder
+
+
 def recipe_of(**changes: Any) -> dict[str, Any]:
     """A recipe for a tiny network, a few steps long; its data lie in ``data`` beside it."""
     fields: dict[str, Any] = {
@@ -98,4 +145,20 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         write_data(folder / "data")
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe_of(**changes)), encoding="utf-8")
+    return path
+
+
+def write_volume_recipe(folder: Path, model: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+    """Write a recipe for volumes and its data; see :func:`recipe_of`.
+
+    Args:
+        folder: exists.
+        model: fields that differ from :data:`VOLUMES`.
+        changes: of the rest of the recipe.
+    """
+    if not (folder / "data").exists():
+        write_volumes(folder / "data")
+    content = recipe_of(**changes) | {"model": {**VOLUMES, **(model or {})}, "objective": {}}
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path

@@ -32,7 +32,7 @@ def test_recipes_of_the_model_zoo_are_valid(path: Path, tmp_path: Path) -> None:
     ("changes", "fact"),
     [
         ({"optimizer": {}}, "optimizer is not a known key, did you mean 'optimiser'?"),
-        ({"crops": {"sise": 3}}, "crops.sise is not a known key, did you mean 'size'? (known are size, batch"),
+        ({"crops": {"sise": 3}}, "crops.sise is not a known key, did you mean 'size'? (known are size, depth, batch"),
         ({"objective": {"warm": 3}}, "objective.warm is not a known key"),
         ({"model": {"layer": 3}}, "model.layer is not a known key"),
         ({"model": {"family": "unet"}}, "model.family: There is no family that can be trained called 'unet'"),
@@ -43,7 +43,7 @@ def test_recipes_of_the_model_zoo_are_valid(path: Path, tmp_path: Path) -> None:
         ({"data": {"source": "elsewhere"}}, "elsewhere, and there is no such file"),
         ({"initial_weights": "gone.pt"}, "initial_weights is"),
         ({"channels": {"least": 2}}, "channels sets channel drop-out, but the network takes 3 channels"),
-        ({"data": {"labels": {"cells": "x"}}}, "data.labels names 'cells'"),
+        ({"data": {"labels": {"cells": "x"}}}, "data.labels names 'cells', whose label maps are not needed"),
         ({"crops": {"size": 40}}, "crops.size is 40, but InstanSeg takes multiples of 16"),
         ({"crops": {"scale": [2, 1]}}, "scale has to be a smaller and a larger number"),
         ({"seed": -1}, "seed: input should be greater than or equal to 0"),

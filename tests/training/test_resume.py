@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from instanseg_export import load_checkpoint
 from support.paths import ROOT
-from support.training_data import write_recipe
+from support.training_cells import CLASSIFIED, POSITIVITY, write_cell_recipe
+from support.training_data import write_recipe, write_volume_recipe
 
 pytest.importorskip("pytorch_lightning", reason="needs the extra train")
 
@@ -62,8 +65,32 @@ def _kill_at(recipe: Path, output: Path, step: int) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, optimiser={"steps": 24, "warm_up": 2}, validation={"every": 9, "pictures": 1})
+def _volumes(folder: Path, **changes: Any) -> Path:
+    return write_volume_recipe(folder, crops={"size": 16, "depth": 8}, **changes)
+
+
+def _classes(folder: Path, **changes: Any) -> Path:
+    pytest.importorskip("timm", reason="needs the extra classify")
+    return write_cell_recipe(folder, CLASSIFIED, **changes)
+
+
+def _positivity(folder: Path, **changes: Any) -> Path:
+    pytest.importorskip("timm", reason="needs the extra classify")
+    return write_cell_recipe(folder, POSITIVITY, **changes)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_recipe,
+        pytest.param(_volumes, marks=pytest.mark.slow),
+        pytest.param(_classes, marks=pytest.mark.slow),
+        pytest.param(_positivity, marks=pytest.mark.slow),
+    ],
+    ids=["images", "volumes", "classes of cells", "marker positivity"],
+)
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, write: Callable[..., Path]) -> None:
+    recipe = write(tmp_path, optimiser={"steps": 24, "warm_up": 2}, validation={"every": 9, "pictures": 1})
     _run(recipe, tmp_path / "whole")
     halted = tmp_path / "killed"
     _kill_at(recipe, halted, 3)

@@ -17,7 +17,7 @@ def build_network(spec: EmbedSegSpec) -> nn.Module:
     """Build the network of a description; its weights are random until they are loaded."""
     from .network import BranchedERFNet
 
-    return BranchedERFNet(spec.channels, (2 * spec.dimensions, 1), spec.dimensions)
+    return BranchedERFNet(spec.channels, (2 * spec.dimensions, 1), spec.dimensions, spec.widths)
 
 
 def _numbers(kind: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -73,20 +73,22 @@ def _upsampler(in_channels: int, out_channels: int, dimensions: int) -> nn.Seque
     return nn.Sequential(enlarge, _batch_norm(out_channels, dimensions), nn.ReLU())
 
 
-def _encoder(channels: int, dimensions: int) -> nn.Sequential:
-    blocks: list[nn.Module] = [Downsampler(channels, 16, dimensions), Downsampler(16, 64, dimensions)]
-    blocks += [FactorisedBlock(64, 1, dimensions) for _ in range(5)]
-    blocks.append(Downsampler(64, 128, dimensions))
-    blocks += [FactorisedBlock(128, dilation, dimensions) for _ in range(2) for dilation in (2, 4, 8, 16)]
+def _encoder(channels: int, dimensions: int, widths: tuple[int, int, int]) -> nn.Sequential:
+    half, quarter, eighth = widths
+    blocks: list[nn.Module] = [Downsampler(channels, half, dimensions), Downsampler(half, quarter, dimensions)]
+    blocks += [FactorisedBlock(quarter, 1, dimensions) for _ in range(5)]
+    blocks.append(Downsampler(quarter, eighth, dimensions))
+    blocks += [FactorisedBlock(eighth, dilation, dimensions) for _ in range(2) for dilation in (2, 4, 8, 16)]
     return nn.Sequential(*blocks)
 
 
-def _decoder(classes: int, dimensions: int) -> nn.Sequential:
+def _decoder(classes: int, dimensions: int, widths: tuple[int, int, int]) -> nn.Sequential:
+    half, quarter, eighth = widths
     blocks: list[nn.Module] = []
-    for in_channels, out_channels in ((128, 64), (64, 16)):
+    for in_channels, out_channels in ((eighth, quarter), (quarter, half)):
         blocks.append(_upsampler(in_channels, out_channels, dimensions))
         blocks += [FactorisedBlock(out_channels, 1, dimensions) for _ in range(2)]
-    return nn.Sequential(*blocks, _transposed(16, classes, 2, 0, dimensions))
+    return nn.Sequential(*blocks, _transposed(half, classes, 2, 0, dimensions))
 
 
 class BranchedERFNet(nn.Module):
@@ -98,14 +100,21 @@ class BranchedERFNet(nn.Module):
         channels: of the image.
         classes: output channels of each decoder: EmbedSeg has an offset and a bandwidth for each axis, then the seed.
         dimensions: 2 for images, 3 for volumes.
+        widths: channels of the maps of a half, a quarter and an eighth of the image's size.
     """
 
     multiple = 8
 
-    def __init__(self, channels: int, classes: tuple[int, ...], dimensions: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        classes: tuple[int, ...],
+        dimensions: int,
+        widths: tuple[int, int, int] = (16, 64, 128),
+    ) -> None:
         super().__init__()
-        self.encoder = _encoder(channels, dimensions)
-        self.decoders = nn.ModuleList(_decoder(count, dimensions) for count in classes)
+        self.encoder = _encoder(channels, dimensions, widths)
+        self.decoders = nn.ModuleList(_decoder(count, dimensions, widths) for count in classes)
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.encoder(image)

@@ -10,13 +10,17 @@ from ...limits import MAX_GRID, MAX_PIXEL_SIZE, MIN_PIXEL_SIZE
 from ...metadata import STRUCTURES
 from ..spec import Count, ModelSpec, Name
 
-__all__ = ["EmbedSeg3DSpec", "EmbedSegSpec"]
+__all__ = ["WIDTHS", "EmbedSeg3DSpec", "EmbedSegSpec"]
 
 _PAPER = (
     "Lalit, M., Tomancak, P. and Jug, F. (2022) EmbedSeg: embedding-based instance segmentation for biomedical "
     "microscopy data. Medical Image Analysis 81, 102523.",
     "10.1016/j.media.2022.102523",
 )
+
+
+WIDTHS = (16, 64, 128)
+"""As published (Romera et al. 2017, table I)."""
 
 
 class EmbedSegSpec(ModelSpec):
@@ -26,6 +30,8 @@ class EmbedSegSpec(ModelSpec):
         channels: of the image.
         grid: pixels of the coordinate grid along x and y (and z): the size of the largest image that EmbedSeg expected.
         extent: how far the grid reaches along each axis. A pixel is extent / (grid - 1) wide.
+        widths: channels of the maps of a half, a quarter and an eighth of the image's size. EmbedSeg's own networks
+            have the default.
     """
 
     title: ClassVar[str] = "EmbedSeg"
@@ -35,10 +41,12 @@ class EmbedSegSpec(ModelSpec):
     channels: Count
     grid: tuple[Annotated[int, Field(le=MAX_GRID)], ...]
     extent: tuple[Annotated[float, Field(gt=0, le=MAX_GRID)], ...]
+    widths: tuple[Count, Count, Count] = WIDTHS
 
     @property
     def architecture(self) -> str:
-        return "BranchedERFNet" if self.dimensions == 2 else "BranchedERFNet in 3D"
+        name = "BranchedERFNet" if self.dimensions == 2 else "BranchedERFNet in 3D"
+        return name if self.widths == WIDTHS else f"{name}, {' '.join(map(str, self.widths))} channels"
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -54,6 +62,8 @@ class EmbedSegSpec(ModelSpec):
             raise ValueError(f"grid and extent need a number for each of {self.dimensions} axes")
         if min(self.grid) < 2:
             raise ValueError(f"the grid {self.grid} over {self.extent} has no pixels")
+        if not self.channels < self.widths[0] < self.widths[1] < self.widths[2]:
+            raise ValueError(f"widths {list(self.widths)} have to rise, from more than the image's {self.channels}")
         return self
 
 

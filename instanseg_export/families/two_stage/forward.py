@@ -14,7 +14,7 @@ from ...stages.connected import connected_labels
 from ...stages.intensities import divide_raw
 from ...stages.normalize import finite, normalize
 from ...stages.number import close_gaps_of_images
-from ...stages.object_crops import chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
+from ...stages.object_crops import Objects, chunk_objects, crop_objects, list_objects, pixel_table, rows_of_images
 from ...stages.resample import labels_back, resample
 from ...stages.views import eight_views, mean_of_views
 from ..base import SegmentationForward
@@ -156,17 +156,29 @@ class ClassifiedForward(TwoStageForward):
         settings = self.read_settings(args)
         clean = finite(image.to(torch.float32))
         found = self.segment(clean, settings)
-        labels = found.labels[:, -1]
-        objects = list_objects(labels)
-        table = pixel_table(divide_raw(clean, settings.normalize, self.divisor), labels)
-        chunks = chunk_objects(objects.table, self.chunk)
-        logits = self.classify(table, chunks, image.shape[2], image.shape[3])
+        logits, objects = self.judge(clean, found.labels[:, -1], settings.normalize)
         # Among equal logits the first class wins. A class is moved up by one, so that 0 is left for "no object".
         best = logits.argmax(dim=1, keepdim=True).to(torch.float32) + 1.0
         result = self.named(found)
         result["detection_logits"] = rows_of_images(logits, objects)
         result["detection_classes"] = rows_of_images(best, objects) - 1.0
         return result
+
+    def judge(self, image: Tensor, labels: Tensor, mode: Tensor) -> Tuple[Tensor, Objects]:  # noqa: UP006
+        """Classify the objects of label maps, whoever has found them.
+
+        Args:
+            image: (B, C, H, W) float32, finite.
+            labels: (B, H, W) float32, integer-valued.
+            mode: of the setting ``normalize``.
+
+        Returns:
+            (at least max(K, 1), classes) float32, row k for object k, and the objects.
+        """
+        objects = list_objects(labels)
+        table = pixel_table(divide_raw(image, mode, self.divisor), labels)
+        chunks = chunk_objects(objects.table, self.chunk)
+        return self.classify(table, chunks, image.shape[2], image.shape[3]), objects
 
     def classify(self, table: Tensor, chunks: Tensor, height: int, width: int) -> Tensor:
         """Return the logits (N * length, classes) of chunks (N, length, 4), one chunk at a time."""
@@ -244,12 +256,25 @@ class PositivityForward(TwoStageForward):
         settings = self.read_settings(args)
         clean = finite(image.to(torch.float32))
         found = self.segment(clean, settings)
-        labels = found.labels[:, -1]
-        objects = list_objects(labels)
         normal = found.normalize
         if self.numerator != self.denominator:
             normal = normalize(clean, settings.normalize)
-        table = pixel_table(normal, labels)
+        result = self.named(found)
+        result["detection_logits"] = self.judge(normal, found.labels[:, -1])
+        return result
+
+    def judge(self, image: Tensor, labels: Tensor) -> Tensor:
+        """Judge the objects of label maps, whoever has found them, in every channel.
+
+        Args:
+            image: (B, C, H, W) float32, normalised.
+            labels: (B, H, W) float32, integer-valued.
+
+        Returns:
+            (B, N, C) float32: row r of an image belongs to its label r + 1; where it has no such label, logits are 0.
+        """
+        objects = list_objects(labels)
+        table = pixel_table(image, labels)
         embeddings = self.embed(table, chunk_objects(objects.table, self.chunk), image.shape[2], image.shape[3])
 
         # A bag is all cells of one image in one channel. One more, absent, so that no bag is empty.
@@ -261,9 +286,7 @@ class PositivityForward(TwoStageForward):
         repeated = present[:, None].expand(batch, channels, count + 1).flatten(0, 1)
         logits: Tensor = self.network.classifier(bags.transpose(1, 2).flatten(0, 1), repeated)  # type: ignore[operator]
         logits = logits.view(batch, channels, count + 1).transpose(1, 2)[:, :count]
-        result = self.named(found)
-        result["detection_logits"] = logits * objects.present[:, :, None].to(torch.float32)
-        return result
+        return logits * objects.present[:, :, None].to(torch.float32)
 
     def embed(self, table: Tensor, chunks: Tensor, height: int, width: int) -> Tensor:
         """Return the embeddings (N * length, C * width) of chunks (N, length, 4), one chunk at a time."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -17,7 +19,23 @@ from .crops import cut_crop, draw_scale
 from .dataset import AnnotatedImage
 from .intensities import change_intensities
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "draw_weights"]
+
+
+def draw_weights(kinds: Sequence[str], shares: Mapping[str, float]) -> tuple[list[int], npt.NDArray[np.float64]]:
+    """Tell how often each of several things is drawn.
+
+    Args:
+        kinds: what each is.
+        shares: of the kinds; those that are not named are not used. Empty for all things alike.
+
+    Returns:
+        The places of those that are used, and the probability of each.
+    """
+    used = [place for place, kind in enumerate(kinds) if not shares or kind in shares]
+    counts = Counter(kinds)
+    weights = np.array([shares[kinds[place]] / counts[kinds[place]] if shares else 1.0 for place in used])
+    return used, weights / weights.sum()
 
 
 class _Crops(Dataset[dict[str, Tensor]]):
@@ -25,19 +43,13 @@ class _Crops(Dataset[dict[str, Tensor]]):
 
     def __init__(self, plan: Plan, images: Sequence[AnnotatedImage]) -> None:
         self.plan = plan
-        recipe = plan.recipe
-        shares = recipe.data.shares or {image.kind: 1.0 for image in images}
-        self.images = [image for image in images if image.kind in shares]
-        of_kind = {kind: sum(image.kind == kind for image in self.images) for kind in shares}
-        weights = np.array(
-            [shares[image.kind] / of_kind[image.kind] if recipe.data.shares else 1.0 for image in self.images]
-        )
-        self.weights = weights / weights.sum()
+        used, self.weights = draw_weights([image.kind for image in images], plan.recipe.data.shares)
+        self.images = [images[place] for place in used]
         self.pixels = [self.normal(image).to(torch.float16) for image in self.images]
         self.labels = [torch.from_numpy(image.labels).to(torch.float32) for image in self.images]
 
     def normal(self, image: AnnotatedImage) -> Tensor:
-        """Return an image as the network sees it, (C, H, W) float32, but for the family's last touch."""
+        """Return an image as the network sees it, (C, [D,] H, W) float32, but for the family's last touch."""
         pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
         return self.plan.family.normal(self.plan.spec, finite(pixels))[0]
 
@@ -51,16 +63,17 @@ class _Crops(Dataset[dict[str, Tensor]]):
         for crop in crops:
             # Empty channels make the images of a batch one size (thesis of Goldsborough, section 4.3.10).
             missing = most - len(crop["image"])
-            crop["image"] = torch.nn.functional.pad(crop["image"], (0, 0, 0, 0, 0, missing))
+            beside = [0, 0] * (crop["image"].ndim - 1)
+            crop["image"] = torch.nn.functional.pad(crop["image"], (*beside, 0, missing))
         return {name: torch.stack([crop[name] for crop in crops]) for name in crops[0]}
 
     def crop(self, chance: np.random.Generator) -> dict[str, Tensor]:
         recipe, channels = self.plan.recipe, self.plan.spec.channels
         place = int(chance.choice(len(self.images), p=self.weights))
         scale = draw_scale(recipe.crops, self.images[place].diameter, chance)
-        pixels, labels = cut_crop(self.pixels[place].float(), self.labels[place], recipe.crops, scale, chance)
+        pixels, labels = cut_crop(self.pixels[place], self.labels[place], recipe.crops, scale, chance)
         if channels is not None and len(pixels) == 1:
-            pixels = pixels.expand(channels, -1, -1)
+            pixels = pixels.expand(channels, *pixels.shape[1:])
         pixels = change_intensities(pixels, recipe.augmentations, chance)
         if recipe.channels is not None:
             pixels = drop_channels(pixels, recipe.channels, chance)
@@ -82,12 +95,14 @@ class Batches:
     """
 
     def __init__(self, plan: Plan, images: Sequence[AnnotatedImage], workers: int = 0) -> None:
-        self._crops = _Crops(plan, images)
+        task = plan.family.cells
+        self._crops: Dataset[dict[str, Tensor]] = _Crops(plan, images) if task is None else task.draws(plan, images)
+        self._steps = plan.recipe.optimiser.steps
         self._workers = workers
         self.first = 0
 
     def __len__(self) -> int:
-        return len(self._crops)
+        return self._steps
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         more: dict[str, Any] = {"prefetch_factor": 4} if self._workers else {}

@@ -1,12 +1,13 @@
-"""Images and their label maps, read once and checked."""
+"""Images or volumes and their label maps, read once and checked."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from ...progress import Progress
 from ...untrusted.boundary import plain
 from ...untrusted.zips import unpack
 from ..recipe_file import Plan
+from .cells import CELLS, Judged, read_cells
 
 __all__ = ["AnnotatedImage", "digest_of", "read_dataset"]
 
@@ -29,14 +31,16 @@ _LAYOUT = "docs/training.md shows how images, label maps and index.csv have to l
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image and the label maps of its structures.
+    """An image, or a volume, and the label maps of its structures.
 
     Attributes:
         name: of its file, without the suffix.
         kind: its "type" in the index.
-        pixels: (C, H, W) in the file's own type.
-        labels: (T, H, W) int32, 0 is background.
-        diameter: of its median instance, that of a disc of the same area, in pixels; 0 where there is none.
+        pixels: (C, [D,] H, W) in the file's own type.
+        labels: (T, [D,] H, W) int32, 0 is background.
+        diameter: of its median instance, that of a disc of the same area, in pixels; 0 where there is none. The area of
+            an instance in a volume is that in the slice where it is largest.
+        cells: (K, 3) int64 of a task on cells: the label, what is judged of it, and how; see :class:`.CellColumns`.
     """
 
     name: str
@@ -44,6 +48,7 @@ class AnnotatedImage:
     pixels: npt.NDArray[np.generic]
     labels: npt.NDArray[np.int32]
     diameter: float
+    cells: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
 
 
 def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
@@ -61,17 +66,23 @@ def read_dataset(plan: Plan, progress: Progress | None = None) -> tuple[list[Ann
     source = plan.source
     with _folder_of(source) as folder:
         rows = read_index(folder / _INDEX, f"{source}: {_INDEX}", RecipeError, hint=_LAYOUT, columns=("id", "split"))
+        cells = _cells(plan, folder, source, {row["id"] for row in rows})
         wanted = [row for row in rows if row["split"] in (data.train, data.validation)]
         found: dict[str, list[AnnotatedImage]] = {data.train: [], data.validation: []}
         for place, row in enumerate(wanted):
             if progress is not None:
                 progress("reading images", place, len(wanted))
-            found[row["split"]].append(_read(plan, folder, source, row))
+            found[row["split"]].append(_read(plan, folder, source, row, cells.get(row["id"], [])))
     for split, images in found.items():
         if not images:
             splits = ", ".join(sorted({plain(row["split"], 40) for row in rows})) or "none"
             raise RecipeError(
                 f"{source} has no image in the split {plain(split, 80)!r}.", hint=f"Splits of its index: {splits}."
+            )
+        if plan.family.cells is not None and not any(len(image.cells) for image in images):
+            raise RecipeError(
+                f"{source}: {CELLS} says nothing of a cell in the split {plain(split, 80)!r}.",
+                hint="Add lines for images of that split.",
             )
     kinds = {image.kind for image in found[data.train]}
     for kind in data.shares:
@@ -90,6 +101,7 @@ def digest_of(images: Sequence[AnnotatedImage]) -> str:
         digest.update(f"{image.name} {image.kind} {image.pixels.dtype} {image.pixels.shape}".encode())
         digest.update(image.pixels.tobytes())
         digest.update(image.labels.tobytes())
+        digest.update(image.cells.tobytes())
     return digest.hexdigest()
 
 
@@ -103,13 +115,28 @@ def _folder_of(source: Path) -> Iterator[Path]:
         yield folder
 
 
-def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> AnnotatedImage:
-    structures = plan.spec.structures
-    pixels = read_image(_file(folder / "images", row["id"], source)).array
+def _cells(plan: Plan, folder: Path, source: Path, ids: set[str]) -> dict[str, list[Judged]]:
+    """Return what is known of the cells of each image; nothing where the task is to segment."""
+    task = plan.family.cells
+    if task is None:
+        return {}
+    cells = read_cells(folder, source, task.columns(plan.spec, plan.options))
+    for name in cells:
+        if name not in ids:
+            raise RecipeError(
+                f"{source}: {CELLS} names the image {plain(name, 80)!r}, which is not in {_INDEX}.", hint=_LAYOUT
+            )
+    return cells
+
+
+def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str], judged: list[Judged]) -> AnnotatedImage:
+    structures, dimensions = plan.family.annotated(plan.spec), plan.spec.dimensions
+    pixels = read_image(_file(folder / "images", row["id"], source), dimensions).array
     folders = {
         name: plan.recipe.data.labels.get(name, "labels" if len(structures) == 1 else name) for name in structures
     }
-    maps = [_read_labels(_file(folder / folders[name], row["id"], source)) for name in structures]
+    read = [_read_labels(_file(folder / folders[name], row["id"], source), dimensions) for name in structures]
+    maps = [labels for labels, _ in read]
     for name, labels in zip(structures, maps, strict=True):
         if labels.shape != pixels.shape[1:]:
             raise ImageError(
@@ -124,9 +151,32 @@ def _read(plan: Plan, folder: Path, source: Path, row: dict[str, str]) -> Annota
             hint=f"Give images of {channels} channels, or grey ones, which are shown to the network {channels} times.",
         )
     stacked = np.stack(maps)
-    areas = np.concatenate([np.unique(labels[labels > 0], return_counts=True)[1] for labels in maps])
+    areas = np.concatenate([_areas(labels) for labels in maps])
     diameter = float(np.median(2.0 * np.sqrt(areas / np.pi))) if len(areas) else 0.0
-    return AnnotatedImage(row["id"], row["type"], pixels, stacked, diameter)
+    cells = _renumbered(judged, read[-1][1], f"{source}: {CELLS}", f"{folders[structures[-1]]}/{row['id']}")
+    task = plan.family.cells
+    if (
+        task is not None
+        and task.columns(plan.spec, plan.options).of_channels
+        and cells[:, 1].max(initial=-1) >= len(pixels)
+    ):
+        raise ImageError(
+            f"{source}: {CELLS} names the channel {cells[:, 1].max() + 1} of {row['id']}, which has {len(pixels)}.",
+            hint="Channels are counted from 1, in the order of the file.",
+        )
+    return AnnotatedImage(row["id"], row["type"], pixels, stacked, diameter, cells)
+
+
+def _renumbered(judged: list[Judged], numbers: npt.NDArray[Any], shown: str, where: str) -> npt.NDArray[np.int64]:
+    """Bring cells from the numbers in a file to those in the label map as it was read."""
+    places = {int(number): place for place, number in enumerate(numbers, start=1)}
+    for label, _, _ in judged:
+        if label not in places:
+            raise ImageError(
+                f"{shown} names the cell {label} of {plain(where, 120)}, which that label map does not have.",
+                hint="The numbers are those of the label map's pixels.",
+            )
+    return np.array([(places[label], what, how) for label, what, how in judged], dtype=np.int64).reshape(-1, 3)
 
 
 def _file(folder: Path, name: str, source: Path) -> Path:
@@ -140,8 +190,18 @@ def _file(folder: Path, name: str, source: Path) -> Path:
     )
 
 
-def _read_labels(path: Path) -> npt.NDArray[np.int32]:
-    array = read_image(path).array
+def _areas(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the area of each instance of ([D,] H, W), in the slice where it is largest."""
+    count = int(labels.max()) + 1
+    slices = labels.reshape(-1, *labels.shape[-2:])
+    areas = np.max([np.bincount(plane.ravel(), minlength=count) for plane in slices], axis=0)[1:]
+    found: npt.NDArray[np.int64] = areas[areas > 0]
+    return found
+
+
+def _read_labels(path: Path, dimensions: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any]]:
+    """Return labels from 1 on without gaps, and what number each has in the file."""
+    array = read_image(path, dimensions).array
     where = f"{path.parent.name}/{path.name}"
     if array.shape[0] != 1:
         raise ImageError(
@@ -154,7 +214,8 @@ def _read_labels(path: Path) -> npt.NDArray[np.int32]:
             f"The label map {where} is none: it has values from {plane.min()} to {plane.max()}.",
             hint="Labels are whole numbers: 0 is background, every other number an instance.",
         )
-    return np.unique(plane, return_inverse=True)[1].reshape(plane.shape).astype(np.int32) + int(plane.min() > 0)
+    numbers, labels = np.unique(plane, return_inverse=True)
+    return labels.reshape(plane.shape).astype(np.int32) + int(plane.min() > 0), numbers[numbers > 0]
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -19,12 +19,12 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
     """Return a crop as another microscope might have taken it.
 
     Args:
-        image: (C, H, W) float32, whose 0.1 and 99.9 percentiles are about 0 and 1.
+        image: (C, [D,] H, W) float32, whose 0.1 and 99.9 percentiles are about 0 and 1. Volumes have no colours.
         amounts: of the recipe.
         chance: source of randomness.
 
     Returns:
-        (C, H, W) float32.
+        float32 of the same shape.
     """
 
     def drawn(amount: float) -> float | None:
@@ -34,7 +34,8 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
 
     stains = [chance.uniform(-1.0, 1.0) * amounts.stains for _ in range(3)]
     stained = chance.random() < amounts.share and amounts.stains > 0
-    coloured = image.shape[0] == 3 and not bool((image[0] == image[1]).all())
+    grey = image.shape[0] == 3 and bool((image[0] == image[1]).all())
+    coloured = image.shape[0] == 3 and image.ndim == 3 and not grey
     if stained and coloured:
         image = change_stains(image, stains)
     turn = drawn(amounts.hue)
@@ -46,7 +47,7 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
         image = image.clamp(max=0.0) + positive ** math.exp(exponent)
     factor = drawn(amounts.contrast)
     if factor is not None:
-        mean = image.mean(dim=(1, 2), keepdim=True)
+        mean = image.mean(dim=tuple(range(1, image.ndim)), keepdim=True)
         image = (image - mean) * math.exp(factor) + mean
     shift = drawn(amounts.brightness)
     if shift is not None:
@@ -63,7 +64,7 @@ def change_intensities(image: Tensor, amounts: Augmentations, chance: np.random.
     if noise is not None:
         generator = torch.Generator().manual_seed(seed)
         # Grey images stay grey.
-        shape = image.shape if coloured or image.shape[0] != 3 else image.shape[1:]
+        shape = image.shape[1:] if grey else image.shape
         image = image + torch.randn(shape, generator=generator) * abs(noise)
     return image
 
@@ -78,12 +79,14 @@ def _turn_hue(image: Tensor, turn: float) -> Tensor:
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
+    """Blur in the plane: slices lie so far apart that a blur of a few pixels reaches none of their neighbours."""
     if sigma < 0.2:
         return image
-    reach = min(max(1, math.ceil(3.0 * sigma)), min(image.shape[1:]) - 1)
+    planes = image.flatten(0, -3)
+    reach = min(max(1, math.ceil(3.0 * sigma)), min(image.shape[-2:]) - 1)
     places = torch.arange(-reach, reach + 1, dtype=torch.float32)
     kernel = torch.exp(-(places**2) / (2.0 * sigma**2))
     kernel = kernel / kernel.sum()
-    padded = F.pad(image[:, None], (reach, reach, reach, reach), mode="reflect")
+    padded = F.pad(planes[:, None], (reach, reach, reach, reach), mode="reflect")
     along_rows = F.conv2d(padded, kernel.view(1, 1, 1, -1))
-    return F.conv2d(along_rows, kernel.view(1, 1, -1, 1))[:, 0]
+    return F.conv2d(along_rows, kernel.view(1, 1, -1, 1)).view(image.shape)

@@ -22,8 +22,11 @@ __all__ = ["TRAINED"]
 
 def _network(spec: EmbedSegSpec) -> nn.Module:
     from ...families.embedseg.build import build_network
+    from .start import start_round_pixels
 
-    return build_network(spec)
+    network = build_network(spec)
+    start_round_pixels(network, spec)
+    return network
 
 
 def _objective(spec: EmbedSegSpec, options: EmbedSegOptions) -> EmbedSegObjective:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,8 +36,8 @@ def _targets(labels: npt.NDArray[np.int32]) -> dict[str, npt.NDArray[Any]]:
     return {}
 
 
-def _predictions(network: Any, image: Tensor) -> Any:
-    return network.predictions(image)
+def _predictions(network: Any, batch: Mapping[str, Tensor]) -> Any:
+    return network.predictions(batch["image"])
 
 
 def _finish(spec: IAUNetSpec, crop: Tensor) -> Tensor:

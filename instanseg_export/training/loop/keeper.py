@@ -109,8 +109,8 @@ class Keeper(Callback):
         row = {"step": float(step)}
         words = []
         for kind, score in self.latest.scores.items():
-            row |= {f"{kind} F1": score.f1, f"{kind} F1µ": score.f1_mu}
-            words.append(f"{kind or 'images'} F1 {score.f1:.3f} F1µ {score.f1_mu:.3f}")
+            row |= {f"{kind} {name}": value for name, value in score.values.items()}
+            words.append(" ".join([kind or "images", *(f"{name} {value:.3f}" for name, value in score.values.items())]))
         rating = self.latest.rating(self.plan.recipe.validation.select)
         better = rating > self.best
         self._scores.add({name: value for name, value in row.items() if math.isfinite(value)})
@@ -122,8 +122,7 @@ class Keeper(Callback):
         panels = {"losses": self._losses.rows, "scores on the validation split": self._scores.rows}
         _replace(draw_curves(panels), self.folder / "curves.png")
         if self._samples:
-            drawn = draw_samples(self.images, self.latest.labels, self._samples)
-            _replace(drawn, self.folder / "samples.png")
+            _replace(draw_samples(self.latest.shown, self._samples), self.folder / "samples.png")
 
     def _averaged(self) -> Any:
         assert self.average.network is not None

@@ -53,10 +53,12 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: dict[str, Tensor], place: int) -> Tensor:
         step = self.global_step
         generator = torch.Generator().manual_seed(self.plan.recipe.seed * 2**31 + step)
+        # Layers that draw, such as stochastic depth, draw by the step too, wherever the training was taken up.
+        torch.manual_seed(generator.initial_seed())
         image = batch["image"]
         if self.device.type == "cpu" and image.ndim == 4:
-            image = image.contiguous(memory_format=torch.channels_last)
-        output = self.plan.family.run(self.network, image)
+            batch = {**batch, "image": image.contiguous(memory_format=torch.channels_last)}
+        output = self.plan.family.run(self.network, batch)
         with torch.autocast(self.device.type, enabled=False):
             losses = self.objective(self.network, output, batch, step, generator)
             total = torch.stack(list(losses.values())).sum()

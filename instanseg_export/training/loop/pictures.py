@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from ...images import overlay
+from ...images import fullest_slice, overlay
 from ..data.dataset import AnnotatedImage
+from .validation import Shown
 
 __all__ = ["choose_samples", "draw_samples"]
 
@@ -27,16 +27,15 @@ def choose_samples(images: Sequence[AnnotatedImage], count: int) -> list[int]:
     return sorted(place for _, place in sorted(order)[:count])
 
 
-def draw_samples(
-    images: Sequence[AnnotatedImage], labels: Sequence[npt.NDArray[Any]], places: Sequence[int]
-) -> Image.Image:
-    """Draw a row per image: the image, the truth, and what was found."""
+def draw_samples(images: Sequence[Shown], places: Sequence[int]) -> Image.Image:
+    """Draw a row per image: the image, the truth, and what was found; of a volume, the slice with most of the truth."""
     picture = Image.new("RGB", (3 * _SIDE + 20, max(1, len(places)) * (_SIDE + 10)), "white")
     for row, place in enumerate(places):
-        image, found = images[place], labels[place]
-        window = slice(0, _SIDE), slice(0, _SIDE)
-        pixels = image.pixels[:, *window]
-        for column, shown in enumerate((np.zeros_like(found), image.labels, found)):
-            panel = Image.fromarray(overlay(pixels, shown[:, *window]))
+        image = images[place]
+        window: tuple[Any, ...] = slice(None), slice(0, _SIDE), slice(0, _SIDE)
+        if image.truth.ndim == 4:
+            window = window[0], fullest_slice(image.truth), *window[1:]
+        for column, shown in enumerate((np.zeros_like(image.found), image.truth, image.found)):
+            panel = Image.fromarray(overlay(image.pixels[window], shown[window]))
             picture.paste(panel, (column * (_SIDE + 10), row * (_SIDE + 10)))
     return picture

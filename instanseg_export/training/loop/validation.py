@@ -19,24 +19,38 @@ from ...families.registry import build_forward
 from ..data.dataset import AnnotatedImage
 from ..recipe_file import Plan
 
-__all__ = ["Scores", "Validated", "evaluate"]
+__all__ = ["Scores", "Shown", "Validated", "as_checkpoint", "evaluate"]
+
+_NAMES = ("F1", "F1µ")
 
 Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one type of images; means over the images that have an instance in the truth or the prediction.
+    """Of one type of images.
 
     Attributes:
         images: how many.
-        f1: F1 at an IoU of 0.5.
-        f1_mu: F1µ.
+        values: each from 0 to 1, by name. Of segmentations, "F1" at an IoU of 0.5 and "F1µ", means over the images.
     """
 
     images: int
-    f1: float
-    f1_mu: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What can be drawn of an image.
+
+    Attributes:
+        pixels: (C, [D,] H, W).
+        truth, found: (T, [D,] H, W), integer-valued; 0 where there is nothing.
+    """
+
+    pixels: npt.NDArray[np.generic]
+    truth: npt.NDArray[np.generic]
+    found: npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True)
@@ -45,50 +59,58 @@ class Validated:
 
     Attributes:
         scores: by type of images.
-        labels: (T, H, W) int64 of each image, in the order of the images.
+        shown: what each image looks like, in their order.
         seconds: it took.
     """
 
     scores: Mapping[str, Scores]
-    labels: Sequence[Labels]
+    shown: Sequence[Shown]
     seconds: float
 
     def rating(self, select: Sequence[str]) -> float:
-        """Return the mean of F1 and F1µ over the chosen types, or over all where none is chosen; 0 where all fail."""
+        """Return the mean of all values of the chosen types, or of all where none is chosen; 0 where all fail."""
         chosen = [score for kind, score in self.scores.items() if not select or kind in select]
-        values = [np.nan_to_num(value) for score in chosen for value in (score.f1, score.f1_mu)]
+        values = [np.nan_to_num(value) for score in chosen for value in score.values.values()]
         return float(np.mean(values)) if values else 0.0
 
 
 def evaluate(plan: Plan, network: nn.Module, images: Sequence[AnnotatedImage]) -> Validated:
-    """Segment images with a network as an exported file would, and compare with their label maps.
+    """Judge a network on images: segment them as an exported file would, and compare with their label maps.
+
+    A family with a task of its own on cells says itself how its network is judged.
 
     Args:
         plan: of the training.
         network: its weights.
         images: with label maps.
     """
+    if plan.family.cells is not None:
+        judged: Validated = plan.family.cells.evaluate(plan, network, images)
+        return judged
     start = time.monotonic()
     device = next(network.parameters()).device
     forward = build_forward(as_checkpoint(plan, network)).to(device)
-    found: list[Labels] = []
+    shown: list[Shown] = []
     rows: dict[str, list[tuple[float, float]]] = {}
     channels = plan.spec.channels
     for image in images:
         pixels = torch.from_numpy(np.ascontiguousarray(image.pixels, dtype=np.float32))[None]
         if channels is not None and pixels.shape[1] == 1:
-            pixels = pixels.expand(-1, channels, -1, -1)
+            pixels = pixels.expand(-1, channels, *pixels.shape[2:])
         with torch.inference_mode():
             labels = forward(pixels.to(device))
         # Some families return more than label maps; these come first.
         labels = labels[0] if isinstance(labels, tuple) else labels
-        found.append(labels[0].cpu().numpy().astype(np.int64))
-        rows.setdefault(image.kind, []).append(_compare(found[-1], image.labels))
+        found = labels[0].cpu().numpy().astype(np.int64)
+        shown.append(Shown(image.pixels, image.labels, found))
+        rows.setdefault(image.kind, []).append(_compare(found, image.labels))
     scores = {
-        kind: Scores(len(row), *(float(np.nanmean(part)) for part in zip(*row, strict=True)))
+        kind: Scores(
+            len(row), {name: float(np.mean(part)) for name, part in zip(_NAMES, zip(*row, strict=True), strict=True)}
+        )
         for kind, row in sorted(rows.items())
     }
-    return Validated(scores, found, time.monotonic() - start)
+    return Validated(scores, shown, time.monotonic() - start)
 
 
 def _compare(found: Labels, truth: npt.NDArray[np.int32]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from instanseg_export.families.embedseg.spec import EmbedSeg3DSpec, EmbedSegSpec
 from instanseg_export.training.embedseg.medoid import mark_medoids
 from instanseg_export.training.embedseg.objective import EmbedSegObjective
 from instanseg_export.training.embedseg.options import EmbedSegOptions
+from instanseg_export.training.registry import OBJECTIVES
 from support.training_data import discs
 
 NONE = torch.Generator()
@@ -77,6 +78,20 @@ def test_medoids_by_hand() -> None:
     labels[0][(rows - 5) ** 2 + (columns - 6) ** 2 <= 4] = 7
     labels[0, 8, 0] = -1
     assert np.argwhere(mark_medoids(labels)[0]).tolist() == [[1, 0], [5, 6]]
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_training_starts_with_pixels_that_point_at_themselves(axes: int) -> None:
+    """Offsets 0 everywhere, and bandwidths that the authors start with on their grid: 1, on 1,024 pixels."""
+    image = torch.rand(1, 1, *(16,) * axes, generator=torch.Generator().manual_seed(0))
+    for grid in (1024, 128):
+        spec = _spec(axes, grid)
+        network = OBJECTIVES.get(spec.family).build(spec)
+        output = network(image).detach()
+        assert (output[:, :axes] == 0).all()
+        reach = torch.exp(10 * output[:, axes : 2 * axes]) * (1 / (grid - 1)) ** 2
+        torch.testing.assert_close(reach, torch.full_like(reach, math.exp(10) / 1023**2), rtol=1e-4, atol=0)
+        assert float(output[:, -1].std()) > 0
 
 
 @pytest.mark.peer
