@@ -236,7 +236,7 @@ def _split(session: Session, image: NDArray[np.float32]) -> dict[str, Any]:
 
 def _is_still(image: NDArray[np.float32], source: Path) -> bool:
     """Tell whether an image is what its file ends with, in pieces: a copy would count as memory of the model."""
-    held = memoryview(image).cast("B")
+    held = image.data.cast("B")
     with source.open("rb") as stream:
         stream.seek(-held.nbytes, os.SEEK_END)
         starts = range(0, held.nbytes, _COMPARED)
