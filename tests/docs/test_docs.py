@@ -23,7 +23,7 @@ from support.warm_commands import WarmCommands
 from support.web_page import LACKING
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXPORTING = ("augmentation.md", "ci.md", "coreml.md", "executorch.md", "precision.md", "static.md")
+EXPORTING = ("augmentation.md", "ci.md", "coreml.md", "executorch.md", "openvino.md", "precision.md", "static.md")
 """Pages that begin with an export or a comparison of their own, half a minute each; other tests do the same."""
 
 BLOCKS = [
