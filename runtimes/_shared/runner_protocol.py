@@ -236,11 +236,11 @@ def _split(session: Session, image: NDArray[np.float32]) -> dict[str, Any]:
 
 def _is_still(image: NDArray[np.float32], source: Path) -> bool:
     """Tell whether an image is what its file ends with, in pieces: a copy would count as memory of the model."""
-    held = image.data.cast("B")
+    held = image.reshape(-1).view(np.uint8)
     with source.open("rb") as stream:
         stream.seek(-held.nbytes, os.SEEK_END)
         starts = range(0, held.nbytes, _COMPARED)
-        return all(stream.read(_COMPARED) == bytes(held[start : start + _COMPARED]) for start in starts)
+        return all(stream.read(_COMPARED) == held[start : start + _COMPARED].tobytes() for start in starts)
 
 
 def _run_one(session: Session, source: Path, destination: Path, repeat: int, split: bool) -> dict[str, Any]:
